@@ -1,0 +1,198 @@
+// The system calls that TypeScript makes itself, through bun:ffi. One libc function carries them all: syscall(2), since
+// each symbol costs a trampoline at start-up and libc has no wrapper for half of these calls. A JavaScript process has
+// threads, so what is per thread (unshare, setns) holds for the calling thread only, and some calls refuse
+// (unshare(CLONE_NEWUSER) is EINVAL): see src/engine/ffi.ts.
+//
+// Ordinary work on containers is not done here but by programs. This serves the hot path (read the config, hand over to
+// the program), the ffi engine, and probing.
+
+import { dlopen, FFIType, type Pointer, ptr, read } from 'bun:ffi';
+import { constants } from '../src/sys/constants.ts';
+import { errnoName, errnoWords } from '../src/sys/errno.ts';
+import { syscallNumbers } from '../src/sys/syscalls.ts';
+
+const numbers = process.arch === 'arm64' ? syscallNumbers.arm64 : syscallNumbers.x64;
+
+const { symbols } = dlopen('libc.so.6', {
+  // syscall(2): variadic in C; integer and pointer arguments travel the same way on x86_64 and aarch64.
+  syscall: {
+    args: [FFIType.i64, FFIType.i64, FFIType.i64, FFIType.i64, FFIType.i64, FFIType.i64, FFIType.i64],
+    returns: FFIType.i64_fast,
+  },
+  __errno_location: { args: [], returns: FFIType.ptr },
+});
+
+// errno(3) is per thread, and JavaScript runs on one: its address is asked for once, so that nothing happens between a
+// failing call and the reading of its errno.
+const errnoAt = symbols.__errno_location() as Pointer;
+
+/** An argument of a system call: a number, a NUL-terminated string, or memory that the kernel reads or writes. */
+export type SyscallArg = number | bigint | string | Uint8Array | null;
+
+/** A system call that failed: what was tried, and the errno's name. */
+export class SystemError extends Error {
+  readonly errno: string;
+  constructor(what: string, number: number) {
+    const name = errnoName(number);
+    super(`${what}: ${name} ${errnoWords[name] ?? ''}`);
+    this.errno = name;
+  }
+}
+
+const utf8 = new TextEncoder();
+
+/**
+ * Makes a system call; returns its result, or the negative errno.
+ * @param name as in sys/syscalls.ts
+ */
+export function rawSyscall(name: string, ...args: SyscallArg[]): number {
+  return rawSyscallNumber(numbers[name]!, args);
+}
+
+/** The same by number; `args` stay referenced until the kernel is done with their memory. */
+export function rawSyscallNumber(number: number, args: readonly SyscallArg[]): number {
+  const keep: Uint8Array[] = [];
+  const words: (number | bigint)[] = [0, 0, 0, 0, 0, 0];
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i]!;
+    if (typeof arg === 'string') {
+      const bytes = utf8.encode(arg + '\0');
+      keep.push(bytes);
+      words[i] = ptr(bytes);
+    } else if (arg === null) words[i] = 0;
+    else if (typeof arg === 'object') words[i] = arg.length === 0 ? 0 : ptr(arg);
+    else words[i] = arg;
+  }
+  const [a, b, c, d, e, f] = words as [number, number, number, number, number, number];
+  const result = Number(symbols.syscall(number, a, b, c, d, e, f));
+  return result === -1 ? -read.i32(errnoAt, 0) : result;
+}
+
+/** Makes a system call; throws SystemError where it fails. `what` is an infinitive for the message. */
+export function syscall(what: string, name: string, ...args: SyscallArg[]): number {
+  const result = rawSyscallNumber(numbers[name]!, args);
+  if (result < 0) throw new SystemError(what, -result);
+  return result;
+}
+
+// Files
+
+/** openat2(2): opens `path` below `dir` (AT_FDCWD: the working directory), with RESOLVE_* rules. */
+export function openat2(dir: number, path: string, flags: number, mode = 0, resolve = 0): number {
+  const how = new Uint8Array(new BigUint64Array([BigInt(flags), BigInt(mode), BigInt(resolve)]).buffer);
+  return syscall(`open ${path}`, 'openat2', dir, path, how, how.length);
+}
+
+/** open(2); always close-on-exec. Returns the fd or the negative errno. */
+export function open(path: string, flags: number, mode = 0): number {
+  return rawSyscall('openat', constants['AT_FDCWD']!, path, flags | constants['O_CLOEXEC']!, mode);
+}
+
+/** read(2): fills `into` as far as one call goes; returns the bytes read or the negative errno. */
+export function readInto(fd: number, into: Uint8Array): number {
+  return rawSyscall('read', fd, into, into.length);
+}
+
+/** close(2). */
+export function close(fd: number): void {
+  rawSyscall('close', fd);
+}
+
+/** Writes all of `bytes` with write(2), synchronously: process.stdout would leave the pipe O_NONBLOCK for a container. */
+export function writeAll(fd: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) {
+    const wrote = rawSyscall('write', fd, bytes.subarray(at), bytes.length - at);
+    if (wrote === -EAGAIN) pollOut(fd);
+    else if (wrote < 0 && wrote !== -EINTR) throw new SystemError(`write to file descriptor ${fd}`, -wrote);
+    else if (wrote > 0) at += wrote;
+  }
+}
+const EAGAIN = 11;
+const EINTR = 4;
+
+function pollOut(fd: number): void {
+  const pollfd = new Uint8Array(8);
+  const view = new DataView(pollfd.buffer);
+  view.setInt32(0, fd, true);
+  view.setInt16(4, constants['POLLOUT']!, true);
+  rawSyscall('ppoll', pollfd, 1, null, null, 0);
+}
+
+/** fcntl(2) with an integer argument. */
+export function fcntl(fd: number, command: number, arg = 0): number {
+  return syscall(`fcntl ${command} of file descriptor ${fd}`, 'fcntl', fd, command, arg);
+}
+
+/** memfd_create(2): a file in memory, without a name on any filesystem. Returns the fd or the negative errno. */
+export function memfdCreate(name: string, flags: number): number {
+  return rawSyscall('memfd_create', name, flags);
+}
+
+// Processes
+
+/** A NULL-terminated array of strings for execve(2); `keep` must live until the call. */
+export function stringVector(strings: readonly string[]): { vector: Uint8Array; keep: Uint8Array[] } {
+  const keep = strings.map((string) => utf8.encode(string + '\0'));
+  const vector = new BigUint64Array(strings.length + 1);
+  for (let i = 0; i < keep.length; i++) vector[i] = BigInt(ptr(keep[i]!));
+  return { vector: new Uint8Array(vector.buffer), keep };
+}
+
+/** execveat(2) of an open file: replaces this process. Returns only on failure, with the negative errno. */
+export function execFd(fd: number, argv: readonly string[], env: readonly string[]): number {
+  const args = stringVector(argv);
+  const environment = stringVector(env);
+  const result = rawSyscall('execveat', fd, '', args.vector, environment.vector, constants['AT_EMPTY_PATH']!);
+  // Named after the call, so that the strings cannot be collected before it.
+  return args.keep.length + environment.keep.length >= 0 ? result : 0;
+}
+
+/** execve(2): returns only on failure, with the negative errno. */
+export function execve(path: string, argv: readonly string[], env: readonly string[]): number {
+  const args = stringVector(argv);
+  const environment = stringVector(env);
+  const result = rawSyscall('execve', path, args.vector, environment.vector);
+  return args.keep.length + environment.keep.length >= 0 ? result : 0;
+}
+
+/** clone3(2): `args` is a struct clone_args. A JavaScript process may only use it with care: it has threads. */
+export const clone3 = (args: Uint8Array): number => rawSyscall('clone3', args, args.length);
+/** pidfd_open(2). */
+export const pidfdOpen = (pid: number): number => syscall(`open a pidfd of process ${pid}`, 'pidfd_open', pid, 0);
+
+// Namespaces and roots (of the calling thread)
+
+/** unshare(2) with CLONE_NEW* or CLONE_FS flags. */
+export const unshare = (flags: number): number => syscall('unshare', 'unshare', flags);
+/** setns(2): joins the namespace that `fd` refers to; `type` is CLONE_NEW* or 0. */
+export const setns = (fd: number, type: number): number => syscall('join a namespace', 'setns', fd, type);
+/** pivot_root(2). */
+export const pivotRoot = (newRoot: string, putOld: string): number =>
+  syscall(`pivot_root to ${newRoot}`, 'pivot_root', newRoot, putOld);
+/** chroot(2). */
+export const chroot = (path: string): number => syscall(`chroot to ${path}`, 'chroot', path);
+
+// Mounts
+
+/** mount(2), with MS_* flags. */
+export const mount = (source: string, target: string, type: string, flags: number, data: string | null = null): number =>
+  syscall(`mount ${source} on ${target}`, 'mount', source, target, type, flags, data);
+/** umount2(2), with MNT_* flags. */
+export const umount2 = (target: string, flags: number): number => syscall(`unmount ${target}`, 'umount2', target, flags);
+/** open_tree(2): with OPEN_TREE_CLONE a detached copy of the mounts at `path`. */
+export const openTree = (dir: number, path: string, flags: number): number =>
+  syscall(`open the mount at ${path}`, 'open_tree', dir, path, flags);
+/** move_mount(2), with MOVE_MOUNT_* flags. */
+export const moveMount = (fromDir: number, from: string, toDir: number, to: string, flags: number): number =>
+  syscall(`move a mount to ${to}`, 'move_mount', fromDir, from, toDir, to, flags);
+/** fsopen(2): a context to configure a new filesystem of this type. */
+export const fsopen = (type: string, flags: number): number => syscall(`open filesystem ${type}`, 'fsopen', type, flags);
+/** fsconfig(2), with FSCONFIG_* commands. */
+export const fsconfig = (fd: number, command: number, key: string | null, value: string | null, aux: number): number =>
+  syscall(`configure ${key ?? 'a filesystem'}`, 'fsconfig', fd, command, key, value, aux);
+/** fsmount(2): a detached mount of a configured filesystem, with MOUNT_ATTR_* attributes. */
+export const fsmount = (fd: number, flags: number, attributes: number): number =>
+  syscall('make a mount', 'fsmount', fd, flags, attributes);
+/** mount_setattr(2): `attributes` is a struct mount_attr. */
+export const mountSetattr = (dir: number, path: string, flags: number, attributes: Uint8Array): number =>
+  syscall(`set attributes of the mount at ${path}`, 'mount_setattr', dir, path, flags, attributes, attributes.length);

@@ -1,0 +1,33 @@
+// npm run build: native code, then dist/tinyrun: the JavaScript engine and the bundled sources in one executable, which
+// starts with the prelude.
+//
+// The flags are about trust as much as speed. By default a compiled executable runs the `preload` of a bunfig.toml and
+// loads an .env of the working directory: a bundle's own folder, as root. The engine's options in the environment are
+// the prelude's matter.
+
+import { join } from 'node:path';
+import { buildNative, hostArch, replace, run, top } from './native.ts';
+import { injectPrelude } from './prelude.ts';
+
+const flags = [
+  ...['--compile', '--bytecode', '--minify', '--format=esm', '--sourcemap=none'],
+  ...['--no-compile-autoload-bunfig', '--no-compile-autoload-dotenv'],
+  ...['--no-compile-autoload-tsconfig', '--no-compile-autoload-package-json'],
+  '--define=TINYRUN_PRELUDE=true',
+];
+
+/**
+ * Compiles a TypeScript program for this machine's architecture.
+ * @param entry the module that runs first
+ */
+export function buildExecutable(entry: string, outfile: string): void {
+  replace(outfile, (file) => {
+    run([process.execPath, 'build', ...flags, entry, '--outfile', file]);
+    injectPrelude(file, hostArch);
+  });
+}
+
+if (import.meta.main) {
+  buildNative();
+  buildExecutable(join(top, 'src/cli/main.ts'), join(top, 'dist/tinyrun'));
+}

@@ -1,0 +1,86 @@
+// The fast path: words -> CommandLine by the table of options.ts, in microseconds. What it does not fully understand
+// (a mistake, a request for help) it leaves to yargs.ts, by returning undefined; whatever both understand, they
+// understand alike (test/cli/parsers.test.ts).
+//
+// The grammar is that of runc's flags: `--name VALUE`, `--name=VALUE`, one dash or two, options before or behind the
+// arguments, `--` ends them. A value that starts with a dash is written with `=`, unless it is a number or `-` alone.
+
+import type { CommandLine, OptionValue } from './command-line.ts';
+import { findCommand, findOption, globalOptions, type OptionTable, readValue } from './options.ts';
+
+/** Parses the words behind `tinyrun`; undefined where that takes yargs. */
+export function parseFast(argv: readonly string[]): CommandLine | undefined {
+  const { options, next } = scanGlobals(argv);
+  const name = argv[next];
+  if (name === undefined) return undefined;
+  if (isVersion(name)) return { command: 'version', options, args: [], rest: undefined };
+  const spec = findCommand(name);
+  if (spec === undefined) return undefined;
+
+  const args: string[] = [];
+  for (let i = next + 1; i < argv.length; ) {
+    const word = argv[i]!;
+    if (word === '--') {
+      if (spec.rest === undefined || args.length < spec.args[0]) return undefined;
+      const rest = argv.slice(i + 1);
+      return { command: name, options, args, rest: rest.length > 0 ? rest : undefined };
+    }
+    if (isOption(word)) {
+      const after = readOption(argv, i, spec.options, options) ?? readOption(argv, i, globalOptions, options);
+      if (after === undefined) return undefined;
+      i = after;
+    } else {
+      if (args.push(word) > spec.args[1]) return undefined;
+      i++;
+    }
+  }
+  return args.length < spec.args[0] ? undefined : { command: name, options, args, rest: undefined };
+}
+
+/** Reads the global options in front of the command; `next` is the first word that is none. */
+export function scanGlobals(argv: readonly string[]): { options: Record<string, OptionValue>; next: number } {
+  const options: Record<string, OptionValue> = {};
+  let next = 0;
+  while (next < argv.length && isOption(argv[next]!)) {
+    const after = readOption(argv, next, globalOptions, options);
+    if (after === undefined) break;
+    next = after;
+  }
+  return { options, next };
+}
+
+/** Whether a word is an option, or would be one; `--` counts, `-` and `-1` do not. */
+export const isOption = (word: string): boolean => word.length > 1 && word.startsWith('-') && !isDigit(word[1]!);
+
+/** Whether a word asks for the version; only so in front of a command, since `-v` is a volume behind `run`. */
+export const isVersion = (word: string): boolean => word === '--version' || word === '-v' || word === '-version';
+
+const isDigit = (character: string): boolean => character >= '0' && character <= '9';
+
+/** Reads the option at `at` into `options`. Returns the index behind it, or undefined if this table lacks it. */
+function readOption(
+  argv: readonly string[],
+  at: number,
+  table: OptionTable,
+  options: Record<string, OptionValue>,
+): number | undefined {
+  const word = argv[at]!;
+  const equals = word.indexOf('=');
+  const found = findOption(table, word.slice(word[1] === '-' ? 2 : 1, equals < 0 ? undefined : equals));
+  if (found === undefined) return undefined;
+  const [name, spec] = found;
+  let next = at + 1;
+  let text = equals < 0 ? undefined : word.slice(equals + 1);
+  if (text === undefined && spec.type === 'flag') text = 'true';
+  text ??= argv[next++];
+  if (text === undefined || (equals < 0 && isOption(text))) return undefined;
+  const value = readValue(spec, text);
+  if (value === undefined) return undefined;
+  if (spec.repeat === undefined) options[name] = value;
+  else {
+    const list = options[name];
+    if (Array.isArray(list)) list.push(text);
+    else options[name] = [text];
+  }
+  return next;
+}

@@ -1,0 +1,152 @@
+// The command line as one table: every command with its options, once. fast.ts parses by it, yargs.ts makes help,
+// completion and error messages of it. Names and meanings are runc's where runc has the command, Docker's for volumes
+// and networks. Plain object literals: nothing is computed when this is loaded.
+
+/** What an option is, and what its value may be. */
+export interface OptionSpec {
+  /** `flag` has no value (but `--rm=false` is understood), `number` is a decimal number from 0. */
+  type: 'flag' | 'text' | 'number';
+  /** One letter. */
+  alias?: string;
+  /** May be given several times; its value is a list. Of others, the last one counts. */
+  repeat?: true;
+  choices?: readonly string[];
+  description: string;
+  /** Shown in help; what applies it is where the option is read. */
+  default?: string;
+  /** Not in help and completion. */
+  hidden?: true;
+}
+
+export type OptionTable = Readonly<Record<string, OptionSpec>>;
+
+export interface CommandSpec {
+  /** What stands behind the command's name, for help. */
+  usage: string;
+  description: string;
+  /** Least and most number of arguments. */
+  args: readonly [number, number];
+  /** Takes words behind `--`. */
+  rest?: true;
+  options: OptionTable;
+  hidden?: true;
+}
+
+/** Options of every command; they may also stand before it. */
+export const globalOptions: OptionTable = {
+  root: { type: 'text', description: 'state root: one directory a container', default: '/run/tinyrun' },
+  'data-root': { type: 'text', description: 'what survives a reboot', default: '/var/lib/tinyrun' },
+  log: { type: 'text', description: 'append messages to this file, too' },
+  'log-format': { type: 'text', choices: ['text', 'json'], description: 'form of the messages in the log file', default: 'text' },
+  debug: { type: 'flag', description: 'say more, with stack traces of errors' },
+  'systemd-cgroup': { type: 'flag', description: 'accepted for engines; no effect', hidden: true },
+  'cgroup-manager': { type: 'text', description: 'accepted for engines; no effect', hidden: true },
+  rootless: { type: 'text', description: 'accepted for engines; no effect', hidden: true },
+};
+
+const runOptions: OptionTable = {
+  bundle: { type: 'text', alias: 'b', description: 'bundle directory; the argument is the id then' },
+  name: { type: 'text', description: 'id of the container, which is kept until it is deleted' },
+  rm: { type: 'flag', description: 'delete the container when it ends, even with --name' },
+  keep: { type: 'flag', description: 'keep the ended container until it is deleted' },
+  overlay: { type: 'flag', description: 'write to a layer of the container, not to the rootfs' },
+  volume: { type: 'text', alias: 'v', repeat: true, description: '[SOURCE:]DESTINATION[:OPTION,...]' },
+  mount: { type: 'text', repeat: true, description: 'type=bind|volume|tmpfs,source=...,destination=...,...' },
+  tmpfs: { type: 'text', repeat: true, description: 'DESTINATION[:OPTION,...]' },
+  hostname: { type: 'text', description: 'hostname in place of the one in config.json' },
+  'add-host': { type: 'text', repeat: true, description: 'NAME:ADDRESS, a line of /etc/hosts' },
+  dns: { type: 'text', repeat: true, description: 'address of a name server' },
+  'dns-search': { type: 'text', repeat: true, description: 'domain to look names up in' },
+  'no-pivot': { type: 'flag', description: 'chroot instead of pivot_root, for a rootfs on a ramdisk' },
+  'no-new-keyring': { type: 'flag', description: 'no effect: no session keyring is made' },
+  'no-subreaper': { type: 'flag', description: 'no effect: no subreaper is used', hidden: true },
+  'preserve-fds': { type: 'number', description: 'pass on that many fds from 3 on', default: '0' },
+  'pid-file': { type: 'text', description: 'write the pid of the container process to this file' },
+  engine: { type: 'text', choices: ['native', 'ffi'], description: 'who executes the program', default: 'native' },
+  trace: { type: 'text', description: 'show each op with its result in this file or fd' },
+  'step-fd': { type: 'number', description: 'read a byte from this fd before each op', hidden: true },
+  detach: { type: 'flag', alias: 'd', description: 'not in this version', hidden: true },
+  'console-socket': { type: 'text', description: 'not in this version', hidden: true },
+};
+
+const runUsage = 'BUNDLE | [--bundle BUNDLE] ID [-- ARGS...]';
+
+export const commands: Readonly<Record<string, CommandSpec>> = {
+  run: {
+    usage: runUsage,
+    description: 'create a container from a bundle, run it and wait for its end',
+    args: [1, 1],
+    rest: true,
+    options: runOptions,
+  },
+  spec: {
+    usage: '',
+    description: 'write a config.json to start from',
+    args: [0, 0],
+    options: {
+      bundle: { type: 'text', alias: 'b', description: 'directory to write it to', default: '.' },
+    },
+  },
+  list: {
+    usage: '',
+    description: 'list the containers of the state root',
+    args: [0, 0],
+    options: {
+      format: { type: 'text', alias: 'f', choices: ['table', 'json'], description: 'form of the list', default: 'table' },
+      quiet: { type: 'flag', alias: 'q', description: 'ids only' },
+    },
+  },
+  state: { usage: 'ID', description: "print a container's state", args: [1, 1], options: {} },
+  delete: {
+    usage: 'ID',
+    description: 'delete a stopped container',
+    args: [1, 1],
+    options: {
+      force: { type: 'flag', alias: 'f', description: 'kill it if it runs; no error if there is none' },
+    },
+  },
+  explain: {
+    usage: runUsage,
+    description: 'show what run would do, each system call with its reason',
+    args: [1, 1],
+    rest: true,
+    options: {
+      json: { type: 'flag', description: 'for machines' },
+      program: { type: 'flag', description: "the program's text form" },
+      compact: { type: 'flag', description: 'one line an op' },
+      ...runOptions,
+    },
+  },
+  completion: {
+    usage: '',
+    description: 'print a completion script for the shell',
+    args: [0, 0],
+    options: {},
+  },
+  purge: {
+    usage: 'ID CODE',
+    description: 'remove what a transient container left, and exit with CODE',
+    args: [2, 2],
+    options: {},
+    hidden: true,
+  },
+};
+
+/** Looks a command up; names like `constructor` are none. */
+export function findCommand(name: string): CommandSpec | undefined {
+  return Object.hasOwn(commands, name) ? commands[name] : undefined;
+}
+
+/** Looks an option up by name or one-letter alias. Returns its name and spec. */
+export function findOption(table: OptionTable, word: string): [string, OptionSpec] | undefined {
+  if (word.length > 1) return Object.hasOwn(table, word) ? [word, table[word]!] : undefined;
+  for (const name in table) if (table[name]!.alias === word) return [name, table[name]!];
+  return undefined;
+}
+
+/** Reads an option's value; undefined where it is not one that the option takes. */
+export function readValue(spec: OptionSpec, text: string): string | number | boolean | undefined {
+  if (spec.type === 'flag') return text === 'true' ? true : text === 'false' ? false : undefined;
+  if (spec.type === 'number') return /^\d{1,9}$/.test(text) ? Number(text) : undefined;
+  return spec.choices === undefined || spec.choices.includes(text) ? text : undefined;
+}

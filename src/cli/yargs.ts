@@ -1,0 +1,182 @@
+// The slow path: what fast.ts does not understand, by yargs and the same table. Help, completion, error messages; also
+// any valid command line, with the fast path's result. Loaded only when needed: yargs takes longer to load than a
+// container takes to start.
+//
+// yargs guesses where runc's flags do not: what it guesses is switched off here, and values are read by the table.
+
+import yargs, { type Argv, type Options } from 'yargs';
+import { TinyrunError } from '../errors.ts';
+import type { CommandLine, OptionValue } from './command-line.ts';
+import { isOption, isVersion, scanGlobals } from './fast.ts';
+import {
+  type CommandSpec,
+  commands,
+  findCommand,
+  findOption,
+  globalOptions,
+  type OptionSpec,
+  type OptionTable,
+  readValue,
+} from './options.ts';
+
+/** Help or a completion, to be printed as it is. */
+export interface Output {
+  output: string;
+}
+
+/**
+ * Parses the words behind `tinyrun`.
+ * @throws TinyrunError USAGE
+ */
+export async function parseWithYargs(argv: readonly string[]): Promise<CommandLine | Output> {
+  if (argv[0] === COMPLETIONS) return { output: await completions(argv.slice(1)) };
+  const { options, next } = scanGlobals(argv);
+  const name = argv[next];
+  if (name === undefined || isHelp(name)) return { output: await helpOfAll() };
+  if (isVersion(name)) return { command: 'version', options, args: [], rest: undefined };
+  if (isOption(name)) {
+    parseWords('', globalOptions, argv);
+    throw usage('', `unknown option ${name}`);
+  }
+  const spec = findCommand(name);
+  if (spec === undefined) throw usage('', `unknown command ${name}`);
+
+  const words = argv.slice(next + 1);
+  const end = words.indexOf('--');
+  if ((end < 0 ? words : words.slice(0, end)).some(isHelp)) return { output: await helpOf(name, spec) };
+  if (end >= 0 && spec.rest === undefined) throw usage(name, `${name} takes no words behind --`);
+  const table = { ...globalOptions, ...spec.options };
+  const line = { command: name, ...parseWords(name, table, [...argv.slice(0, next), ...words]) };
+  checkCount(name, spec, line.args.length);
+  return line;
+}
+
+const COMPLETIONS = '--get-yargs-completions';
+const isHelp = (word: string): boolean => word === '--help' || word === '-h' || word === '-help';
+
+/** A mistake in the command line; `command` is the one whose help would tell, if it is known. */
+function usage(command: string, message: string): TinyrunError {
+  const help = command === '' ? 'tinyrun --help' : `tinyrun ${command} --help`;
+  return new TinyrunError('USAGE', message, { hint: `see ${help}` });
+}
+
+function checkCount(name: string, { args: [least, most], usage: form, rest }: CommandSpec, count: number): void {
+  if (count >= least && count <= most) return;
+  const wants = form === '' ? 'no arguments' : form;
+  const remedy = rest !== undefined && count > most ? "; the program's own arguments stand behind --" : '';
+  throw usage(name, `${name} takes ${wants}, it got ${count} arguments${remedy}`);
+}
+
+/** Splits words by yargs into options and arguments, and reads the options' values by the table. */
+function parseWords(command: string, table: OptionTable, words: readonly string[]): Omit<CommandLine, 'command'> {
+  const parser = quietParser().options(
+    mapTable(table, ({ alias }) => ({ type: 'string', nargs: 1, ...(alias === undefined ? {} : { alias }) })),
+  );
+  let parsed: Record<string, unknown>;
+  try {
+    parsed = parser.parseSync(explicitFlags(table, words));
+  } catch (error) {
+    throw usage(command, error instanceof Error ? error.message : String(error));
+  }
+  const { _: args, '--': rest, $0: _name, ...given } = parsed;
+  const options: Record<string, OptionValue> = {};
+  for (const [word, value] of Object.entries(given)) {
+    const found = findOption(table, word);
+    if (found === undefined) throw usage(command, `unknown option ${word.length === 1 ? '-' : '--'}${word}`);
+    const [name, spec] = found;
+    if (word === name && value !== undefined) options[name] = readValues(command, name, spec, [value].flat().map(String));
+  }
+  return { options, args: strings(args), rest: rest === undefined ? undefined : strings(rest) };
+}
+
+const strings = (list: unknown): string[] => [list].flat().map(String);
+
+function readValues(command: string, name: string, spec: OptionSpec, texts: string[]): OptionValue {
+  if (spec.repeat) return texts;
+  const values = texts.map((text) => {
+    const value = readValue(spec, text);
+    if (value !== undefined) return value;
+    const choices = spec.choices?.join(' or ') ?? (spec.type === 'flag' ? 'true or false' : 'a number');
+    throw usage(command, `--${name} is ${choices}, not ${JSON.stringify(text)}`);
+  });
+  return values[values.length - 1]!;
+}
+
+/** Writes a flag as `--flag=true`: yargs would take a word behind it, a bundle called `true`, as its value. */
+function explicitFlags(table: OptionTable, words: readonly string[]): string[] {
+  const end = words.indexOf('--');
+  return words.map((word, index) => {
+    if (!isOption(word) || word.includes('=') || (end >= 0 && index >= end)) return word;
+    return findOption(table, word.replace(/^--?/, ''))?.[1].type === 'flag' ? `${word}=true` : word;
+  });
+}
+
+/** A yargs that prints nothing, ends nothing, and guesses nothing: no numbers, `--no-x`, dots, groups of letters. */
+function quietParser(): Argv {
+  return yargs()
+    .scriptName('tinyrun')
+    .parserConfiguration({
+      'boolean-negation': false,
+      'camel-case-expansion': false,
+      'dot-notation': false,
+      'greedy-arrays': false,
+      'parse-numbers': false,
+      'parse-positional-numbers': false,
+      'populate--': true,
+      'short-option-groups': false,
+    })
+    .detectLocale(false)
+    .updateStrings({ 'Not enough arguments following: %s': 'option --%s needs a value' })
+    .help(false)
+    .version(false)
+    .exitProcess(false)
+    .fail(false)
+    .wrap(100);
+}
+
+function mapTable(table: OptionTable, toOptions: (spec: OptionSpec) => Options): Record<string, Options> {
+  return Object.fromEntries(Object.entries(table).map(([name, spec]) => [name, toOptions(spec)]));
+}
+
+// Help and completion
+
+/** The table as yargs shows it. */
+function shown(table: OptionTable, group: string): Record<string, Options> {
+  return mapTable(table, ({ type, alias, choices, description, hidden, repeat, default: value }) => ({
+    group,
+    type: type === 'flag' ? 'boolean' : 'string',
+    describe: repeat ? `${description} (may be repeated)` : description,
+    ...(alias === undefined ? {} : { alias }),
+    ...(choices === undefined ? {} : { choices }),
+    ...(value === undefined ? {} : { defaultDescription: value }),
+    ...(hidden === undefined ? {} : { hidden }),
+  }));
+}
+
+function helpParser(): Argv {
+  const help: Options = { group: 'Global options:', type: 'boolean', alias: 'h', describe: 'show help' };
+  return quietParser().options({ ...shown(globalOptions, 'Global options:'), help });
+}
+
+function allCommands(): Argv {
+  const parser = helpParser().usage('tinyrun [GLOBAL OPTIONS] COMMAND\n\nruns containers from OCI bundles');
+  for (const [name, spec] of Object.entries(commands))
+    parser.command(name, spec.hidden ? false : spec.description, (one) => one.options(shown(spec.options, 'Options:')));
+  return parser;
+}
+
+async function helpOfAll(): Promise<string> {
+  const version: Options = { group: 'Global options:', type: 'boolean', alias: 'v', describe: 'print the version' };
+  return `${await allCommands().options({ version }).getHelp()}\n`;
+}
+
+async function helpOf(name: string, spec: CommandSpec): Promise<string> {
+  const title = `tinyrun ${name}${spec.usage === '' ? '' : ` [OPTIONS] ${spec.usage}`}\n\n${spec.description}`;
+  return `${await helpParser().usage(title).options(shown(spec.options, 'Options:')).getHelp()}\n`;
+}
+
+/** What the words so far may go on with, one a line, for the completion script. */
+async function completions(words: readonly string[]): Promise<string> {
+  const found = await allCommands().getCompletion(words);
+  return found.map((word) => `${word}\n`).join('');
+}

@@ -1,0 +1,22 @@
+// The type of the state JSON: what `tinyrun state` prints and hooks read on stdin. OCI runtime.md, "State"; the fields
+// after `annotations` are runc's additions, which engines and scripts read.
+
+/** `paused` is runc's extension; the others are the spec's. */
+export type Status = 'creating' | 'created' | 'running' | 'stopped' | 'paused';
+
+export interface State {
+  ociVersion: string;
+  id: string;
+  status: Status;
+  /** Of the container process, in the runtime's pid namespace; 0 once it is stopped. */
+  pid: number;
+  /** Absolute path. */
+  bundle: string;
+  annotations?: Record<string, string>;
+  /** Absolute path of the root filesystem on the host. */
+  rootfs: string;
+  /** RFC 3339, UTC. */
+  created: string;
+  /** Name of the user who made the container; empty if the uid has no name. */
+  owner: string;
+}

@@ -1,0 +1,176 @@
+// User, groups and capabilities, last before the program starts: up to here the init program needs its rights.
+// OCI config.md, "User", "Linux Process"; capabilities(7), credentials(7).
+//
+// The order matters: the bounding set while CAP_SETPCAP is there; groups and ids while CAP_SETGID and CAP_SETUID are
+// there, keeping the permitted set over the change of uid (PR_SET_KEEPCAPS); then the other sets; ambient at the very
+// end, since only what is permitted and inheritable may be raised.
+
+import { capabilities } from '../sys/capabilities.ts';
+import type { Arg, Op, Words } from '../program/op.ts';
+import * as o from '../program/ops.ts';
+import type { PlanInput } from './input.ts';
+
+const FROM = '/process/capabilities';
+
+/** The bits of the names that exist and that the host can grant at all; the others were warned about. */
+function bits(names: readonly string[] | undefined, grantable: bigint): bigint {
+  let set = 0n;
+  for (const name of names ?? []) {
+    const bit = capabilities[name];
+    if (bit !== undefined) set |= 1n << BigInt(bit);
+  }
+  return set & grantable;
+}
+
+/** Names of the config that the host cannot grant: the spec wants a warning, not a failure. */
+export function ungrantableCapabilities({ config, host }: Pick<PlanInput, 'config' | 'host'>): string[] {
+  const all = new Set(Object.values(config.process.capabilities ?? {}).flat());
+  return [...all].filter((name) => {
+    const bit = capabilities[name];
+    return bit !== undefined && (host.capBounding & (1n << BigInt(bit))) === 0n;
+  });
+}
+
+/** Init program: bounding set, groups, ids, sets, no_new_privs. */
+export function planCredentials(input: PlanInput): Op[] {
+  const sets = input.config.process.capabilities ?? {};
+  const grantable = input.host.capBounding;
+  const bounding = bits(sets.bounding, grantable);
+  const permitted = bits(sets.permitted, grantable);
+  const inheritable = bits(sets.inheritable, grantable);
+  return [
+    ...planBounding(bounding, grantable),
+    ...planIds(input),
+    planCapset(bits(sets.effective, grantable), permitted, inheritable),
+    ...planAmbient(bits(sets.ambient, grantable) & permitted & inheritable),
+    ...planNoNewPrivs(input),
+  ];
+}
+
+function planBounding(bounding: bigint, grantable: bigint): Op[] {
+  const ops: Op[] = [];
+  for (const [name, bit] of Object.entries(capabilities)) {
+    const mask = 1n << BigInt(bit);
+    if ((grantable & mask) === 0n || (bounding & mask) !== 0n) continue;
+    ops.push(
+      o.prctl('PR_CAPBSET_DROP', [bit], {
+        what: `drop ${name} from the bounding set`,
+        why: 'What is not in the bounding set cannot be gained by any program in the container, setuid or not.',
+        from: `${FROM}/bounding`,
+      }),
+    );
+  }
+  return ops;
+}
+
+function planIds({ config }: PlanInput): Op[] {
+  const { uid = 0, gid = 0, additionalGids = [] } = config.process.user ?? {};
+  const from = '/process/user';
+  return [
+    o.prctl('PR_SET_KEEPCAPS', [1], {
+      what: 'keep capabilities over the change of user',
+      why: 'Leaving uid 0 would drop them all; which ones remain is decided below.',
+      from,
+    }),
+    o.call('setgroups', [additionalGids.length, { bytes: new Uint8Array(new Uint32Array(additionalGids).buffer) }], {
+      what: additionalGids.length === 0 ? 'drop all supplementary groups' : `set groups ${additionalGids.join(',')}`,
+      why: 'Exactly these: a group left over from the caller opens files, and a missing one can, too.',
+      from: `${from}/additionalGids`,
+    }),
+    o.call('setresgid', [gid, gid, gid], {
+      what: `become group ${gid}`,
+      why: 'Real, effective and saved at once: there is no way back.',
+      from: `${from}/gid`,
+    }),
+    o.call('setresuid', [uid, uid, uid], {
+      what: `become user ${uid}`,
+      why: 'Real, effective and saved at once: there is no way back.',
+      from: `${from}/uid`,
+    }),
+    o.prctl('PR_SET_KEEPCAPS', [0], {
+      what: 'stop keeping capabilities',
+      why: 'The flag has served; the program gets it cleared.',
+      from,
+    }),
+  ];
+}
+
+function planCapset(effective: bigint, permitted: bigint, inheritable: bigint): Op {
+  const word = (shift: bigint): Record<string, Arg> => ({
+    effective: Number((effective >> shift) & 0xffffffffn),
+    permitted: Number((permitted >> shift) & 0xffffffffn),
+    inheritable: Number((inheritable >> shift) & 0xffffffffn),
+  });
+  return o.call(
+    'capset',
+    [
+      { struct: 'user_cap_header', fields: { version: o.flags('_LINUX_CAPABILITY_VERSION_3') } },
+      { structs: 'user_cap_data', items: [word(0n), word(32n)] },
+    ],
+    {
+      what: 'set the effective, permitted and inheritable capabilities',
+      why: 'The container keeps what the config grants, and nothing else.',
+      from: FROM,
+    },
+  );
+}
+
+function planAmbient(ambient: bigint): Op[] {
+  const ops: Op[] = [
+    o.prctl('PR_CAP_AMBIENT', [o.flags('PR_CAP_AMBIENT_CLEAR_ALL'), 0, 0, 0], {
+      what: 'clear the ambient capabilities',
+      why: "The caller's would pass through execve otherwise.",
+      from: `${FROM}/ambient`,
+    }),
+  ];
+  for (const [name, bit] of Object.entries(capabilities)) {
+    if ((ambient & (1n << BigInt(bit))) === 0n) continue;
+    ops.push(
+      o.prctl('PR_CAP_AMBIENT', [o.flags('PR_CAP_AMBIENT_RAISE'), bit, 0, 0], {
+        what: `raise ${name} in the ambient set`,
+        why: 'Ambient capabilities stay with a program that is not setuid and whose user is not root.',
+        from: `${FROM}/ambient`,
+      }),
+    );
+  }
+  return ops;
+}
+
+function planNoNewPrivs({ config }: PlanInput): Op[] {
+  if (!config.process.noNewPrivileges) return [];
+  return [
+    o.prctl('PR_SET_NO_NEW_PRIVS', [1, 0, 0, 0], {
+      what: 'set no_new_privs',
+      why: 'From here on no execve can gain rights, whatever is setuid in the rootfs.',
+      from: '/process/noNewPrivileges',
+    }),
+  ];
+}
+
+/** Init program: the container's user owns its stdio, so that /dev/stdout can be opened again by a user not root. */
+export function planStdioOwner({ config }: PlanInput): Op[] {
+  const { uid = 0 } = config.process.user ?? {};
+  if (uid === 0) return [];
+  return [0, 1, 2].flatMap((fd) => {
+    const words = (what: string): Words => ({
+      what,
+      why: 'Programs open /dev/stdout; a pipe of root would refuse. Never /dev/null: that is the owner of the host\'s node.',
+      from: '/process/user/uid',
+    });
+    const next = `owned-${fd}`;
+    return [
+      o.call('statx', [fd, '', o.flags('AT_EMPTY_PATH'), o.flags('STATX_BASIC_STATS'), o.buf('statx')], {
+        ...words(`look at file descriptor ${fd}`),
+        onError: { goto: { EBADF: next } },
+      }),
+      o.load(o.buf('statx', 128), 4, 'major', words('take its device number')),
+      o.branch('major', '==', 1, next, words('a memory device such as /dev/null keeps its owner')),
+      o.call('fchown', [fd, uid, -1], {
+        ...words(`give file descriptor ${fd} to user ${uid}`),
+        // Some kinds of file have no owner that could change, or are on a read-only filesystem.
+        onError: { ignore: ['EINVAL', 'EPERM', 'EROFS', 'ENOSYS'] },
+      }),
+      o.label(next),
+    ];
+  });
+}

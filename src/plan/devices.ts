@@ -1,0 +1,201 @@
+// Device nodes and the links of /dev, made in the rootfs by the init program. OCI config-linux.md, "Devices", "Default
+// Devices". In a user namespace mknod(2) is refused: there the host's nodes are bound.
+
+import type { Device } from '../oci/config.ts';
+import { parseMountOptions } from '../oci/mount-options.ts';
+import type { Op, Words } from '../program/op.ts';
+import * as o from '../program/ops.ts';
+import type { PlanInput } from './input.ts';
+import { cleanInside, planMountPoint } from './mount-point.ts';
+
+const DEFAULT_DEVICES: readonly [path: string, major: number, minor: number][] = [
+  ['/dev/null', 1, 3],
+  ['/dev/zero', 1, 5],
+  ['/dev/full', 1, 7],
+  ['/dev/random', 1, 8],
+  ['/dev/urandom', 1, 9],
+  ['/dev/tty', 5, 0],
+];
+
+const DEFAULT_LINKS: readonly [target: string, path: string][] = [
+  ['/proc/self/fd', 'dev/fd'],
+  ['/proc/self/fd/0', 'dev/stdin'],
+  ['/proc/self/fd/1', 'dev/stdout'],
+  ['/proc/self/fd/2', 'dev/stderr'],
+];
+
+interface Node {
+  device: Device;
+  from: string;
+  /** The host's node that is bound, or undefined: mknod. */
+  index: number;
+}
+
+/** A bind of a whole /dev brings its own devices: nothing is added (runc's rule). */
+function devIsBound({ config }: PlanInput): boolean {
+  return (config.mounts ?? []).some(
+    ({ destination, options }) => cleanInside(destination) === 'dev' && parseMountOptions(options ?? []).bind !== false,
+  );
+}
+
+const hasUserNamespace = ({ config }: PlanInput): boolean =>
+  (config.linux?.namespaces ?? []).some(({ type }) => type === 'user');
+
+function listNodes(input: PlanInput): Node[] {
+  const given = (input.config.linux?.devices ?? []).map((device, i) => ({ device, from: `/linux/devices/${i}` }));
+  const named = new Set(given.map(({ device }) => cleanInside(device.path)));
+  const defaults = DEFAULT_DEVICES.filter(([path]) => !named.has(cleanInside(path))).map(([path, major, minor]) => ({
+    device: { type: 'c' as const, path, major, minor, fileMode: 0o666, uid: 0, gid: 0 },
+    from: 'runtime',
+  }));
+  return [...defaults, ...given].map((node, index) => ({ ...node, index }));
+}
+
+/** The buffer for the descriptors of bound devices. */
+export function deviceBuffers(input: PlanInput): { name: string; size: number }[] {
+  const buffers = [{ name: 'statx', size: 256 }];
+  if (!devIsBound(input) && hasUserNamespace(input)) buffers.push({ name: 'nodes', size: 4 * listNodes(input).length });
+  return buffers;
+}
+
+/** Host program, with a user namespace: detached binds of the host's own nodes. */
+export function planDeviceSources(input: PlanInput): Op[] {
+  if (devIsBound(input) || !hasUserNamespace(input)) return [];
+  return listNodes(input).flatMap(({ device, from, index }) => {
+    const words = { what: `bind device ${device.path}`, why: 'In a user namespace nobody may make device nodes: the host lends its own.', from };
+    return [
+      o.openTree(o.AT_FDCWD, device.path, false, { ...words, to: 'bind' }),
+      o.mountSetattr(o.reg('bind'), { propagation: 'MS_PRIVATE' }, false, words),
+      o.store('bind', o.buf('nodes', 4 * index), 4, { ...words, what: `keep the bind of ${device.path}` }),
+    ];
+  });
+}
+
+/** Init program: nodes, then the links and ptmx. */
+export function planDevices(input: PlanInput): Op[] {
+  if (devIsBound(input)) return [];
+  const make = hasUserNamespace(input) ? planBoundNode : planNode;
+  return [...listNodes(input).flatMap(make), ...planLinks()];
+}
+
+/** mkdev(3): how the kernel packs the numbers for mknod(2). */
+const mkdev = (major: number, minor: number): number => (minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12);
+const NODE_TYPES = { c: 'S_IFCHR', u: 'S_IFCHR', b: 'S_IFBLK', p: 'S_IFIFO' } as const;
+
+function planParent(path: string, index: number, from: string): { ops: Op[]; fd: o.Fd; name: string } {
+  const slash = path.lastIndexOf('/');
+  if (slash < 0) return { ops: [], fd: o.reg('root'), name: path };
+  return {
+    ops: planMountPoint(path.slice(0, slash), 'directory', 'dir', `device-${index}`, from),
+    fd: o.reg('dir'),
+    name: path.slice(slash + 1),
+  };
+}
+
+function planNode({ device, from, index }: Node): Op[] {
+  const path = cleanInside(device.path);
+  const { type, major = 0, minor = 0 } = device;
+  const numbers = type === 'p' ? 'fifo' : `${type} ${major}:${minor}`;
+  const words = (what: string, why: string): Words => ({ what, why, from });
+  const parent = planParent(path, index, from);
+  const there = `there-${index}`;
+  const done = `made-${index}`;
+  const mode = (device.fileMode ?? 0o666) & 0o7777;
+  const owner = device.uid || device.gid;
+  return [
+    ...parent.ops,
+    o.mknodat(parent.fd, parent.name, NODE_TYPES[type], mode, type === 'p' ? 0 : mkdev(major, minor), {
+      ...words(`make device /${path} (${numbers})`, 'A node of our own making: mknod never follows a symlink that the image put there.'),
+      onError: { goto: { EEXIST: there } },
+    }),
+    ...(owner
+      ? [
+          o.fchownat(parent.fd, parent.name, device.uid ?? 0, device.gid ?? 0, ['AT_SYMLINK_NOFOLLOW'], {
+            ...words(`give /${path} its owner`, 'As the config says.'),
+          }),
+        ]
+      : []),
+    o.jump(done, words(`/${path} is made`, 'The check below is for a node that was there before.')),
+    o.label(there),
+    ...planCheckNode(parent.fd, parent.name, device, index, words),
+    o.label(done),
+    ...(parent.ops.length === 0 ? [] : [o.close(parent.fd, words(`close the directory of /${path}`, 'It has served.'))]),
+  ];
+}
+
+const S_IFMT = { c: 0o020000, u: 0o020000, b: 0o060000, p: 0o010000 } as const;
+
+/** What is there already must be this very device: "the runtime MUST generate an error" otherwise. */
+function planCheckNode(
+  dir: o.Fd,
+  name: string,
+  device: Device,
+  index: number,
+  words: (what: string, why: string) => Words,
+): Op[] {
+  const why = 'Something of that name is in the rootfs: it must be this very device, not a file or link of the image.';
+  const path = cleanInside(device.path);
+  const wrong = `wrong-${index}`;
+  const right = `right-${index}`;
+  const numbers: Op[] =
+    device.type === 'p'
+      ? []
+      : [
+          o.load(o.buf('statx', 128), 4, 'major', words('take its major number', why)),
+          o.branch('major', '!=', device.major ?? 0, wrong, words('is it the one asked for?', why)),
+          o.load(o.buf('statx', 132), 4, 'minor', words('take its minor number', why)),
+          o.branch('minor', '!=', device.minor ?? 0, wrong, words('is it the one asked for?', why)),
+        ];
+  return [
+    o.call(
+      'statx',
+      [dir, name, o.flags('AT_SYMLINK_NOFOLLOW'), o.flags('STATX_BASIC_STATS'), o.buf('statx')],
+      words(`look at /${path}`, why),
+    ),
+    // The type is the upper four bits of the mode: one byte with the setuid bits, which a device has not.
+    o.load(o.buf('statx', 29), 1, 'type', words('take its type', why)),
+    o.branch('type', '<', S_IFMT[device.type] >> 8, wrong, words('is it of this type?', why)),
+    o.branch('type', '>=', (S_IFMT[device.type] >> 8) + 16, wrong, words('is it of this type?', why)),
+    ...numbers,
+    o.jump(right, words(`/${path} is the device asked for`, why)),
+    o.label(wrong),
+    o.fail(words(`make device /${path}: another file is there`, why)),
+    o.label(right),
+  ];
+}
+
+function planBoundNode({ device, from, index }: Node): Op[] {
+  const path = cleanInside(device.path);
+  const words = (what: string): Words => ({
+    what,
+    why: "The host's node, bound over an empty file: it works although we could not make one.",
+    from,
+  });
+  return [
+    ...planMountPoint(path, 'file', 'target', `device-${index}`, from),
+    o.load(o.buf('nodes', 4 * index), 4, 'mount', words(`take the bind of /${path}`)),
+    o.moveMount(o.reg('mount'), o.reg('target'), words(`bind device /${path}`)),
+    o.close(o.reg('mount'), words(`close the bind of /${path}`)),
+    o.close(o.reg('target'), words(`close /${path}`)),
+  ];
+}
+
+/** /dev/fd and the like; /dev/ptmx leads to the container's own devpts. */
+function planLinks(): Op[] {
+  const why = 'Programs expect these names (OCI config-linux.md, "Dev symbolic links").';
+  const words = (what: string): Words => ({ what, why, from: 'runtime' });
+  const exists = { onError: { ignore: ['EEXIST'] } };
+  const link = (target: string, path: string): Op =>
+    o.symlinkat(target, o.reg('dev'), path.slice(4), { ...words(`link /${path} to ${target}`), ...exists });
+  return [
+    ...planMountPoint('dev', 'directory', 'dev', 'links', 'runtime'),
+    ...DEFAULT_LINKS.map(([target, path]) => link(target, path)),
+    o.unlinkat(o.reg('dev'), 'ptmx', [], {
+      ...words('remove /dev/ptmx'),
+      why: "The image's ptmx would open terminals of the host's devpts.",
+      onError: { ignore: ['ENOENT'] },
+    }),
+    link('pts/ptmx', 'dev/ptmx'),
+    o.close(o.reg('dev'), words('close /dev')),
+  ];
+}

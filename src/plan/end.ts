@@ -1,0 +1,86 @@
+// How the host program ends: with the container, or with a failure on the way. Either way nothing is left behind, but
+// for containers that are kept. A tree of unknown contents cannot be removed by a program (that takes a loop over a
+// directory): where the upper layer is not empty, the executable itself is called for it.
+
+import type { Op, Words } from '../program/op.ts';
+import * as o from '../program/ops.ts';
+import { planAskFailure } from './handshake.ts';
+import type { PlanInput } from './input.ts';
+import { planRemoveState } from './state.ts';
+
+const runtime = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
+export const endBuffers = [{ name: 'exittext', size: 24 }];
+
+/** Host program: from the container's wait status to our own exit. Failures come in at `undo`. */
+export function planEnd(input: PlanInput): Op[] {
+  const why = "The container's exit code is ours: 128 + signal where a signal ended it, as in a shell.";
+  const kill = 'A failure half-way must leave nothing: init and all it has set up go with it.';
+  const leave = { onError: { fail: 'leave' } };
+  return [
+    o.load(o.buf('status'), 4, 'status', runtime('take the wait status', why)),
+    o.exitCode('status', 'exit', runtime('take the exit code', why)),
+    ...(input.transient ? [] : [...planAskFailure(), o.jump('leave', runtime('keep the container', 'It has a name: it stays until it is deleted.'))]),
+    o.jump('remove', runtime('the container has ended', why)),
+
+    o.label('undo'),
+    o.branch('pid', '<', 1, 'remove', runtime('is there an init?', kill)),
+    o.kill(o.reg('pid'), o.flags('SIGKILL'), { ...runtime('kill init', kill), onError: { ignore: ['ESRCH'], fail: 'remove' } }),
+    o.wait4(o.reg('pid'), o.buf('status'), [], { ...runtime('wait for its end', kill), onError: { ignore: ['ECHILD'], fail: 'remove' } }),
+
+    o.label('remove'),
+    ...planRemoveData(input),
+    ...planRemoveState(input),
+    o.label('leave'),
+    o.exit(o.reg('exit'), { ...runtime('end', why), ...leave }),
+  ];
+}
+
+/** Removes the directory of an overlay container's own files. */
+function planRemoveData(input: PlanInput): Op[] {
+  const { rootfs, id } = input;
+  if (rootfs.kind !== 'overlay') return [];
+  const why = "A container without a name is gone when it ends, and its own layer with it.";
+  const data = o.reg('data');
+  const rmdir = (name: string): Op =>
+    o.unlinkat(data, name, ['AT_REMOVEDIR'], {
+      ...runtime(`remove ${name}`, why),
+      onError: { goto: { ENOTEMPTY: 'purge' }, ignore: ['ENOENT'], fail: 'leave' },
+    });
+  const path = `${rootfs.dataRoot}/containers/${id}`;
+  return [
+    o.branch('data', '<', 0, 'purged', runtime('is there anything?', why)),
+    rmdir('upper'),
+    rmdir('work/work'),
+    rmdir('work'),
+    rmdir('merged'),
+    ...Object.keys(rootfs.files).map((name) =>
+      o.unlinkat(data, name, [], { ...runtime(`remove ${name}`, why), onError: { ignore: ['ENOENT'], fail: 'leave' } }),
+    ),
+    o.unlinkat(o.AT_FDCWD, path, ['AT_REMOVEDIR'], {
+      ...runtime(`remove ${path}`, why),
+      onError: { ignore: ['ENOENT'], fail: 'leave' },
+    }),
+    o.jump('purged', runtime('all of it is gone', why)),
+    o.label('purge'),
+    ...planPurge(input),
+    o.label('purged'),
+  ];
+}
+
+/** Becomes `tinyrun purge ID CODE`, which removes a tree and ends with the container's exit code. */
+function planPurge({ self, stateRoot, rootfs, id }: PlanInput): Op[] {
+  const why = 'The container has written files: to remove a tree of unknown contents takes a program that can loop.';
+  const dataRoot = rootfs.kind === 'overlay' ? rootfs.dataRoot : '';
+  const argv = [...self, '--root', stateRoot, '--data-root', dataRoot, 'purge', id, o.buf('exittext')];
+  return [
+    o.format('exit', o.buf('exittext'), {}, runtime('write the exit code as digits', why)),
+    o.call('rt_sigprocmask', [o.flags('SIG_SETMASK'), { struct: 'sigset', fields: {} }, 0, 8], {
+      ...runtime('unblock all signals', why),
+      onError: { fail: 'leave' },
+    }),
+    o.call('execve', [self[0]!, { vec: argv }, { vec: [] }], {
+      ...runtime(`remove the files of container ${id}`, why),
+      onError: { fail: 'leave' },
+    }),
+  ];
+}

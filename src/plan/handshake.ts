@@ -1,0 +1,112 @@
+// Where host program and init program meet. All pipes are made before clone3, so both have both ends and each closes
+// the one it does not use.
+//
+//   lifeline   host holds the writing end and never writes: it breaks when the host program dies
+//   go         host ──> init   one byte: the id maps are written, go on
+//   failed     init ──> host   one byte: setting up failed; at execve it closes by itself, and the host reads the end
+//
+//   host                                  init
+//   ─ clone3 ───────────────────────────> born; dies with the host from its first ops on
+//   ─ id maps, limits ─ go ─────────────> becomes root of the user namespace      (only with one)
+//   ─ state.json, pid file                mounts, pivot_root, credentials
+//   ─ waits, forwards signals             execve: from here it is the container's process
+
+import type { Op, Words } from '../program/op.ts';
+import * as o from '../program/ops.ts';
+import type { PlanInput } from './input.ts';
+import { needsGo } from './namespaces.ts';
+
+const runtime = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
+const LIFE = 'Whoever kills tinyrun with SIGKILL gets rid of the container too: nobody else would look after it.';
+const GO = 'In a user namespace init is nobody until its id maps are written, from outside.';
+const FAILED = 'A container that could not be set up is no container: nothing of it is kept.';
+
+export const handshakeBuffers = [
+  { name: 'fds', size: 8 },
+  { name: 'byte', size: 8 },
+  { name: 'pollfd', size: 8 },
+];
+
+/** Host program, before clone3. */
+export function planPipes(input: PlanInput): Op[] {
+  return [
+    ...o.pipe('life-r', 'life-w', runtime('make the lifeline', LIFE)),
+    ...(needsGo(input) ? o.pipe('go-r', 'go-w', runtime('make the go pipe', GO)) : []),
+    ...(input.transient ? [] : o.pipe('failed-r', 'failed-w', runtime('make the failure pipe', FAILED))),
+  ];
+}
+
+/** Host program, behind clone3: what must be done to init from outside, and then the word to go on. */
+export function planReleaseInit(input: PlanInput, outside: readonly Op[]): Op[] {
+  const close = (fd: string): Op => o.close(o.reg(fd), runtime(`close ${fd}`, 'Only init has this end: so its closing can be seen.'));
+  return [
+    close('life-r'),
+    ...(input.transient ? [] : [close('failed-w')]),
+    ...outside,
+    ...(needsGo(input)
+      ? [
+          close('go-r'),
+          o.write(o.reg('go-w'), 'g', 1, runtime('let init go on', GO)),
+          o.close(o.reg('go-w'), runtime('close the go pipe', GO)),
+        ]
+      : []),
+  ];
+}
+
+/** Init program, first of all. */
+export function planInitStart(input: PlanInput): Op[] {
+  const close = (fd: string): Op => o.close(o.reg(fd), runtime(`close ${fd}`, 'Only the host program has this end: so its death can be seen.'));
+  return [
+    close('life-w'),
+    ...(input.transient ? [] : [close('failed-r')]),
+    ...planDeathWatch('first'),
+    ...(needsGo(input)
+      ? [
+          close('go-w'),
+          o.read(o.reg('go-r'), o.buf('byte'), 1, { ...runtime('wait until the host program is ready', GO), to: 'size' }),
+          o.branch('size', '!=', 1, 'end-init', runtime('or has it failed?', 'It has said why.')),
+          o.close(o.reg('go-r'), runtime('close the go pipe', GO)),
+        ]
+      : []),
+  ];
+}
+
+/** Init program: die when the host program dies; again behind the change of user, which clears it (prctl(2)). */
+export function planDeathWatch(unique: string): Op[] {
+  const alive = `alive-${unique}`;
+  return [
+    o.prctl('PR_SET_PDEATHSIG', [o.flags('SIGKILL')], runtime('die with the host program', LIFE)),
+    o.store('life-r', o.buf('pollfd'), 4, runtime('put the lifeline into the poll list', LIFE)),
+    o.call('ppoll', [o.buf('pollfd'), 1, { struct: 'timespec', fields: {} }, 0, 0], {
+      ...runtime('is the host program alive?', 'It may have died just before the call above.'),
+      to: 'dead',
+    }),
+    o.branch('dead', '==', 0, alive, runtime('it is', LIFE)),
+    o.jump('end-init', runtime('end: the host program is gone', LIFE)),
+    o.label(alive),
+  ];
+}
+
+/** Init program, at the end of a failure: tells the host program, unless nothing would be kept anyway. */
+export function planReportFailure(input: PlanInput): Op[] {
+  if (input.transient) return [];
+  return [
+    o.write(o.reg('failed-w'), '!', 1, {
+      ...runtime('tell the host program that setting up failed', FAILED),
+      // Without a reader the host program is dead, and there is nobody to tell.
+      onError: { goto: { '*': 'end-init' } },
+    }),
+  ];
+}
+
+/** Host program, when init is gone: goes to `remove` if it never became the container's process. */
+export function planAskFailure(): Op[] {
+  return [
+    o.read(o.reg('failed-r'), o.buf('byte'), 1, {
+      ...runtime('did setting up fail?', FAILED),
+      to: 'size',
+      onError: { fail: 'leave' },
+    }),
+    o.branch('size', '==', 1, 'remove', runtime('it did', FAILED)),
+  ];
+}

@@ -1,0 +1,82 @@
+// Everything that a plan depends on. Planning is a pure function of this: no file is read, no host is asked.
+
+import type { Config, Mount } from '../oci/config.ts';
+import type { Report } from '../program/op.ts';
+import type { HostFacts } from './host.ts';
+
+/** A mount asked for on the command line. */
+export interface FlagMount {
+  mount: Mount;
+  /** Make the host directory if it is missing (`-v`), or refuse (`--mount`). */
+  createSource: boolean;
+  from: string; // '--volume', '--mount', '--tmpfs'
+}
+
+/** What was found at a bind's source when planning: decides what is made at its target. */
+export type SourceKind = 'directory' | 'file' | 'missing';
+
+/** The rootfs itself, written to in place; or an overlay of read-only layers with an upper layer of its own. */
+export type RootfsInput = { kind: 'directory'; path: string } | OverlayInput;
+
+export interface OverlayInput {
+  kind: 'overlay';
+  /** Absolute paths, lowest first. */
+  layers: readonly string[];
+  /** DATA_ROOT; this container's own files are in containers/ID below it. */
+  dataRoot: string;
+  /** Mode and owner of the topmost layer's root: the merged root takes them from the upper directory. */
+  rootMode: number;
+  rootUid: number;
+  rootGid: number;
+  /** Contents of the files that are the container's own. */
+  files: { hosts: string; hostname: string; 'resolv.conf': string };
+}
+
+/** A v1 hierarchy or the unified one, as the host has it mounted. */
+export interface CgroupHierarchy {
+  /** `cpu,cpuacct`, `name=systemd`, or empty for the unified hierarchy. */
+  controllers: string;
+  mountPoint: string;
+  /** The caller's own cgroup in it. */
+  path: string;
+}
+
+/** Facts about the terminal that a foreground run relays. */
+export interface TerminalInput {
+  /** Which of the caller's fds is a terminal (0, 1 or 2); undefined: none, only the output is relayed. */
+  fd: number | undefined;
+  rows: number;
+  columns: number;
+}
+
+export interface PlanInput {
+  config: Config; // validated
+  host: HostFacts;
+  id: string;
+  bundle: string; // absolute
+  stateRoot: string; // absolute
+  rootfs: RootfsInput;
+  flagMounts: readonly FlagMount[];
+  /** What is at each bind source (absolute path). */
+  sources: ReadonlyMap<string, SourceKind>;
+  /** Mount destinations that lead through a dangling symlink -> the path that it points to inside the rootfs. */
+  resolved: ReadonlyMap<string, string>;
+  /** HOME of the process' user in the rootfs' /etc/passwd, for configs that set none. */
+  home: string;
+  cgroups: readonly CgroupHierarchy[];
+  /** Leave nothing behind at the end; otherwise the stopped container stays until deleted. */
+  transient: boolean;
+  /** Exit codes of failures: of the runtime, of a program that cannot be executed, of one that is not there. */
+  exits: { failure: number; notExecutable: number; notFound: number };
+  noPivot: boolean;
+  preserveFds: number;
+  pidFile: string | undefined; // absolute
+  terminal: TerminalInput | undefined;
+  /** The tinyrun executable, for work that no program can do: removing a tree, copying one. */
+  self: readonly string[];
+  reports: readonly Report[];
+  /** Open file of --log, which the reports' register `log` gets. */
+  logFd: number | undefined;
+  trace: number | undefined;
+  step: number | undefined;
+}

@@ -1,0 +1,238 @@
+// config.mounts and the mounts of -v, --mount and --tmpfs, as ops. OCI config.md, "Mounts".
+//
+// A bind is a detached copy of a mount (open_tree), made by the host program: with the host's rights, whatever user
+// namespace the container has, and never visible in the host's mount table. A new filesystem is made by the init
+// program, because proc, mqueue and sysfs show the namespaces of who makes them. Either is configured while detached and
+// then attached to a descriptor: nobody sees it half done.
+
+import type { Mount } from '../oci/config.ts';
+import { formatMountFlags, type MountOptions, parseMountOptions } from '../oci/mount-options.ts';
+import { TinyrunError } from '../errors.ts';
+import type { Op, Words } from '../program/op.ts';
+import * as o from '../program/ops.ts';
+import type { PlanInput, SourceKind } from './input.ts';
+import { planCgroupMount } from './mount-cgroup.ts';
+import { cleanInside, planMountPoint } from './mount-point.ts';
+import { makeDirectories } from './state.ts';
+
+/** One mount to be made, whoever asked for it. */
+export interface PlannedMount {
+  mount: Mount;
+  /** Its number among all mounts, for labels. */
+  index: number;
+  options: MountOptions;
+  /** Place in the table of detached binds, or undefined for a new filesystem. */
+  slot: number | undefined;
+  /** Clean path inside the rootfs, without a leading slash. */
+  target: string;
+  from: string;
+  createSource: boolean;
+}
+
+/** The host's directory or file that a bind shows: absolute. */
+export function bindSource(mount: Mount, bundle: string): string {
+  const source = mount.source ?? '';
+  return source.startsWith('/') ? source : `${bundle}/${source}`;
+}
+
+/** config.mounts in their order, then those of the flags. */
+export function listMounts(input: Pick<PlanInput, 'config' | 'flagMounts' | 'resolved' | 'rootfs'>): PlannedMount[] {
+  let slots = 0;
+  let index = 0;
+  const planned = (mount: Mount, from: string, createSource: boolean): PlannedMount => {
+    const options = parseMountOptions(mount.options ?? []);
+    const target = cleanInside(input.resolved.get(mount.destination) ?? mount.destination);
+    if (target === '') throw new TinyrunError('CONFIG', `${from}: cannot mount on /: it is the rootfs itself`);
+    const slot = options.bind === false ? undefined : slots++;
+    return { mount, index: index++, options, target, from, createSource, slot };
+  };
+  const config = (input.config.mounts ?? []).map((mount, i) => planned(mount, `/mounts/${i}`, false));
+  const flags = input.flagMounts.map(({ mount, from, createSource }) => planned(mount, from, createSource));
+  return [...config, ...flags];
+}
+
+/** Words such as `mount proc on /proc (nosuid|nodev|noexec)`. */
+function describe({ mount, options, target }: PlannedMount, bundle: string): string {
+  const flags = formatMountFlags(options);
+  const what = options.bind === false ? (mount.type ?? mount.source ?? 'none') : bindSource(mount, bundle);
+  return `mount ${what} on /${target}${flags === '' ? '' : ` (${flags})`}`;
+}
+
+// The host program's part: binds
+
+/** The buffer that keeps the descriptors of detached binds, four bytes each. */
+export function bindBuffers(mounts: readonly PlannedMount[]): { name: string; size: number }[] {
+  const binds = mounts.filter((mount) => mount.slot !== undefined).length;
+  return binds === 0 ? [] : [{ name: 'binds', size: 4 * binds }];
+}
+
+/** Host program: a detached copy of every bind's source. */
+export function planBindSources(mounts: readonly PlannedMount[], input: PlanInput): Op[] {
+  return mounts.flatMap((mount) => (mount.slot === undefined || mount.options.remount ? [] : planBindSource(mount, input)));
+}
+
+function planBindSource(planned: PlannedMount, input: PlanInput): Op[] {
+  const { mount, options, from, slot } = planned;
+  const source = bindSource(mount, input.bundle);
+  const what = describe(planned, input.bundle);
+  const words = (why: string): Words => ({ what, why, from });
+  const bind = o.reg('bind');
+  const shared = options.propagation.some((propagation) => propagation.type === 'shared');
+  return [
+    ...(planned.createSource && input.sources.get(source) === 'missing'
+      ? makeDirectories(source, 0o755, 'Docker makes a missing host directory of -v; --mount refuses.').map((op) => ({ ...op, from }))
+      : []),
+    o.openTree(o.AT_FDCWD, source, options.bind === 'rbind', {
+      ...words('A detached copy of the mount, made before any namespace: the host never sees it attached.'),
+      to: 'bind',
+    }),
+    ...(shared
+      ? []
+      : [
+          o.mountSetattr(bind, { propagation: 'MS_SLAVE' }, true, {
+            ...words('The copy of a shared mount would hand our mounts back to the host.'),
+          }),
+        ]),
+    ...planAttributes(bind, options, words),
+    o.store('bind', o.buf('binds', 4 * slot!), 4, {
+      ...words('Kept for the init program, which inherits the descriptor.'),
+      what: `keep the bind of ${source}`,
+    }),
+  ];
+}
+
+/** mount_setattr for the attributes and propagation of an existing (copied) mount. */
+function planAttributes(fd: { reg: string }, options: MountOptions, words: (why: string) => Words): Op[] {
+  const ops: Op[] = [];
+  if (options.set.length + options.clear.length > 0) {
+    ops.push(
+      o.mountSetattr(fd, { set: options.set, clear: options.clear }, false, {
+        ...words('Set while it is attached nowhere: there is no moment in which it is writable or has devices.'),
+      }),
+    );
+  }
+  if (options.recSet.length + options.recClear.length > 0) {
+    ops.push(
+      o.mountSetattr(fd, { set: options.recSet, clear: options.recClear }, true, {
+        ...words('Options with an r hold for all mounts below as well (mount_setattr(2), Linux 5.12).'),
+      }),
+    );
+  }
+  for (const { type, recursive } of options.propagation) {
+    ops.push(
+      o.mountSetattr(fd, { propagation: `MS_${type.toUpperCase()}` }, recursive, {
+        ...words('Whether mounts below it spread to the host, from the host, or not at all.'),
+      }),
+    );
+  }
+  return ops;
+}
+
+// The init program's part
+
+/** Init program: makes new filesystems, and attaches everything in order. */
+export function planMounts(mounts: readonly PlannedMount[], input: PlanInput): Op[] {
+  return mounts.flatMap((mount) => planMount(mount, input));
+}
+
+function planMount(planned: PlannedMount, input: PlanInput): Op[] {
+  const { mount, options } = planned;
+  if (options.remount) return planRemount(planned, input);
+  if (mount.type === 'cgroup' && options.bind === false) return planCgroupMount(planned, input);
+  const words = (why: string): Words => ({ what: describe(planned, input.bundle), why, from: planned.from });
+  const source = options.bind === false ? planNewFilesystem(planned, words) : planTakeBind(planned, words);
+  return [...source, ...planAttach(planned, input, words)];
+}
+
+/** The kind of mount point that a mount needs: a directory, but for binds of anything else. */
+function targetKind({ mount, options }: PlannedMount, input: PlanInput): 'directory' | 'file' {
+  if (options.bind === false) return 'directory';
+  const kind: SourceKind | undefined = input.sources.get(bindSource(mount, input.bundle));
+  return kind === 'file' ? 'file' : 'directory';
+}
+
+/** Registers: `mount` is attached to `target`; both are closed. */
+function planAttach(planned: PlannedMount, input: PlanInput, words: (why: string) => Words): Op[] {
+  const { target, from } = planned;
+  const why = 'Every mount and directory costs a descriptor until it is closed.';
+  return [
+    ...planMountPoint(target, targetKind(planned, input), 'target', `mount-${planned.index}`, from),
+    ...refuseProc(planned),
+    o.moveMount(o.reg('mount'), o.reg('target'), {
+      ...words('Attached to the descriptor, not to a path: it lands where we looked, whatever was swapped since.'),
+    }),
+    o.close(o.reg('mount'), { ...words(why), what: `close the mount of /${target}` }),
+    o.close(o.reg('target'), { ...words(why), what: `close /${target}` }),
+  ];
+}
+
+/** Files of proc that lxcfs and the like may cover: they only tell numbers. The list is runc's. */
+const PROC_ALLOWED = new Set(
+  ['cpuinfo', 'diskstats', 'meminfo', 'stat', 'swaps', 'uptime', 'loadavg', 'slabinfo', 'net/dev', 'sys/kernel/ns_last_pid', 'sys/crypto/fips_enabled'].map(
+    (name) => `proc/${name}`,
+  ),
+);
+
+/** Binds and volumes must not lie over files of proc: security labels are written there (CVE-2019-16884). */
+function refuseProc(planned: PlannedMount): Op[] {
+  const { target, from, options, mount } = planned;
+  if (options.bind === false && mount.type !== 'tmpfs') return [];
+  if (PROC_ALLOWED.has(target)) return [];
+  const why = 'A mount over a file of proc could defeat what is written there: labels, sysctls (CVE-2019-16884).';
+  const words = (what: string): Words => ({ what, why, from });
+  const safe = `not-proc-${planned.index}`;
+  return [
+    o.call('fstatfs', [o.reg('target'), o.buf('statfs')], words(`look at the filesystem of /${target}`)),
+    o.load(o.buf('statfs'), 8, 'fstype', words('take its type')),
+    o.branch('fstype', '!=', { flags: ['PROC_SUPER_MAGIC'] }, safe, words(`/${target} is not in proc`)),
+    o.fail(words(`mount on /${target}: it is inside of proc`)),
+    o.label(safe),
+  ];
+}
+
+function planTakeBind({ slot, target }: PlannedMount, words: (why: string) => Words): Op[] {
+  return [
+    o.load(o.buf('binds', 4 * slot!), 4, 'mount', {
+      ...words('The copy that the host program made.'),
+      what: `take the bind for /${target}`,
+    }),
+  ];
+}
+
+/** fsopen, options, fsmount: the mount lands in register `mount`, attached nowhere. */
+function planNewFilesystem({ mount, options }: PlannedMount, words: (why: string) => Words): Op[] {
+  const fs = o.reg('fs');
+  const type = mount.type ?? 'none';
+  const option = (key: string, value: string | undefined): Op => {
+    const extra = { ...words('The filesystem itself understands this option, or refuses it.'), what: `set ${type} option ${value === undefined ? key : `${key}=${value}`}` };
+    return value === undefined ? o.fsconfigFlag(fs, key, extra) : o.fsconfigString(fs, key, value, extra);
+  };
+  const data = options.data.map((text) => {
+    const sign = text.indexOf('=');
+    return sign < 0 ? option(text, undefined) : option(text.slice(0, sign), text.slice(sign + 1));
+  });
+  return [
+    o.fsopen(type, { ...words('A filesystem of its own, made by the container: it shows the namespaces of its maker.'), to: 'fs' }),
+    ...(mount.source ? [option('source', mount.source)] : []),
+    // The kernel has no fsconfig flag for these two; they change nothing that a container could see.
+    ...options.superblock.filter((flag) => flag !== 'silent' && flag !== 'iversion').map((flag) => option(flag, undefined)),
+    ...data,
+    o.fsconfigCreate(fs, { ...words('Now the kernel makes the filesystem.') }),
+    o.fsmount(fs, options.set, { ...words('A mount of it, attached nowhere yet, with its attributes from the start.'), to: 'mount' }),
+    o.close(fs, { ...words('It has served.'), what: 'close the configuration' }),
+    ...planAttributes(o.reg('mount'), { ...options, set: [], clear: [] }, words),
+  ];
+}
+
+/** `remount`: other attributes for what is already mounted there. */
+function planRemount(planned: PlannedMount, input: PlanInput): Op[] {
+  const words = (why: string): Words => ({ what: describe(planned, input.bundle), why, from: planned.from });
+  return [
+    o.openInRoot(o.reg('root'), planned.target, ['O_PATH'], {
+      ...words('Nothing new is mounted: the mount that is there gets other attributes.'),
+      to: 'target',
+    }),
+    ...planAttributes(o.reg('target'), planned.options, words),
+    o.close(o.reg('target'), { ...words('It has served.'), what: `close /${planned.target}` }),
+  ];
+}

@@ -1,0 +1,206 @@
+// Namespaces: which are new, which are joined, and the process that gets there. OCI config-linux.md, "Namespaces",
+// "User namespace mappings", "Offset for Time Namespace"; namespaces(7), user_namespaces(7).
+//
+//   host ──clone3(new namespaces)──> init                        nothing to join
+//
+//   host ──clone3()──> stage ──setns(joined)──clone3(new, CLONE_PARENT)──> init      something to join
+//     <── init's pid, by a pipe ──┘ (and it is gone)
+//
+// The stage exists because joining changes the one who joins, and the host program must stay what it is, to clean up.
+// CLONE_PARENT makes init the host's child all the same. The user namespace is joined last: before, root may enter all.
+
+import type { Namespace, NamespaceType } from '../oci/config.ts';
+import type { Op, Words } from '../program/op.ts';
+import * as o from '../program/ops.ts';
+import type { PlanInput } from './input.ts';
+import { PROC_PID } from './state.ts';
+
+export const CLONE_FLAGS: Readonly<Record<NamespaceType, string>> = {
+  pid: 'CLONE_NEWPID',
+  network: 'CLONE_NEWNET',
+  mount: 'CLONE_NEWNS',
+  ipc: 'CLONE_NEWIPC',
+  uts: 'CLONE_NEWUTS',
+  user: 'CLONE_NEWUSER',
+  cgroup: 'CLONE_NEWCGROUP',
+  time: 'CLONE_NEWTIME',
+};
+
+const runtime = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
+
+interface Joined extends Namespace {
+  path: string;
+  from: string;
+}
+
+/** The namespaces of the config, as what is done with them. */
+export function listNamespaces({ config }: Pick<PlanInput, 'config'>): { fresh: NamespaceType[]; joined: Joined[] } {
+  const fresh: NamespaceType[] = [];
+  const joined: Joined[] = [];
+  (config.linux?.namespaces ?? []).forEach(({ type, path }, i) => {
+    if (path === undefined || path === '') fresh.push(type);
+    else joined.push({ type, path, from: `/linux/namespaces/${i}/path` });
+  });
+  joined.sort((a, b) => Number(a.type === 'user') - Number(b.type === 'user'));
+  return { fresh, joined };
+}
+
+export const hasNew = (input: Pick<PlanInput, 'config'>, type: NamespaceType): boolean =>
+  listNamespaces(input).fresh.includes(type);
+export const hasUser = ({ config }: Pick<PlanInput, 'config'>): boolean =>
+  (config.linux?.namespaces ?? []).some(({ type }) => type === 'user');
+
+/** Flags of the clone3 that makes init. The time namespace comes later: its clocks are set before anybody is in it. */
+function cloneFlags(fresh: readonly NamespaceType[]): string[] {
+  return fresh.filter((type) => type !== 'time').map((type) => CLONE_FLAGS[type]);
+}
+
+/** Host program: makes init; its pid in register `pid`, and the child goes on at label `init`. */
+export function planClone(input: PlanInput): Op[] {
+  const { fresh, joined } = listNamespaces(input);
+  const names = fresh.filter((type) => type !== 'time').join(', ') || 'no';
+  if (joined.length > 0) return [...joined.flatMap(planOpenNamespace), ...planStage(fresh, joined)];
+  return [
+    o.clone3(cloneFlags(fresh), {
+      what: `start init in new namespaces (${names})`,
+      why: 'One system call makes the process and all its namespaces; from here two programs run.',
+      from: '/linux/namespaces',
+      to: 'pid',
+    }),
+    o.branch('pid', '==', 0, 'init', runtime('are we init?', 'clone3 returns twice: 0 in the child, its pid in the parent.')),
+  ];
+}
+
+function planOpenNamespace({ type, path, from }: Joined): Op[] {
+  const words = (what: string): Words => ({
+    what,
+    why: 'The kernel tells of which type a namespace file is: a wrong one would be joined in the place of the right one.',
+    from,
+  });
+  const right = `joinable-${type}`;
+  return [
+    o.openat(o.AT_FDCWD, path, ['O_RDONLY'], { ...words(`open ${type} namespace ${path}`), to: `ns-${type}` }),
+    o.call('ioctl', [o.reg(`ns-${type}`), o.flags('NS_GET_NSTYPE'), 0], {
+      ...words(`join ${type} namespace ${path}: it is no namespace`),
+      to: 'type',
+    }),
+    o.branch('type', '==', { flags: [CLONE_FLAGS[type]] }, right, words(`is it a ${type} namespace?`)),
+    o.fail(words(`join ${type} namespace ${path}: it is a namespace of another type`)),
+    o.label(right),
+  ];
+}
+
+function planStage(fresh: readonly NamespaceType[], joined: readonly Joined[]): Op[] {
+  const why = 'The stage joins what exists, and makes init from inside: init is born with all its namespaces.';
+  const report = 'Only the stage knows the pid of init.';
+  const leave = { onError: { fail: 'leave' } };
+  return [
+    ...o.pipe('pid-r', 'pid-w', runtime('make a pipe for the pid of init', report)),
+    o.clone3([], { ...runtime('start the stage', why), to: 'stage' }),
+    o.branch('stage', '!=', 0, 'staged', runtime('are we the stage?', 'clone3 returns twice.')),
+    ...joined.map(({ type, path, from }) =>
+      o.setns(o.reg(`ns-${type}`), CLONE_FLAGS[type], { what: `join ${type} namespace ${path}`, why, from, ...leave }),
+    ),
+    o.clone3([...cloneFlags(fresh), 'CLONE_PARENT'], {
+      what: `start init in ${joined.map(({ type }) => type).join(', ')} (joined) and ${fresh.join(', ') || 'nothing'} (new)`,
+      why,
+      from: '/linux/namespaces',
+      to: 'pid',
+      ...leave,
+    }),
+    o.branch('pid', '==', 0, 'init', runtime('are we init?', 'clone3 returns twice.')),
+    o.store('pid', o.buf('initpid'), 4, runtime('put the pid into a buffer', report)),
+    o.write(o.reg('pid-w'), o.buf('initpid'), 4, { ...runtime('tell the host program the pid of init', report), ...leave }),
+    o.exit(0, runtime('the stage has served', why)),
+    o.label('staged'),
+    o.close(o.reg('pid-w'), runtime('close our end', 'Otherwise a stage that failed would leave us waiting for ever.')),
+    o.read(o.reg('pid-r'), o.buf('initpid'), 4, { ...runtime('read the pid of init', report), to: 'size' }),
+    o.wait4(o.reg('stage'), o.buf('status'), [], {
+      ...runtime('wait for the end of the stage', 'It has ended at once; nobody leaves a zombie.'),
+    }),
+    o.load(o.buf('status'), 4, 'status', runtime('take its status', report)),
+    o.exitCode('status', 'exit', runtime('take its exit code', 'If it failed, it has said why.')),
+    o.branch('size', '!=', 4, 'undo', runtime('did the stage fail?', 'It printed its own error.')),
+    o.load(o.buf('initpid'), 4, 'pid', runtime('take the pid of init', report)),
+  ];
+}
+
+/** Whether init has to wait until the host program has done something to it. */
+export const needsGo = (input: Pick<PlanInput, 'config'>): boolean => hasUser(input);
+
+/** Host program: id maps, written from outside while init waits. */
+export function planIdMaps(input: PlanInput): Op[] {
+  const { linux } = input.config;
+  if (!hasNew(input, 'user')) return [];
+  const map = (file: string, field: 'uidMappings' | 'gidMappings'): Op[] => {
+    const text = (linux?.[field] ?? []).map((m) => `${m.containerID} ${m.hostID} ${m.size}\n`).join('');
+    const words: Words = {
+      what: `write ${file}: ${text.trim().replaceAll('\n', ', ')}`,
+      why: 'Who is who: ids inside the user namespace and outside. It can be written once, by a process outside.',
+      from: `/linux/${field}`,
+    };
+    return [
+      o.format('pid', o.buf(`proc-${file}`, 6), { width: 10, pad: '/' }, { ...words, what: `put the pid into /proc/PID/${file}` }),
+      o.openat(o.AT_FDCWD, o.buf(`proc-${file}`), ['O_WRONLY'], { ...words, to: 'file' }),
+      o.write(o.reg('file'), text, text.length, words),
+      o.close(o.reg('file'), words),
+    ];
+  };
+  return [...map('uid_map', 'uidMappings'), ...map('gid_map', 'gidMappings')];
+}
+
+/** Buffers of this module. */
+export function namespaceBuffers(input: PlanInput): { name: string; size: number; init?: string }[] {
+  const proc = (file: string) => ({ name: `proc-${file}`, size: PROC_PID.length + 20, init: `${PROC_PID}/${file}\0` });
+  return [
+    ...(listNamespaces(input).joined.length > 0 ? [{ name: 'initpid', size: 8 }] : []),
+    ...(hasUser(input) ? [proc('oom_score_adj')] : []),
+    ...(hasNew(input, 'user') ? [proc('uid_map'), proc('gid_map')] : []),
+  ];
+}
+
+/** Init program: root of the user namespace, instead of whoever the host's root is in it. */
+export function planBecomeRoot(input: PlanInput): Op[] {
+  if (!hasUser(input)) return [];
+  const words = (what: string): Words => ({
+    what,
+    why: 'All that follows is done as root of the user namespace: over what is in it, that is root enough.',
+    from: '/linux/uidMappings',
+  });
+  return [
+    o.call('setresgid', [0, 0, 0], words('become group 0 of the user namespace')),
+    o.call('setresuid', [0, 0, 0], words('become user 0 of the user namespace')),
+  ];
+}
+
+/** Init program: the time namespace, whose clocks can be set only while nobody lives in it. time_namespaces(7). */
+export function planTimeNamespace(input: PlanInput): Op[] {
+  if (!hasNew(input, 'time')) return [];
+  const { timeOffsets } = input.config.linux ?? {};
+  const text = (['monotonic', 'boottime'] as const)
+    .filter((clock) => timeOffsets?.[clock] !== undefined)
+    .map((clock) => `${clock} ${timeOffsets?.[clock]?.secs ?? 0} ${timeOffsets?.[clock]?.nanosecs ?? 0}\n`)
+    .join('');
+  const words = (what: string, why: string, from = '/linux/namespaces'): Words => ({ what, why, from });
+  const enter = 'unshare makes the namespace for children only; by its file we enter it ourselves.';
+  const offsets: Op[] =
+    text === ''
+      ? []
+      : [
+          o.openat(o.AT_FDCWD, '/proc/self/timens_offsets', ['O_WRONLY'], {
+            ...words('open /proc/self/timens_offsets', 'Nobody is in it yet: now its clocks can be set.', '/linux/timeOffsets'),
+            to: 'file',
+          }),
+          o.write(o.reg('file'), text, text.length, {
+            ...words(`set clocks: ${text.trim().replaceAll('\n', ', ')}`, 'The container sees its own uptime.', '/linux/timeOffsets'),
+          }),
+          o.close(o.reg('file'), words('close timens_offsets', 'It has served.', '/linux/timeOffsets')),
+        ];
+  return [
+    o.call('unshare', [o.flags('CLONE_NEWTIME')], words('make a time namespace', 'Its clocks must be set before anybody is in it.')),
+    ...offsets,
+    o.openat(o.AT_FDCWD, '/proc/self/ns/time_for_children', ['O_RDONLY'], { ...words('open the new time namespace', enter), to: 'file' }),
+    o.setns(o.reg('file'), 'CLONE_NEWTIME', words('enter the time namespace', enter)),
+    o.close(o.reg('file'), words('close the namespace file', 'It has served.')),
+  ];
+}

@@ -1,0 +1,152 @@
+// The planner's entry: config, flags and host facts in, a program out. Read these two lists to know how a container is
+// made; each line is a module of this folder, and the order is the contract (spec/lifecycle.md).
+
+import type { Buffer, Op, Program, Words } from '../program/op.ts';
+import * as o from '../program/ops.ts';
+import { planCredentials, planStdioOwner } from './credentials.ts';
+import { deviceBuffers, planDeviceSources, planDevices } from './devices.ts';
+import { endBuffers, planEnd } from './end.ts';
+import {
+  handshakeBuffers,
+  planDeathWatch,
+  planInitStart,
+  planPipes,
+  planReleaseInit,
+  planReportFailure,
+} from './handshake.ts';
+import type { PlanInput } from './input.ts';
+import { planNames, planSysctls } from './kernel.ts';
+import { planOomScore, planRlimits, planScheduling } from './limits.ts';
+import { cgroupBuffers, planCgroupSources } from './mount-cgroup.ts';
+import { bindBuffers, listMounts, type PlannedMount, planBindSources, planMounts } from './mounts.ts';
+import {
+  hasNew,
+  hasUser,
+  namespaceBuffers,
+  planBecomeRoot,
+  planClone,
+  planIdMaps,
+  planTimeNamespace,
+} from './namespaces.ts';
+import { planMaskedPaths, planReadonlyPaths } from './paths.ts';
+import { planCloseDescriptors, planCwd, planExec, processBuffers } from './process.ts';
+import { planAttachRoot, planFinishRoot, planOwnFiles, planPivot, planRootTree, rootfsBuffers } from './rootfs.ts';
+import { planBlockSignals, planRestoreSignals, planWaitAndForward, signalBuffers } from './signals.ts';
+import { planTaken, planTakeId, planWriteState, stateBuffers } from './state.ts';
+
+const runtime = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
+
+/** Plans `tinyrun run`: the host program ends with the container, whose exit code it takes. Pure. */
+export function planContainer(input: PlanInput): Program {
+  return {
+    sections: [
+      { name: 'host', ops: planHost(input), onFail: 'undo', exit: input.exits.failure },
+      { name: 'init', ops: planInit(input), onFail: 'give-up', exit: input.exits.failure },
+    ],
+    buffers: planBuffers(input),
+    reports: input.reports,
+    ...(input.trace === undefined ? {} : { trace: input.trace }),
+    ...(input.step === undefined ? {} : { step: input.step }),
+  };
+}
+
+function planHost(input: PlanInput): Op[] {
+  const mounts = listMounts(input);
+  return [
+    ...(input.logFd === undefined ? [] : [o.set('log', input.logFd, { what: 'write failures to the log', why: 'The file was opened before.', from: '--log' })]),
+    planName('tinyrun:host'),
+    ...planBlockSignals(),
+    planUmask(0, 'Files get the modes that are asked for.', 'runtime'),
+    ...planTakeId(input), // before anything exists that would have to be undone
+    ...planRootTree(input), // what needs the host's rights and paths is prepared here, attached nowhere
+    ...planBindSources(mounts, input),
+    ...planCgroupSources(mounts, input),
+    ...planDeviceSources(input),
+    ...planPipes(input),
+    ...planClone(input), // the child goes on at `init`
+    ...planReleaseInit(input, [
+      ...planIdMaps(input),
+      ...(hasUser(input) ? planFromOutside(input) : []), // init has no right to raise these itself
+    ]),
+    ...planWriteState(input),
+    ...planWaitAndForward(),
+    ...planEnd(input),
+    ...planTaken(input),
+  ];
+}
+
+function planInit(input: PlanInput): Op[] {
+  return [
+    o.label('init'),
+    planName('tinyrun:init'),
+    ...planInitStart(input),
+    ...planBecomeRoot(input),
+    o.call('setsid', [], runtime('start a session', "The caller's terminal and job control are not the container's.")),
+    ...planTimeNamespace(input), // this and the next two go through the host's proc: before pivot_root
+    ...(hasUser(input) ? [] : planOomScore(input, '/proc/self/oom_score_adj')),
+    ...planSysctls(input),
+    ...planNames(input),
+    ...(hasNew(input, 'mount') ? planTree(input, listMounts(input)) : planPivot(true)),
+    ...(hasUser(input) ? [] : planRlimits(input, 0)),
+    ...planScheduling(input),
+    ...planCwd(input),
+    ...planStdioOwner(input),
+    planUmask(input.config.process.user?.umask ?? 0o022, 'Which rights new files do not get.', '/process/user/umask'),
+    ...planCredentials(input), // from here on init has the container's rights only
+    ...planDeathWatch('last'),
+    ...planRestoreSignals(input.host.sigIgnored),
+    ...planCloseDescriptors(input),
+    ...planExec(input),
+    o.label('give-up'),
+    ...planReportFailure(input),
+    o.label('end-init'),
+    o.exit(o.reg('exit'), runtime('end init', 'It has said why; the host program cleans up.')),
+  ];
+}
+
+/** The container's tree of mounts. No mount of this reaches the host: the first op cuts its namespace off. */
+function planTree(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
+  const fromConfig = ({ from }: PlannedMount) => from.startsWith('/');
+  return [
+    ...planAttachRoot(input),
+    ...planMounts(mounts.filter(fromConfig), input),
+    ...planOwnFiles(input),
+    ...planDevices(input),
+    ...planMounts(mounts.filter((mount) => !fromConfig(mount)), input), // volumes: last, and before pivot_root
+    ...planMaskedPaths(input), // needs the host's /dev/null: before pivot_root
+    ...planReadonlyPaths(input),
+    ...planPivot(input.noPivot),
+    ...planFinishRoot(input),
+  ];
+}
+
+/** Limits that init, root of a user namespace only, could not raise itself. */
+function planFromOutside(input: PlanInput): Op[] {
+  const score = planOomScore(input, o.buf('proc-oom_score_adj'));
+  const format = o.format('pid', o.buf('proc-oom_score_adj', 6), { width: 10, pad: '/' }, {
+    ...runtime('put the pid into /proc/PID/oom_score_adj', 'Only root of the host may lower it.'),
+  });
+  return [...planRlimits(input, o.reg('pid')), ...(score.length === 0 ? [] : [format, ...score])];
+}
+
+const planName = (name: string): Op =>
+  o.prctl('PR_SET_NAME', [name], runtime(`call this process ${name}`, 'So that one finds it in ps and top.'));
+const planUmask = (mask: number, why: string, from: string): Op =>
+  o.call('umask', [mask], { what: `set umask ${mask.toString(8).padStart(4, '0')}`, why, from });
+
+function planBuffers(input: PlanInput): Buffer[] {
+  const mounts = listMounts(input);
+  return [
+    ...stateBuffers(input),
+    ...handshakeBuffers,
+    ...signalBuffers,
+    ...namespaceBuffers(input),
+    ...deviceBuffers(input),
+    ...bindBuffers(mounts),
+    ...cgroupBuffers(mounts, input),
+    ...processBuffers,
+    ...endBuffers,
+    ...(input.rootfs.kind === 'overlay' ? rootfsBuffers : []),
+    { name: 'statfs', size: 128 },
+  ];
+}

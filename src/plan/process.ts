@@ -1,0 +1,115 @@
+// The container's process itself: working directory, descriptors, and the execve that init ends with. OCI config.md,
+// "Process". Messages and exit codes are runc's where engines read them: 126 cannot be executed, 127 not found.
+
+import type { Op, Words } from '../program/op.ts';
+import * as o from '../program/ops.ts';
+import type { PlanInput } from './input.ts';
+import { cleanInside } from './mount-point.ts';
+
+const CWD_SIZE = 4096; // PATH_MAX
+export const processBuffers = [{ name: 'cwd', size: CWD_SIZE }];
+
+/** Init program, inside the new root: the working directory, made if missing, as runc does. */
+export function planCwd({ config }: PlanInput): Op[] {
+  const { cwd } = config.process;
+  const words = (what: string, why: string): Words => ({ what, why, from: '/process/cwd' });
+  const parts = cleanInside(cwd).split('/');
+  const chdir = (onMissing: boolean): Op =>
+    o.call('chdir', [cwd], {
+      ...words(`enter working directory ${cwd}`, 'Where the program starts.'),
+      ...(onMissing ? { onError: { goto: { ENOENT: 'make-cwd' } } } : {}),
+    });
+  const outside = 'A path such as /proc/self/fd/7 may lead out of the root: the kernel then says "(unreachable)" (CVE-2024-21626).';
+  return [
+    chdir(true),
+    o.jump('in-cwd', words('the working directory is there', 'It usually is.')),
+    o.label('make-cwd'),
+    ...parts.map((_, i) =>
+      o.mkdirat(o.AT_FDCWD, '/' + parts.slice(0, i + 1).join('/'), 0o755, {
+        ...words(`make directory /${parts.slice(0, i + 1).join('/')}`, 'A missing working directory is made, as runc does.'),
+        onError: { ignore: ['EEXIST'] },
+      }),
+    ),
+    chdir(false),
+    o.label('in-cwd'),
+    o.call('getcwd', [o.buf('cwd'), CWD_SIZE], words('ask where we are', outside)),
+    o.load(o.buf('cwd'), 1, 'slash', words('take the first character', outside)),
+    o.branch('slash', '==', '/'.charCodeAt(0), 'cwd-inside', words('is it inside the root?', outside)),
+    o.fail(words(`enter working directory ${cwd}: it is outside of the container`, outside)),
+    o.label('cwd-inside'),
+  ];
+}
+
+/** Init program: no descriptor of ours or of the host survives execve. */
+export function planCloseDescriptors({ preserveFds }: PlanInput): Op[] {
+  return [
+    o.call('close_range', [3 + preserveFds, 0xffffffff, o.flags('CLOSE_RANGE_CLOEXEC')], {
+      what: `close descriptors from ${3 + preserveFds} at execve`,
+      why: 'A descriptor of the host that leaks in is a way out (CVE-2024-21626).',
+      from: preserveFds === 0 ? 'runtime' : '--preserve-fds',
+    }),
+  ];
+}
+
+const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** Init program: execve, along PATH where the program has no slash. */
+export function planExec(input: PlanInput): Op[] {
+  const { args, env = [] } = input.config.process;
+  const program = args[0]!;
+  const environment = env.some((entry) => entry.startsWith('HOME=')) ? env : [...env, `HOME=${input.home}`];
+  const path = env.findLast((entry) => entry.startsWith('PATH='))?.slice(5) ?? DEFAULT_PATH;
+  const candidates = program.includes('/')
+    ? [program]
+    : path.split(':').map((directory) => (directory === '' ? program : `${directory}/${program}`));
+  return [
+    ...candidates.flatMap((candidate, i) => planTry(input, candidate, environment, i)),
+    ...planNotExecuted(input, candidates),
+  ];
+}
+
+const EXEC = 'Init becomes the program: the same process, the same pid, everything above stays as it is.';
+
+function planTry({ config, exits }: PlanInput, candidate: string, env: readonly string[], index: number): Op[] {
+  const { args } = config.process;
+  const words = (what: string): Words => ({ what, why: EXEC, from: '/process/args' });
+  const next = `tried-${index}`;
+  const denied = `denied-${index}`;
+  return [
+    o.execve(candidate, args, env, {
+      ...words(`exec: ${JSON.stringify(candidate)}`),
+      onError: { goto: { ENOENT: next, ENOTDIR: next, EACCES: denied }, exit: exits.notExecutable },
+    }),
+    o.label(denied),
+    o.set('denied', 1, words(`${candidate} is there, but may not be executed`)),
+    o.label(next),
+  ];
+}
+
+function planNotExecuted({ config, exits }: PlanInput, candidates: readonly string[]): Op[] {
+  const name = JSON.stringify(config.process.args[0]);
+  const why = 'Nothing could be executed; the reason is worth a precise word.';
+  const words = (what: string): Words => ({ what, why, from: '/process/args/0' });
+  const absolute = config.process.args[0]!.includes('/');
+  return [
+    o.branch('denied', '==', 1, 'exec-denied', words('was one of them no executable file?')),
+    ...candidates.flatMap((candidate, i) => [
+      o.call('faccessat', [o.AT_FDCWD, candidate, 0], {
+        ...words(`is ${candidate} there?`),
+        onError: { goto: { '*': `absent-${i}` } },
+      }),
+      o.jump('no-interpreter', words('it is: what it needs to run is missing')),
+      o.label(`absent-${i}`),
+    ]),
+    o.fail(
+      words(`exec: ${name}: ${absolute ? `stat ${config.process.args[0]}: no such file or directory` : 'executable file not found in $PATH'}`),
+      { exit: exits.notFound },
+    ),
+    o.label('no-interpreter'),
+    o.fail(words(`exec: ${name}: no such file or directory: the file is there, but not the interpreter or loader that it names`), {
+      exit: exits.notFound,
+    }),
+    o.label('exec-denied'),
+    o.fail(words(`exec: ${name}: permission denied`), { exit: exits.notExecutable }),
+  ];
+}

@@ -1,0 +1,179 @@
+// The state directory, as ops of the host program: taking the id, writing state.json and the pid file, removing it all.
+// OCI runtime.md, "State".
+//
+// Two processes may want one id: mkdir(2) decides. A lock on the directory, held while this process lives, tells a
+// living container from the leftover of a killed one; the lock on the state root makes mkdir and lock one step.
+
+import type { Op, Words } from '../program/op.ts';
+import * as o from '../program/ops.ts';
+import type { PlanInput } from './input.ts';
+
+const runtime = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
+
+/** Where the pid stands in a `/proc/PID/file` path: padded with slashes, since their number does not matter. */
+export const PROC_PID = '/proc/' + '/'.repeat(10);
+
+/** mkdir of every directory on the way to `path`, which is trusted: a place of the host that tinyrun was given. */
+export function makeDirectories(path: string, mode: number, why: string, fail?: string): Op[] {
+  const ops: Op[] = [];
+  for (let slash = path.indexOf('/', 1); ; slash = path.indexOf('/', slash + 1)) {
+    const part = slash < 0 ? path : path.slice(0, slash);
+    ops.push(
+      o.mkdirat(o.AT_FDCWD, part, slash < 0 ? mode : 0o755, {
+        ...runtime(`make directory ${part}`, why),
+        onError: { ignore: ['EEXIST'], ...(fail === undefined ? {} : { fail }) },
+      }),
+    );
+    if (slash < 0) return ops;
+  }
+}
+
+/** Takes the id, or fails where it is taken. Registers: `stateroot`, `state`. */
+export function planTakeId({ stateRoot, id }: PlanInput): Op[] {
+  return [
+    ...makeDirectories(stateRoot, 0o711, 'The state of all containers is kept below one directory.', 'leave'),
+    o.openat(o.AT_FDCWD, stateRoot, ['O_RDONLY', 'O_DIRECTORY'], {
+      ...runtime(`open the state root ${stateRoot}`, 'Everything in it is reached through this descriptor.'),
+      to: 'stateroot',
+      onError: { fail: 'leave' },
+    }),
+    o.flock(o.reg('stateroot'), ['LOCK_EX'], {
+      ...runtime('lock the state root', 'No other tinyrun may see our directory before it is locked as well.'),
+      onError: { fail: 'leave' },
+    }),
+    o.mkdirat(o.reg('stateroot'), id, 0o711, {
+      ...runtime(`create container ${id}`, 'mkdir is atomic: of two callers with the same id, one gets EEXIST.'),
+      onError: { goto: { EEXIST: 'taken' }, fail: 'leave' },
+    }),
+    o.openat(o.reg('stateroot'), id, ['O_RDONLY', 'O_DIRECTORY'], {
+      ...runtime('open the state directory', 'Its files are made and removed relative to it.'),
+      to: 'state',
+    }),
+    o.flock(o.reg('state'), ['LOCK_EX', 'LOCK_NB'], {
+      ...runtime('lock the state directory', 'The kernel drops this lock when we die: then others may clean up.'),
+    }),
+    o.flock(o.reg('stateroot'), ['LOCK_UN'], {
+      ...runtime('unlock the state root', 'Others may create their containers.'),
+    }),
+  ];
+}
+
+/** The op behind a taken id, out of the way at the end of the host program. */
+export function planTaken({ id }: PlanInput): Op[] {
+  return [
+    o.label('taken'),
+    o.fail(runtime(`container with given ID already exists: ${id}`, 'An id names one container until it is deleted.'), {
+      fail: 'leave',
+    }),
+  ];
+}
+
+/** Buffers for the pid in paths and for state.json. */
+export function stateBuffers(input: PlanInput): { name: string; size: number; init?: string }[] {
+  const state = stateText(input);
+  const size = new TextEncoder().encode(state).length;
+  return [
+    { name: 'state', size, init: state },
+    { name: 'procstat', size: PROC_PID.length + 6, init: PROC_PID + '/stat\0' },
+    { name: 'stat', size: 1024 },
+    ...(input.pidFile === undefined ? [] : [{ name: 'pidtext', size: 24 }]),
+  ];
+}
+
+const PID_GAP = ' '.repeat(10);
+
+/** state.json with a gap for the pid, which nobody knows before clone3. */
+function stateText({ config, id, bundle, rootfs, host, transient }: PlanInput): string {
+  const rest = {
+    bundle,
+    rootfs: rootfs.kind === 'directory' ? rootfs.path : rootfs.layers[rootfs.layers.length - 1],
+    created: new Date(host.now).toISOString(),
+    owner: '',
+    annotations: config.annotations ?? {},
+    tinyrun: {
+      transient,
+      ...(rootfs.kind === 'overlay' ? { dataDirectory: `${rootfs.dataRoot}/containers/${id}` } : {}),
+    },
+  };
+  const head = JSON.stringify({ ociVersion: '1.3.0', id }).slice(0, -1);
+  return `${head},"pid":${PID_GAP},${JSON.stringify(rest).slice(1)}\n`;
+}
+
+/** Writes what others may know of the container, once it has a pid. */
+export function planWriteState(input: PlanInput): Op[] {
+  const state = stateText(input);
+  const gap = new TextEncoder().encode(state.slice(0, state.indexOf(PID_GAP))).length;
+  const size = stateBuffers(input)[0]!.size;
+  const why = 'The pid alone may be reused; with its start time it names one process for ever.';
+  const complete = 'A reader sees the whole file or none: it is written aside and renamed.';
+  return [
+    o.format('pid', o.buf('state', gap), { width: PID_GAP.length }, runtime('put the pid into state.json', complete)),
+    o.format('pid', o.buf('procstat', 6), { width: 10, pad: '/' }, runtime('put the pid into /proc/PID/stat', why)),
+    o.openat(o.AT_FDCWD, o.buf('procstat'), ['O_RDONLY'], { ...runtime('open /proc/PID/stat', why), to: 'file' }),
+    o.read(o.reg('file'), o.buf('stat'), 1024, { ...runtime('read /proc/PID/stat', why), to: 'size' }),
+    ...replaceFd('init.stat', why),
+    o.write(o.reg('file'), o.buf('stat'), o.reg('size'), runtime('write init.stat', why)),
+    ...replaceFd('state.json.tmp', complete),
+    o.write(o.reg('file'), o.buf('state'), size, runtime('write state.json', complete)),
+    o.close(o.reg('file'), runtime('close state.json', complete)),
+    o.renameat(o.reg('state'), 'state.json.tmp', o.reg('state'), 'state.json', {
+      ...runtime('put state.json in its place', complete),
+    }),
+    ...planPidFile(input),
+  ];
+}
+
+function replaceFd(name: string, why: string): Op[] {
+  return [
+    o.close(o.reg('file'), runtime('close the file before', why)),
+    o.openat(
+      o.reg('state'),
+      name,
+      ['O_WRONLY', 'O_CREAT', 'O_EXCL'],
+      { ...runtime(`create ${name}`, why), to: 'file' },
+      0o600,
+    ),
+  ];
+}
+
+/** `--pid-file`: digits only, in place at once, as engines expect from runc. */
+function planPidFile({ pidFile }: PlanInput): Op[] {
+  if (pidFile === undefined) return [];
+  const words = (what: string): Words => ({
+    what,
+    why: 'The caller finds the process by this file; it never reads half a number.',
+    from: '--pid-file',
+  });
+  const slash = pidFile.lastIndexOf('/') + 1;
+  const aside = `${pidFile.slice(0, slash)}.${pidFile.slice(slash)}`;
+  return [
+    o.format('pid', o.buf('pidtext'), { to: 'size' }, words('write the pid as digits')),
+    o.openat(
+      o.AT_FDCWD,
+      aside,
+      ['O_WRONLY', 'O_CREAT', 'O_TRUNC'],
+      { ...words(`create pid file ${pidFile}`), to: 'file' },
+      0o644,
+    ),
+    o.write(o.reg('file'), o.buf('pidtext'), o.reg('size'), words(`write pid file ${pidFile}`)),
+    o.close(o.reg('file'), words('close the pid file')),
+    o.renameat(o.AT_FDCWD, aside, o.AT_FDCWD, pidFile, words(`put pid file ${pidFile} in its place`)),
+  ];
+}
+
+/** Removes the state directory; what is missing was never made. */
+export function planRemoveState({ id }: PlanInput): Op[] {
+  const why = 'The container is gone, and so is its id.';
+  return [
+    ...['init.stat', 'state.json.tmp', 'state.json'].map((name) =>
+      o.unlinkat(o.reg('state'), name, [], {
+        ...runtime(`remove ${name}`, why),
+        onError: { ignore: ['ENOENT', 'EBADF'] },
+      }),
+    ),
+    o.unlinkat(o.reg('stateroot'), id, ['AT_REMOVEDIR'], {
+      ...runtime('remove the state directory', why),
+      onError: { ignore: ['ENOENT'], fail: 'leave' },
+    }),
+  ];
+}

@@ -1,0 +1,44 @@
+// What the command line asks for, once parsed: the same object from the fast path and from yargs.
+
+/** Options before the command, runc's global ones. */
+export interface GlobalOptions {
+  /** State root, absolute: one directory a container, gone at reboot. Default /run/tinyrun. */
+  root: string;
+  /** What survives a reboot, absolute: containers' own layers, volumes. Default /var/lib/tinyrun. */
+  dataRoot: string;
+  /** File that messages are appended to, absolute; undefined: stderr only. */
+  log: string | undefined;
+  logFormat: 'text' | 'json';
+  debug: boolean;
+}
+
+/** `tinyrun run`. */
+export interface RunOptions {
+  /** Which of its two forms: `run BUNDLE [-- ARGS]` as in Docker, or `run [--bundle B] ID` as in runc. */
+  form: 'bundle' | 'runc';
+  bundle: string; // absolute
+  /** The id: given (runc's form, `--name`) or generated. */
+  id: string;
+  /** It has a name (`--name`): kept until deleted, unless `remove`. */
+  named: boolean;
+  keep: boolean;
+  remove: boolean;
+  /** Replace process.args when given. */
+  args: string[] | undefined;
+  overlay: boolean;
+  volumes: string[];
+  mounts: string[];
+  tmpfs: string[];
+  hostname: string | undefined;
+  addHosts: string[];
+  dns: string[];
+  dnsSearch: string[];
+  noPivot: boolean;
+  preserveFds: number;
+  pidFile: string | undefined; // absolute
+  engine: 'native' | 'ffi';
+  /** File or fd number that each op is shown on as it ends. */
+  trace: string | undefined;
+  /** Fd from which one byte is read before each op. */
+  stepFd: number | undefined;
+}

@@ -1,0 +1,162 @@
+// The short flags: text -> VolumeMount.
+//
+//   --volume [SOURCE:]DESTINATION[:OPTION,...]    a bind if the source is a path, else a volume; without one, anonymous
+//   --tmpfs  DESTINATION[:OPTION,...]             a tmpfs with these mount options
+//
+// The grammar, its order of checks and its words are Docker's: first those of its command line (`invalid spec: ...`),
+// then those of its engine (`invalid volume specification: ...`). Some options that only Podman has are understood too.
+
+import { TinyrunError } from '../errors.ts';
+import { parseMountOptions } from '../oci/mount-options.ts';
+import {
+  destinationProblem,
+  type MountRequest,
+  PROPAGATIONS,
+  toVolumeMount,
+  type VolumeMount,
+} from './mount.ts';
+import { cleanPath, resolveSource } from './path.ts';
+
+/** The options of --volume; of each group at most one may be given. */
+const MODES: Readonly<Record<string, readonly string[]>> = {
+  access: ['ro', 'rw'],
+  propagation: PROPAGATIONS,
+  copy: ['nocopy'],
+  label: ['z', 'Z'], // SELinux; without it, there is nothing to relabel
+  consistency: ['consistent', 'cached', 'delegated'], // of Docker Desktop on macOS; always consistent here
+  recursion: ['bind', 'rbind'], // Podman's, as the next three
+  dev: ['dev', 'nodev'],
+  exec: ['exec', 'noexec'],
+  suid: ['suid', 'nosuid'],
+};
+
+const PODMAN_ONLY = ['U', 'O', 'idmap', 'copy', 'nocreate'];
+
+/**
+ * Parses the value of --volume.
+ *
+ * @param cwd absolute; what a source that starts with a dot is relative to
+ * @throws TinyrunError USAGE, in Docker's words; UNSUPPORTED for options that only Podman has
+ * @example parseVolumeFlag('./src:/app:ro', '/home/me') // a read-only bind of /home/me/src at /app
+ */
+export function parseVolumeFlag(text: string, cwd: string): VolumeMount {
+  const parts = splitVolume(text);
+  const source = parts.length === 1 ? '' : resolveSource(parts[0]!, cwd);
+  const destination = parts.length === 1 ? text : parts[1]!;
+  const spec = parts.length === 1 ? text : [source, ...parts.slice(1)].join(':');
+  // `/data:ro` would be a volume's destination and an option, which Docker has no use for.
+  if (parts.length === 2 && parseModes(destination) !== undefined) throw invalidVolume(spec);
+  const modes = parts.length === 3 ? parseModes(parts[2]!) : new Map<string, string>();
+  if (modes === undefined) throw invalidMode(parts[2]!);
+  const request = volumeRequest(source, destination, modes);
+  return toVolumeMount(request, `--volume ${text}`, `invalid volume specification: '${spec}': `);
+}
+
+function splitVolume(text: string): string[] {
+  if (text === '') throw new TinyrunError('USAGE', 'invalid empty volume spec');
+  const parts = text.split(':');
+  parts.forEach((part, index) => {
+    if (part === '' && text.length < 3) throw invalidVolume(text);
+    if (part === '') throw new TinyrunError('USAGE', `invalid spec: ${text}: empty section between colons`);
+    if (index === 3) throw new TinyrunError('USAGE', `invalid spec: ${text}: too many colons`);
+  });
+  return parts;
+}
+
+/** Group -> option; undefined if one is unknown or a group has two. */
+function parseModes(text: string): Map<string, string> | undefined {
+  const modes = new Map<string, string>();
+  for (const option of text.split(',')) {
+    const group = Object.keys(MODES).find((name) => MODES[name]!.includes(option));
+    if (group === undefined || modes.has(group)) return undefined;
+    modes.set(group, option);
+  }
+  return modes;
+}
+
+function volumeRequest(source: string, destination: string, modes: Map<string, string>): MountRequest {
+  const request: MountRequest = {
+    type: source.startsWith('/') ? 'bind' : 'volume',
+    source,
+    destination,
+    readOnly: modes.get('access') === 'ro',
+  };
+  if (modes.has('copy')) request.volume = { nocopy: true };
+  const propagation = modes.get('propagation');
+  const attributes = ['dev', 'exec', 'suid'].flatMap((group) => modes.get(group) ?? []);
+  const recursion = modes.get('recursion');
+  if (
+    request.type === 'bind' ||
+    propagation !== undefined ||
+    attributes.length > 0 ||
+    recursion !== undefined
+  ) {
+    request.bind = {
+      createSource: true,
+      ...(propagation !== undefined && { propagation }),
+      ...(recursion === 'bind' && { recursive: 'disabled' }),
+      ...(attributes.length > 0 && { attributes }),
+    };
+  }
+  return request;
+}
+
+function invalidVolume(text: string): TinyrunError {
+  return new TinyrunError('USAGE', `invalid volume specification: '${text}'`);
+}
+
+function invalidMode(mode: string): TinyrunError {
+  const foreign = mode
+    .split(',')
+    .map((option) => option.split('=', 1)[0]!)
+    .find((name) => PODMAN_ONLY.includes(name));
+  return foreign === undefined
+    ? new TinyrunError('USAGE', `invalid mode: ${mode}`)
+    : new TinyrunError(
+        'UNSUPPORTED',
+        `invalid mode: ${mode}: tinyrun does not have Podman's option '${foreign}'`,
+      );
+}
+
+/** What a tmpfs itself understands, tmpfs(5). */
+const TMPFS_DATA = ['size', 'mode', 'uid', 'gid', 'nr_inodes', 'nr_blocks', 'mpol'];
+
+/**
+ * Parses the value of --tmpfs. Any mount option may be given; what the defaults are is up to toOciMounts.
+ *
+ * @throws TinyrunError USAGE, in Docker's words
+ * @example parseTmpfsFlag('/run:size=64m,exec')
+ */
+export function parseTmpfsFlag(text: string): VolumeMount {
+  const colon = text.indexOf(':');
+  const destination = colon < 0 ? text : text.slice(0, colon);
+  const list = colon < 0 ? '' : text.slice(colon + 1);
+  const problem =
+    destination === ''
+      ? "invalid mount path: '' mount path must be absolute"
+      : destinationProblem(destination);
+  if (problem !== undefined) throw new TinyrunError('USAGE', problem);
+  const options = list === '' ? [] : list.split(',');
+  assertTmpfsOptions(options);
+  const access = options.findLast((option) => option === 'ro' || option === 'rw');
+  return {
+    type: 'tmpfs',
+    destination: cleanPath(destination),
+    readOnly: access === 'ro',
+    createSource: false,
+    ...(options.length > 0 && { tmpfs: { options } }),
+    flag: `--tmpfs ${text}`,
+  };
+}
+
+function assertTmpfsOptions(options: readonly string[]): void {
+  for (const option of options) {
+    const name = option.split('=', 1)[0]!;
+    const parsed = parseMountOptions([option]);
+    const ownData = parsed.data.length === 0 || (option.includes('=') && TMPFS_DATA.includes(name));
+    // These three need a mount that is already there.
+    const elsewhere = parsed.bind !== false || parsed.remount || parsed.idmap !== false;
+    if (!ownData || elsewhere)
+      throw new TinyrunError('USAGE', `invalid tmpfs option ${JSON.stringify(name)}`);
+  }
+}

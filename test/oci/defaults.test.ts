@@ -1,0 +1,66 @@
+// What `tinyrun spec` writes, beside what `runc spec` writes.
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { defaultConfig } from '../../src/oci/defaults.ts';
+import { parseConfig } from '../../src/oci/parse.ts';
+import { unappliedFields } from '../../src/oci/unapplied.ts';
+import { validateConfig } from '../../src/oci/validate.ts';
+
+const runc = Bun.which('runc');
+
+function runcSpec(runc: string): unknown {
+  const bundle = mkdtempSync(join(tmpdir(), 'tinyrun-spec-'));
+  try {
+    const { exitCode } = Bun.spawnSync([runc, 'spec'], { cwd: bundle });
+    assert.is(exitCode, 0);
+    return JSON.parse(readFileSync(join(bundle, 'config.json'), 'utf8'));
+  } finally {
+    rmSync(bundle, { recursive: true });
+  }
+}
+
+/** JSON pointer -> value of every leaf. */
+function leaves(value: unknown, at = ''): Map<string, unknown> {
+  if (typeof value !== 'object' || value === null) return new Map([[at, value]]);
+  return new Map(Object.entries(value).flatMap(([key, field]) => [...leaves(field, `${at}/${key}`)]));
+}
+
+test('the default config has no problem, no warning and nothing that is not applied', () => {
+  const { problems, warnings } = validateConfig(defaultConfig());
+  assert.equal([...problems, ...warnings], []);
+  assert.equal(unappliedFields(defaultConfig()), []);
+});
+
+test('the default config survives being written and read', () => {
+  assert.equal(parseConfig(JSON.stringify(defaultConfig())), defaultConfig());
+});
+
+test('callers can change a default config without changing the next one', () => {
+  defaultConfig().process.capabilities!.bounding!.push('CAP_SYS_ADMIN');
+  assert.not.ok(defaultConfig().process.capabilities!.bounding!.includes('CAP_SYS_ADMIN'));
+});
+
+if (runc === null) {
+  console.log('skipped: the default config beside `runc spec`: runc is not installed');
+} else {
+  test('the default config differs from `runc spec` only where defaults.ts says so', () => {
+    const ours = leaves(defaultConfig());
+    const theirs = leaves(runcSpec(runc));
+    const differing = [...new Set([...ours.keys(), ...theirs.keys()])].filter(
+      (pointer) => ours.get(pointer) !== theirs.get(pointer),
+    );
+    // Later runc has the second masked path too, and a cgroup namespace on hosts with cgroup v2.
+    const justified =
+      /^\/(ociVersion|hostname|process\/capabilities\/ambient\/[0-2]|linux\/maskedPaths\/1[0-9]|linux\/namespaces\/5\/type)$/;
+    assert.equal(
+      differing.filter((pointer) => !justified.test(pointer)),
+      [],
+    );
+    assert.ok(differing.includes('/hostname'));
+  });
+}
+
+test.run();
