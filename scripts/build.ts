@@ -1,7 +1,11 @@
 // npm run build: native code, then dist/tinyrun: the JavaScript engine and the bundled sources in one executable, which
 // starts with the prelude.
 //
-// The flags are about trust as much as speed. By default a compiled executable runs the `preload` of a bunfig.toml and
+// Two flags make half of the start-up time. `--splitting` leaves what is imported later (yargs, most commands) out of the
+// bytecode that is loaded at once: 10.3 to 6.3 ms for a program that imports the planner. A `--compile-jit-policy` above
+// 1 keeps the compiler threads asleep in a process of a few milliseconds: 8.0 to 7.0 ms.
+//
+// The other flags are about trust. By default a compiled executable runs the `preload` of a bunfig.toml and
 // loads an .env of the working directory: a bundle's own folder, as root. The engine's options in the environment are
 // the prelude's matter.
 
@@ -11,6 +15,7 @@ import { injectPrelude } from './prelude.ts';
 
 const flags = [
   ...['--compile', '--bytecode', '--minify', '--format=esm', '--sourcemap=none'],
+  ...['--splitting', '--compile-jit-policy=20'],
   ...['--no-compile-autoload-bunfig', '--no-compile-autoload-dotenv'],
   ...['--no-compile-autoload-tsconfig', '--no-compile-autoload-package-json'],
   '--define=TINYRUN_PRELUDE=true',

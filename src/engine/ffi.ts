@@ -20,10 +20,18 @@
 //                     nanoseconds
 //   start             a second start of the JavaScript engine    some 10 ms later
 
+import { ptr } from 'bun:ffi';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ptr } from 'bun:ffi';
-import { close, execve, memfdCreate, rawSyscall, rawSyscallNumber, SystemError, writeAll } from '../../native-bindings/libc.ts';
+import {
+  close,
+  execve,
+  memfdCreate,
+  rawSyscall,
+  rawSyscallNumber,
+  SystemError,
+  writeAll,
+} from '../../native-bindings/libc.ts';
 import { TinyrunError } from '../errors.ts';
 import { decode } from '../program/decode.ts';
 import { type Arch, type Encoded, encode } from '../program/encode.ts';
@@ -82,7 +90,8 @@ function handOver(program: Program, arch: Arch, lines: readonly string[] | undef
   const { program: bytes, arena, arenaSize, pointers } = encode(program, arch, lines);
   const head = new Uint32Array([bytes.length, arena.length, arenaSize, pointers.length, ...pointers]);
   const fd = memfdCreate('program', 0);
-  if (fd < 0) throw new TinyrunError('HOST', new SystemError('make a file in memory for the program', -fd).message);
+  if (fd < 0)
+    throw new TinyrunError('HOST', new SystemError('make a file in memory for the program', -fd).message);
   for (const part of [new Uint8Array(head.buffer), bytes, arena]) writeAll(fd, part);
   return fd;
 }
@@ -111,9 +120,13 @@ function assertRunnable(program: Program): void {
   for (const { ops } of program.sections)
     for (const op of ops)
       if (op.op === 'call' && sharesMemory(op))
-        throw new TinyrunError('UNSUPPORTED', `${op.what}: the ffi engine cannot share memory with a child (CLONE_VM)`, {
-          hint: 'use the native engine',
-        });
+        throw new TinyrunError(
+          'UNSUPPORTED',
+          `${op.what}: the ffi engine cannot share memory with a child (CLONE_VM)`,
+          {
+            hint: 'use the native engine',
+          },
+        );
 }
 
 // Running
@@ -163,9 +176,13 @@ const kept: Uint8Array[] = [];
 function assertOneThread(): void {
   const result = rawSyscall('unshare', constants['CLONE_THREAD']!);
   if (result < 0)
-    throw new TinyrunError('HOST', 'start the ffi engine: the JavaScript engine has started threads of its own', {
-      hint: 'use the native engine',
-    });
+    throw new TinyrunError(
+      'HOST',
+      'start the ffi engine: the JavaScript engine has started threads of its own',
+      {
+        hint: 'use the native engine',
+      },
+    );
 }
 
 /**
@@ -177,6 +194,7 @@ function copyAllOnFork(): void {
   for (const line of readFileSync('/proc/self/smaps', 'latin1').split('\n')) {
     const range = /^([0-9a-f]+)-([0-9a-f]+) /.exec(line);
     if (range !== null) [start, end] = [Number.parseInt(range[1]!, 16), Number.parseInt(range[2]!, 16)];
-    else if (line.startsWith('VmFlags:') && line.includes(' dc')) rawSyscall('madvise', start, end - start, constants['MADV_DOFORK']!);
+    else if (line.startsWith('VmFlags:') && line.includes(' dc'))
+      rawSyscall('madvise', start, end - start, constants['MADV_DOFORK']!);
   }
 }

@@ -2,7 +2,7 @@
 // What happens at a system call is the matter of a kernel: ffi.ts asks the real one, recorder.ts an imaginary one.
 // The format has been checked by decode.ts before the first op runs.
 
-import type { DecodedCall, DecodedOp, DecodedProgram, Failure } from '../program/decode.ts';
+import type { DecodedArg, DecodedCall, DecodedOp, DecodedProgram, Failure } from '../program/decode.ts';
 import { EXIT_INDEX, MALFORMED_EXIT, MAX_REGISTERS, STDERR_INDEX } from '../program/layout.ts';
 import type { Comparison } from '../program/op.ts';
 import { errnoName } from '../sys/errno.ts';
@@ -66,14 +66,18 @@ export function runOp(machine: Machine, kernel: Kernel): OpResult {
   if (traceFd >= 0) trace(machine, kernel, op, result, kernel.now() - started);
 
   const errno = errnoOf(op, result);
-  const rule = op.kind === 'call' && op.rules.find((rule) => rule.errno === undefined || rule.errno === errno);
-  if (op.kind === 'fail' || (op.kind === 'call' && errno !== 0 && !rule)) fail(machine, kernel, op.failure, errno);
+  const rule =
+    op.kind === 'call' && op.rules.find((rule) => rule.errno === undefined || rule.errno === errno);
+  if (op.kind === 'fail' || (op.kind === 'call' && errno !== 0 && !rule))
+    fail(machine, kernel, op.failure, errno);
   else {
     if (errno !== 0 && rule) machine.next = rule.target;
     if ('to' in op && op.to !== undefined) registers[op.to] = result;
   }
   const value = Number(result);
-  return errno === 0 ? { number, text: op.line, value } : { number, text: op.line, value, errno: errnoName(errno) };
+  return errno === 0
+    ? { number, text: op.line, value }
+    : { number, text: op.line, value, errno: errnoName(errno) };
 }
 
 /** The errno of a failed system call, 0 otherwise: the kernel returns -4095 to -1 (syscall(2)). */
@@ -86,7 +90,11 @@ function perform(op: DecodedOp, machine: Machine, kernel: Kernel): bigint {
   const { registers, arena } = machine;
   switch (op.kind) {
     case 'call':
-      return kernel.call(op, operands(op, machine), machine);
+      return kernel.call(
+        op,
+        op.args.map((arg) => operand(arg, machine)),
+        machine,
+      );
     case 'jump':
       machine.next = op.target;
       return 0n;
@@ -100,7 +108,8 @@ function perform(op: DecodedOp, machine: Machine, kernel: Kernel): bigint {
     case 'format':
       return format(machine, op.at, registers[op.reg]!, op.width, op.pad);
     case 'store':
-      for (let i = 0; i < op.bytes; i++) arena[op.at + i] = Number((registers[op.reg]! >> BigInt(8 * i)) & 0xffn);
+      for (let i = 0; i < op.bytes; i++)
+        arena[op.at + i] = Number((registers[op.reg]! >> BigInt(8 * i)) & 0xffn);
       return registers[op.reg]!;
     case 'load': {
       let value = 0n;
@@ -114,20 +123,18 @@ function perform(op: DecodedOp, machine: Machine, kernel: Kernel): bigint {
   }
 }
 
-/** The operands of a call as 64-bit values: pointers point at where this machine keeps its memory. */
-function operands(op: DecodedCall, machine: Machine): bigint[] {
-  return op.args.map((arg) => {
-    switch (arg.kind) {
-      case 'immediate':
-        return BigInt.asIntN(64, arg.value);
-      case 'register':
-        return machine.registers[arg.index]!;
-      case 'arena':
-        return machine.arenaAddress + BigInt(arg.at);
-      case 'data':
-        return machine.programAddress + BigInt(arg.at);
-    }
-  });
+/** The 64 bits of an operand: pointers point at where this machine keeps its memory. */
+function operand(arg: DecodedArg, machine: Machine): bigint {
+  switch (arg.kind) {
+    case 'immediate':
+      return BigInt.asIntN(64, arg.value);
+    case 'register':
+      return machine.registers[arg.index]!;
+    case 'arena':
+      return machine.arenaAddress + BigInt(arg.at);
+    case 'data':
+      return machine.programAddress + BigInt(arg.at);
+  }
 }
 
 const holds: Readonly<Record<Comparison, (a: bigint, b: bigint) => boolean>> = {

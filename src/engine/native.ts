@@ -23,7 +23,11 @@ import { interpreterCode } from './locate.ts';
 import { finished } from './spawn.ts';
 
 /** Returns the executable's bytes. Throws PROGRAM if the program cannot be encoded. */
-export function linkProgram(program: Program, arch: Arch, lines?: readonly string[]): Uint8Array<ArrayBuffer> {
+export function linkProgram(
+  program: Program,
+  arch: Arch,
+  lines?: readonly string[],
+): Uint8Array<ArrayBuffer> {
   return link(encode(program, arch, lines), interpreterCode(arch), arch);
 }
 
@@ -51,7 +55,9 @@ export async function spawnProgram(program: Program, arch: Arch, options: SpawnO
 function executable(image: Uint8Array, options: EngineOptions): number {
   const fd = createMemfd(options.name);
   if (fd === -errnos['EACCES']!) {
-    options.debug(`vm.memfd_noexec forbids to execute memory: using an unlinked file in ${options.fallbackDirectory}`);
+    options.debug(
+      `vm.memfd_noexec forbids to execute memory: using an unlinked file in ${options.fallbackDirectory}`,
+    );
     return unlinkedFile(image, options.fallbackDirectory);
   }
   if (fd < 0) throw refused('make a file in memory for the program', -fd);

@@ -5,10 +5,10 @@
 import { TinyrunError } from '../errors.ts';
 import { type DecodedCall, decode } from '../program/decode.ts';
 import { type Arch, encode } from '../program/encode.ts';
-import { numberOps } from '../program/flow.ts';
+import { numberOps, type RealOp } from '../program/flow.ts';
 import { ARENA_ADDRESS, PROGRAM_ADDRESS } from '../program/layout.ts';
 import type { Arg, CallOp, Program } from '../program/op.ts';
-import { printCall } from '../program/text.ts';
+import { printCall, printOp } from '../program/text.ts';
 import { errnos } from '../sys/errno.ts';
 import type { OpResult } from './engine.ts';
 import { type Kernel, type Machine, runOp, startMachine } from './interpret.ts';
@@ -44,7 +44,7 @@ export interface Recording {
   /** The exit code of the host process; a process that became another one (execve) has 0. */
   exit: number;
   /** The lines that reports and traces wrote. */
-  printed: string[];
+  printed: { fd: number; line: string }[];
 }
 
 /** Says what a call returns, a value or a negative errno; undefined: what a kernel that can do everything would. */
@@ -73,7 +73,7 @@ interface Process {
 }
 
 class Recorder {
-  private readonly ops: CallOp[];
+  private readonly ops: RealOp[];
   private readonly answers: Answers;
   private readonly data: Uint8Array;
   private readonly host: Process;
@@ -81,10 +81,12 @@ class Recorder {
   private processes = 1;
 
   constructor(program: Program, answers: Answers, arch: Arch) {
-    const encoded = encode(program, arch);
+    const ops = numberOps(program).map(({ op }) => op);
+    const lines = ops.map((op) => printOp(op));
+    const encoded = encode(program, arch, lines);
     const arena = new Uint8Array(encoded.arenaSize);
     arena.set(encoded.arena);
-    this.ops = numberOps(program).map(({ op }) => op as CallOp);
+    this.ops = ops;
     this.answers = answers;
     this.data = encoded.program;
     const machine = startMachine(decode(encoded), arena, BigInt(PROGRAM_ADDRESS), BigInt(ARENA_ADDRESS));
@@ -100,7 +102,7 @@ class Recorder {
     const { machine } = process;
     const kernel: Kernel = {
       call: (op, args) => this.call(process, op, args),
-      print: (_, line) => void this.recording.printed.push(line),
+      print: (fd, line) => void this.recording.printed.push({ fd, line }),
       readByte: () => {},
       now: () => 0,
     };
@@ -122,12 +124,13 @@ class Recorder {
     this.recording.calls.push(recorded);
     const value = answer === undefined ? this.succeed(process, op, asked, values) : BigInt(answer);
     recorded.value = Number(value);
-    if (decoded.noReturn && value >= 0n) process.machine.exit = op.call.startsWith('exec') ? 0 : Number(values[0]! & 0xffn);
+    if (decoded.noReturn && value >= 0n)
+      process.machine.exit = op.call.startsWith('exec') ? 0 : Number(values[0]! & 0xffn);
     return value;
   }
 
   private ask(process: Process, number: number, decoded: DecodedCall, values: bigint[]): AskedCall {
-    const op = this.ops[number]!;
+    const op = this.ops[number] as CallOp;
     const args = op.args.map((arg, i) => (typeof arg === 'object' && 'reg' in arg ? Number(values[i]) : arg));
     const memory = (i: number) => {
       const arg = decoded.args[i];
@@ -139,7 +142,16 @@ class Recorder {
       const bytes = memory(i);
       return new TextDecoder().decode(bytes.subarray(0, bytes.indexOf(0)));
     };
-    return { process: process.index, number, call: op.call, args, text: printCall({ ...op, args }), op, memory, string };
+    return {
+      process: process.index,
+      number,
+      call: op.call,
+      args,
+      text: printCall({ ...op, args }),
+      op,
+      memory,
+      string,
+    };
   }
 
   /** What a kernel that can do everything answers. */

@@ -7,6 +7,7 @@ import * as o from '../program/ops.ts';
 import { planAskFailure } from './handshake.ts';
 import type { PlanInput } from './input.ts';
 import { planRemoveState } from './state.ts';
+import { planGiveBackTerminal } from './terminal.ts';
 
 const runtime = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
 export const endBuffers = [{ name: 'exittext', size: 24 }];
@@ -19,15 +20,17 @@ export function planEnd(input: PlanInput): Op[] {
   return [
     o.load(o.buf('status'), 4, 'status', runtime('take the wait status', why)),
     o.exitCode('status', 'exit', runtime('take the exit code', why)),
-    ...(input.transient ? [] : [...planAskFailure(), o.jump('leave', runtime('keep the container', 'It has a name: it stays until it is deleted.'))]),
-    o.jump('remove', runtime('the container has ended', why)),
+    ...(input.transient ? [] : [...planAskFailure(), o.set('keep', 1, runtime('keep the container', 'It has a name: it stays until it is deleted.'))]),
+    o.jump('give-back', runtime('the container has ended', why)),
 
     o.label('undo'),
-    o.branch('pid', '<', 1, 'remove', runtime('is there an init?', kill)),
-    o.kill(o.reg('pid'), o.flags('SIGKILL'), { ...runtime('kill init', kill), onError: { ignore: ['ESRCH'], fail: 'remove' } }),
-    o.wait4(o.reg('pid'), o.buf('status'), [], { ...runtime('wait for its end', kill), onError: { ignore: ['ECHILD'], fail: 'remove' } }),
+    o.branch('pid', '<', 1, 'give-back', runtime('is there an init?', kill)),
+    o.kill(o.reg('pid'), o.flags('SIGKILL'), { ...runtime('kill init', kill), onError: { ignore: ['ESRCH'], fail: 'give-back' } }),
+    o.wait4(o.reg('pid'), o.buf('status'), [], { ...runtime('wait for its end', kill), onError: { ignore: ['ECHILD'], fail: 'give-back' } }),
 
-    o.label('remove'),
+    o.label('give-back'),
+    ...planGiveBackTerminal(input),
+    ...(input.transient ? [] : [o.branch('keep', '==', 1, 'leave', runtime('is it kept?', 'It has a name.'))]),
     ...planRemoveData(input),
     ...planRemoveState(input),
     o.label('leave'),

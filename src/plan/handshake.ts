@@ -40,7 +40,8 @@ export function planPipes(input: PlanInput): Op[] {
 export function planReleaseInit(input: PlanInput, outside: readonly Op[]): Op[] {
   const close = (fd: string): Op => o.close(o.reg(fd), runtime(`close ${fd}`, 'Only init has this end: so its closing can be seen.'));
   return [
-    close('life-r'),
+    // With a terminal the process that reads keys watches it as well: it is closed behind that one's start.
+    ...(input.config.process.terminal ? [] : [close('life-r')]),
     ...(input.transient ? [] : [close('failed-w')]),
     ...outside,
     ...(needsGo(input)
@@ -99,7 +100,7 @@ export function planReportFailure(input: PlanInput): Op[] {
   ];
 }
 
-/** Host program, when init is gone: goes to `remove` if it never became the container's process. */
+/** Host program, when init is gone: goes to `give-back` if it never became the container's process. */
 export function planAskFailure(): Op[] {
   return [
     o.read(o.reg('failed-r'), o.buf('byte'), 1, {
@@ -107,6 +108,6 @@ export function planAskFailure(): Op[] {
       to: 'size',
       onError: { fail: 'leave' },
     }),
-    o.branch('size', '==', 1, 'remove', runtime('it did', FAILED)),
+    o.branch('size', '==', 1, 'give-back', runtime('it did', FAILED)),
   ];
 }

@@ -47,6 +47,9 @@ export interface TerminalInput {
   fd: number | undefined;
   rows: number;
   columns: number;
+  /** Its struct termios as it is, and as cfmakeraw(3) would make it. */
+  saved: Uint8Array;
+  raw: Uint8Array;
 }
 
 export interface PlanInput {

@@ -33,6 +33,17 @@ import { planCloseDescriptors, planCwd, planExec, processBuffers } from './proce
 import { planAttachRoot, planFinishRoot, planOwnFiles, planPivot, planRootTree, rootfsBuffers } from './rootfs.ts';
 import { planBlockSignals, planRestoreSignals, planWaitAndForward, signalBuffers } from './signals.ts';
 import { planTaken, planTakeId, planWriteState, stateBuffers } from './state.ts';
+import {
+  planKeepStderr,
+  planKeys,
+  planRelay,
+  planTakeTerminal,
+  planTerminal,
+  planTerminalSockets,
+  planTerminalStdio,
+  terminalBuffers,
+  wantsTerminal,
+} from './terminal.ts';
 
 const runtime = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
 
@@ -63,15 +74,17 @@ function planHost(input: PlanInput): Op[] {
     ...planCgroupSources(mounts, input),
     ...planDeviceSources(input),
     ...planPipes(input),
+    ...planTerminalSockets(input),
     ...planClone(input), // the child goes on at `init`
     ...planReleaseInit(input, [
       ...planIdMaps(input),
       ...(hasUser(input) ? planFromOutside(input) : []), // init has no right to raise these itself
     ]),
     ...planWriteState(input),
-    ...planWaitAndForward(),
+    ...(wantsTerminal(input) ? [...planTakeTerminal(input), ...planRelay(input)] : planWaitAndForward()),
     ...planEnd(input),
     ...planTaken(input),
+    ...planKeys(input),
   ];
 }
 
@@ -79,6 +92,7 @@ function planInit(input: PlanInput): Op[] {
   return [
     o.label('init'),
     planName('tinyrun:init'),
+    ...planKeepStderr(input),
     ...planInitStart(input),
     ...planBecomeRoot(input),
     o.call('setsid', [], runtime('start a session', "The caller's terminal and job control are not the container's.")),
@@ -90,6 +104,7 @@ function planInit(input: PlanInput): Op[] {
     ...(hasUser(input) ? [] : planRlimits(input, 0)),
     ...planScheduling(input),
     ...planCwd(input),
+    ...planTerminalStdio(input),
     ...planStdioOwner(input),
     planUmask(input.config.process.user?.umask ?? 0o022, 'Which rights new files do not get.', '/process/user/umask'),
     ...planCredentials(input), // from here on init has the container's rights only
@@ -113,6 +128,7 @@ function planTree(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
     ...planOwnFiles(input),
     ...planDevices(input),
     ...planMounts(mounts.filter((mount) => !fromConfig(mount)), input), // volumes: last, and before pivot_root
+    ...planTerminal(input),
     ...planMaskedPaths(input), // needs the host's /dev/null: before pivot_root
     ...planReadonlyPaths(input),
     ...planPivot(input.noPivot),
@@ -147,6 +163,7 @@ function planBuffers(input: PlanInput): Buffer[] {
     ...processBuffers,
     ...endBuffers,
     ...(input.rootfs.kind === 'overlay' ? rootfsBuffers : []),
+    ...terminalBuffers(input),
     { name: 'statfs', size: 128 },
   ];
 }

@@ -13,6 +13,8 @@ import * as layout from './layout.ts';
 import type { Arg, CallOp, Program } from './op.ts';
 import { EXIT_REGISTER, STDERR_REGISTER } from './op.ts';
 
+const utf8 = new TextEncoder();
+
 /** Names of buffers, labels and registers, as the text form can write them (cursor.ts). */
 const validName = /^[A-Za-z_](?:[\w./-]*[\w./])?$/;
 
@@ -74,7 +76,7 @@ class Checker {
       this.require(validName.test(name), `buffer name ${JSON.stringify(name)} is not made of letters, digits and _./-`);
       this.require(!this.buffers.has(name), `buffer ${name} is defined twice`);
       this.require(isCount(size) && size > 0, `buffer ${name} has ${size} bytes`);
-      const length = typeof init === 'string' ? new TextEncoder().encode(init).length : (init?.length ?? 0);
+      const length = typeof init === 'string' ? utf8.encode(init).length : (init?.length ?? 0);
       this.require(length <= size, `buffer ${name} has ${size} bytes and contents of ${length}`);
       this.buffers.set(name, size);
     }
@@ -175,11 +177,38 @@ class Checker {
       this.require(expected.length === args.length, `it has ${args.length} arguments, not ${expected.length}`);
     this.require(args.length <= layout.MAX_ARGS, `${args.length} arguments are more than ${layout.MAX_ARGS}`);
     for (const arg of args) this.checkArg(arg);
+    if (expected !== undefined) this.checkSizes(args, expected);
     const { goto = {}, ignore = [], exit } = onError;
     const names = [...Object.keys(goto), ...ignore];
     for (const name of names) this.require(name === '*' || errnos[name] !== undefined, `unknown errno ${name}`);
     this.require(names.length <= layout.MAX_ERRORS, `${names.length} error rules are more than ${layout.MAX_ERRORS}`);
     this.require(exit === undefined || isExit(exit), `exit code ${exit} is not 0 to 255`);
+  }
+
+  /** A pointer with its size behind it, as read(2) has them: the kernel must not go over the end of what is there. */
+  private checkSizes(args: readonly Arg[], expected: readonly (readonly [name: string, kind: string])[]): void {
+    for (let i = 0; i + 1 < args.length; i++) {
+      const size = args[i + 1];
+      const [name, kind] = expected[i + 1] ?? [];
+      if (typeof size !== 'number' || kind !== 'size' || name === 'maxnode') continue; // that one counts bits
+      const room = this.room(args[i]!);
+      if (room !== undefined) this.require(size <= room, `\`${name}\` is ${size}, and there are ${room} bytes`);
+    }
+  }
+
+  /** How many bytes there are where an operand points to; undefined: it is no pointer, or one to nothing known. */
+  private room(arg: Arg): number | undefined {
+    if (typeof arg === 'string') return utf8.encode(arg).length + 1;
+    if (typeof arg !== 'object' || 'reg' in arg || 'flags' in arg) return undefined;
+    if ('bytes' in arg) return arg.bytes.length;
+    if ('vec' in arg) return 8 * (arg.vec.length + 1);
+    if ('struct' in arg) return structs[arg.struct]?.size;
+    if ('buf' in arg) {
+      const size = this.buffers.get(arg.buf);
+      return size === undefined ? undefined : size - (arg.at ?? 0);
+    }
+    const size = structs[arg.structs]?.size;
+    return size === undefined ? undefined : size * arg.items.length;
   }
 
   private checkArg(arg: Arg): void {

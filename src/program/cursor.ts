@@ -54,7 +54,7 @@ export class Cursor {
   }
 
   constant(): string {
-    return /^[A-Z]/.test(this.peek()) ? this.next() : this.expected('an operand');
+    return /^_?[A-Z]/.test(this.peek()) ? this.next() : this.expected('an operand');
   }
 
   errno(): string {

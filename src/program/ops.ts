@@ -186,7 +186,7 @@ export const clone3 = (cloneFlags: Flags, extra: Extra): CallOp =>
     extra,
   );
 export const setns = (fd: Fd, type: string, extra: Extra): CallOp => call('setns', [fd, { flags: [type] }], extra);
-export const wait4 = (pid: Int, status: Memory, how: Flags, extra: Extra): CallOp =>
+export const wait4 = (pid: Int, status: Memory | 0, how: Flags, extra: Extra): CallOp =>
   call('wait4', [pid, status, { flags: how }, 0], extra);
 export const kill = (pid: Int, signal: Int | { flags: readonly string[] }, extra: Extra): CallOp =>
   call('kill', [pid, signal], extra);

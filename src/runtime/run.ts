@@ -1,7 +1,7 @@
 // `tinyrun run`: from the bundle to a program, and into it. Everything before `become` only reads; everything after is
 // an op. What few containers need (volume flags, overlays, traces) is loaded only for those.
 
-import { fcntl, open } from '../../native-bindings/libc.ts';
+import { fcntl, open, rawSyscall } from '../../native-bindings/libc.ts';
 import { becomeProgram } from '../engine/native.ts';
 import { TinyrunError } from '../errors.ts';
 import type { Config } from '../oci/config.ts';
@@ -39,6 +39,8 @@ export async function runContainer(global: GlobalOptions, options: RunOptions): 
   if (host.euid !== 0)
     throw new TinyrunError('HOST', 'run a container: you are not root', { hint: 'use sudo; `tinyrun explain` needs no root' });
   const input = await gatherInput(global, options, host, log);
+  // A descriptor that the caller promised but did not open is tolerated, as by runc.
+  for (let fd = 3; fd < 3 + options.preserveFds; fd++) rawSyscall('fcntl', fd, constants['F_SETFD']!, 0);
   const ungrantable = ungrantableCapabilities(input);
   if (ungrantable.length > 0) log.warn(`capabilities that this host cannot grant: ${ungrantable.join(', ')}`);
   if (openDirectory(`${global.root}/${options.id}`) >= 0) {
@@ -103,12 +105,12 @@ async function gatherInput(global: GlobalOptions, options: RunOptions, host: Hos
     noPivot: options.noPivot,
     preserveFds: options.preserveFds,
     pidFile: options.pidFile,
-    terminal: undefined,
+    terminal: config.process.terminal ? (await import('./terminal.ts')).probeTerminal() : undefined,
     self: [process.execPath],
     reports: reports(global, host, logFd),
     logFd,
     trace: options.trace === undefined ? undefined : openTrace(options.trace),
-    step: options.stepFd,
+    step: options.stepFd === undefined ? undefined : keepOpen(options.stepFd),
   };
 }
 
@@ -132,7 +134,13 @@ function openInherited(path: string): number {
   return fd;
 }
 
-const openTrace = (trace: string): number => (/^\d+$/.test(trace) ? Number(trace) : openInherited(trace));
+const openTrace = (trace: string): number => (/^\d+$/.test(trace) ? keepOpen(Number(trace)) : openInherited(trace));
+
+/** The JavaScript engine marks all descriptors from 4 up close-on-exec at its start: takes that back. */
+function keepOpen(fd: number): number {
+  fcntl(fd, constants['F_SETFD']!, 0);
+  return fd;
+}
 
 const absolute = (path: string, bundle: string): string => (path.startsWith('/') ? path : `${bundle}/${path}`);
 

@@ -1030,6 +1030,7 @@ export const constants: Readonly<Record<string, number>> = {
   MAP_SHARED_VALIDATE: 3,
   MADV_GUARD_INSTALL: 0x66,
   MADV_GUARD_REMOVE: 0x67,
+  MAP_DROPPABLE: 8,
 
   // <linux/random.h>: getrandom(2)
   GRND_NONBLOCK: 1,

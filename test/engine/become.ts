@@ -13,7 +13,10 @@ export const whoAmI: Program = {
     {
       name: 'host',
       ops: [
-        ops.call('readlinkat', [ops.AT_FDCWD, '/proc/self/exe', ops.buf('text'), 200], { ...words, to: 'length' }),
+        ops.call('readlinkat', [ops.AT_FDCWD, '/proc/self/exe', ops.buf('text'), 200], {
+          ...words,
+          to: 'length',
+        }),
         ops.write(1, ops.buf('text'), ops.reg('length'), words),
         ops.openat(ops.AT_FDCWD, '/proc/self/environ', [], { ...words, to: 'environ' }),
         ops.read(ops.reg('environ'), ops.buf('text'), 200, { ...words, to: 'length' }),
@@ -32,7 +35,8 @@ export const whoAmI: Program = {
 
 if (import.meta.main) {
   const [name, fallbackDirectory] = process.argv.slice(2);
-  const engine: Engine = name === 'ffi' ? await import('../../src/engine/ffi.ts') : await import('../../src/engine/native.ts');
+  const engine: Engine =
+    name === 'ffi' ? await import('../../src/engine/ffi.ts') : await import('../../src/engine/native.ts');
   engine.becomeProgram(whoAmI, hostArch, {
     name: 'whoami',
     fallbackDirectory: fallbackDirectory!,

@@ -19,13 +19,21 @@ test('becomeProgram: the process is the JavaScript engine, with its own settings
 
 test('spawnProgram: a child that shares memory is refused before anything runs', async () => {
   const words = { what: 'make a thread', why: '', from: 'test' };
-  const section = { ...whoAmI.sections[0]!, ops: [ops.clone3(['CLONE_VM'], words), ...whoAmI.sections[0]!.ops] };
+  const section = {
+    ...whoAmI.sections[0]!,
+    ops: [ops.clone3(['CLONE_VM'], words), ...whoAmI.sections[0]!.ops],
+  };
   try {
     await spawnProgram({ ...whoAmI, sections: [section] }, hostArch, spawnOptions({}));
     assert.unreachable();
   } catch (error) {
-    assert.is(String(error), 'TinyrunError: make a thread: the ffi engine cannot share memory with a child (CLONE_VM)');
+    assert.is(
+      String(error),
+      'TinyrunError: make a thread: the ffi engine cannot share memory with a child (CLONE_VM)',
+    );
   }
 });
 
 testCases('ffi', (program, of) => spawnProgram(program, hostArch, spawnOptions(of)));
+
+test.run();

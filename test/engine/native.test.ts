@@ -49,7 +49,16 @@ test('becomeProgram: where memory is not executed, an unlinked file is, and --de
   if (process.getuid?.() !== 0 || !existsSync(sysctl))
     return skip('becomeProgram in an unlinked file', 'needs root and vm.memfd_noexec (Linux 6.3)');
   withFolder((folder) => {
-    const inNamespace = ['unshare', '--pid', '--fork', '--mount-proc', 'sh', '-c', `echo 2 > ${sysctl} && exec "$@"`, 'sh'];
+    const inNamespace = [
+      'unshare',
+      '--pid',
+      '--fork',
+      '--mount-proc',
+      'sh',
+      '-c',
+      `echo 2 > ${sysctl} && exec "$@"`,
+      'sh',
+    ];
     const { code, stdout, stderr } = run([...inNamespace, ...become(folder)]);
     assert.match(stdout, new RegExp(`^${folder}/.* \\(deleted\\)$`), stderr);
     assert.match(stderr, `unlinked file in ${folder}`);
@@ -61,9 +70,21 @@ test('becomeProgram: where memory is not executed, an unlinked file is, and --de
 test('becomeProgram: says what could not be done where nothing is executable', () => {
   if (process.getuid?.() !== 0) return skip('becomeProgram without a place', 'needs root');
   const script = 'echo 2 > /proc/sys/vm/memfd_noexec; mount -t tmpfs -o noexec none /mnt && exec "$@"';
-  const { code, stderr } = run(['unshare', '--pid', '--fork', '--mount-proc', 'sh', '-c', script, 'sh', ...become('/mnt')]);
+  const { code, stderr } = run([
+    'unshare',
+    '--pid',
+    '--fork',
+    '--mount-proc',
+    'sh',
+    '-c',
+    script,
+    'sh',
+    ...become('/mnt'),
+  ]);
   assert.match(stderr, 'execute the program: EACCES permission denied');
   assert.is(code, 1);
 });
 
 testCases('native', (program, of) => spawnProgram(program, hostArch, spawnOptions(of)));
+
+test.run();

@@ -7,13 +7,20 @@ import type { Op, Program } from '../../src/program/op.ts';
 import * as ops from '../../src/program/ops.ts';
 import { buf, reg } from '../../src/program/ops.ts';
 import { errnos } from '../../src/sys/errno.ts';
-import { type Case, testCases } from './cases.ts';
+import { testCases } from './cases.ts';
 
 const words = { what: 'do something', why: '', from: 'test' };
 
 function hostProgram(host: Op[]): Program {
   return {
-    sections: [{ name: 'host', ops: [...host, ops.label('failed'), ops.exit(reg('exit'), words)], onFail: 'failed', exit: 9 }],
+    sections: [
+      {
+        name: 'host',
+        ops: [...host, ops.label('failed'), ops.exit(reg('exit'), words)],
+        onFail: 'failed',
+        exit: 9,
+      },
+    ],
     buffers: [{ name: 'status', size: 4 }],
     reports: [{ reg: 'stderr', format: 'text', prefix: '', suffix: '' }],
   };
@@ -28,7 +35,11 @@ test('record: calls have their arguments, and descriptors that later calls use',
   );
   assert.equal(
     calls.map(({ text, value }) => `${text} = ${value}`),
-    ['openat(AT_FDCWD, "/run", O_PATH|O_CLOEXEC, 0) = 3', 'mkdirat(3, "tinyrun", 0700) = 0', 'exit_group(0) = 0'],
+    [
+      'openat(AT_FDCWD, "/run", O_PATH|O_CLOEXEC, 0) = 3',
+      'mkdirat(3, "tinyrun", 0700) = 0',
+      'exit_group(0) = 0',
+    ],
   );
   assert.is(exit, 0);
 });
@@ -49,9 +60,10 @@ test('record: the answers say what fails, and what buffers hold', () => {
     ]),
     answers,
   );
-  assert.equal(recording.printed, ['make it: EEXIST file exists']);
+  assert.equal(recording.printed, [{ fd: 2, line: 'make it: EEXIST file exists' }]);
   assert.is(recording.exit, 9);
-  assert.equal(recording.ops.find(({ errno }) => errno !== undefined)?.errno, 'EEXIST');
+  const failed = recording.ops.find(({ errno }) => errno !== undefined);
+  assert.equal([failed?.number, failed?.value, failed?.text], [3, -17, 'mkdirat(AT_FDCWD, "taken", 0700)']);
 });
 
 test('record: parent and child are both followed', () => {
@@ -82,15 +94,18 @@ test('record: a program that does not end is no recording', () => {
 
 testCases(
   'recorder',
-  (program, { pretend = {} }: Case) => {
-    let stdout = '';
+  (program, { pretend = {} }) => {
+    const outputs: Record<number, string> = { 1: '', 2: '' };
     const recording = record(program, (call) => {
-      if (call.call === 'write' && call.args[0] === 1)
-        stdout += new TextDecoder().decode(call.memory(1).subarray(0, Number(call.args[2])));
       const errno = pretend[call.call];
+      if (call.call === 'write')
+        outputs[Number(call.args[0])] += new TextDecoder().decode(
+          call.memory(1).subarray(0, Number(call.args[2])),
+        );
       return errno === undefined ? undefined : -errnos[errno]!;
     });
-    return { exitCode: recording.exit, stdout, stderr: recording.printed.join('') };
+    for (const { fd, line } of recording.printed) outputs[fd] += line;
+    return { exitCode: recording.exit, stdout: outputs[1]!, stderr: outputs[2]! };
   },
   [
     {
@@ -115,3 +130,5 @@ testCases(
     },
   ],
 );
+
+test.run();

@@ -24,12 +24,13 @@ function attempt<T>(read: () => T, otherwise: T): T {
 const text = (path: string) => attempt(() => readFileSync(path, 'utf8'), '');
 
 /** Paths below `dir`, itself not included, as deep as `depth`. */
-function tree(dir: string, depth: number): string[] {
+function tree(dir: string, depth: number, only: 'all' | 'directories' = 'all'): string[] {
   if (depth === 0) return [];
   const entries = attempt(() => readdirSync(dir, { withFileTypes: true }), []);
   return entries.flatMap((entry) => {
     const path = join(dir, entry.name);
-    return [path, ...(entry.isDirectory() ? tree(path, depth - 1) : [])];
+    if (entry.isDirectory()) return [path, ...tree(path, depth - 1, only)];
+    return only === 'all' ? [path] : [];
   });
 }
 
@@ -56,9 +57,7 @@ export function takeSnapshot(): Snapshot {
   const device = statSync('/dev/null');
   return {
     mount: text('/proc/self/mountinfo').split('\n'),
-    cgroup: tree('/sys/fs/cgroup', 6).filter(
-      (path) => path.includes('tinyrun') && !path.split('/').pop()?.includes('.'),
-    ),
+    cgroup: tree('/sys/fs/cgroup', 6, 'directories').filter((path) => path.includes('tinyrun')),
     process: processes(),
     'loop device': readdirSync('/sys/block').flatMap(
       (name) => text(`/sys/block/${name}/loop/backing_file`) || [],
