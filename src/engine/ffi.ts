@@ -18,7 +18,7 @@
 //                     it asks for memory at any time             may end it between loading and execve
 //   traces            an op costs microseconds, not              compare times among one engine's ops only
 //                     nanoseconds
-//   start             a second start of the JavaScript engine    some 10 ms later
+//   start             a second start of the JavaScript engine    some 15 ms later
 
 import { ptr } from 'bun:ffi';
 import { readFileSync } from 'node:fs';

@@ -1,7 +1,7 @@
 // A program -> where its two sections meet: the clone3 that starts the init program, and the pipes and sockets over
 // which one waits for the other. Found by following the file descriptors from the call that makes them.
 
-import { type Place, numberLabels, numberOps, registerSet } from '../program/flow.ts';
+import { numberLabels, numberOps, type Place, registerSet } from '../program/flow.ts';
 import type { CallOp, Program, Reg } from '../program/op.ts';
 
 /** Numbers of ops of the other section, by the number of the op that meets them. */
@@ -20,7 +20,11 @@ const writers = new Set(['write', 'sendmsg', 'sendto', 'writev']);
 
 export function findMeetings(program: Program): Meetings {
   const places = numberOps(program);
-  const meetings: Meetings = { waitsFor: new Map(), releases: new Map(), starts: findStarts(program, places) };
+  const meetings: Meetings = {
+    waitsFor: new Map(),
+    releases: new Map(),
+    starts: findStarts(program, places),
+  };
   const channels = findChannels(places);
   const ends = places.flatMap((place) => {
     const { op } = place;
@@ -32,7 +36,7 @@ export function findMeetings(program: Program): Meetings {
   for (const reader of ends) {
     if (!readers.has(reader.op.call)) continue;
     for (const writer of ends) {
-      const sameChannel = writer.end.maker === reader.end.maker && (writer.end.side !== reader.end.side);
+      const sameChannel = writer.end.maker === reader.end.maker && writer.end.side !== reader.end.side;
       if (!writers.has(writer.op.call) || !sameChannel || writer.section === reader.section) continue;
       add(meetings.waitsFor, reader.number, writer.number);
       add(meetings.releases, writer.number, reader.number);
@@ -54,7 +58,10 @@ function findChannels(places: readonly Place[]): Map<Reg, { maker: number; side:
   for (const { op, number } of places) {
     if (op.op === 'call' && op.call in makers) {
       const into = op.args[makers[op.call]!];
-      made = typeof into === 'object' && 'buf' in into ? { maker: number, buf: into.buf, at: into.at ?? 0 } : undefined;
+      made =
+        typeof into === 'object' && 'buf' in into
+          ? { maker: number, buf: into.buf, at: into.at ?? 0 }
+          : undefined;
     } else if (op.op === 'load' && made !== undefined && op.buf === made.buf) {
       channels.set(op.to, { maker: made.maker, side: op.at === made.at ? 0 : 1 });
     }

@@ -52,7 +52,9 @@ export function formatListing(program: Program, options: ListingOptions = {}): s
     const title = `${section.name} program: ${entries.length} ops; a failure goes to \`${section.onFail}\` and exits ${section.exit}`;
     const ops = compact
       ? ['', ...entries.map((entry) => formatShort(entry, columns))]
-      : entries.flatMap((entry, i) => formatLong(entry, entries[i - 1], columns, meetings));
+      : entries.flatMap((entry, i) =>
+          formatLong(entry, beginsParagraph(entries, i), saysWhy(entries, i), columns, meetings),
+        );
     parts.push([...wrap(title, columns, '', '  '), ...ops].join('\n'));
   }
   return parts.join('\n\n\n') + '\n';
@@ -103,20 +105,42 @@ function entriesOf(program: Program): Entry[] {
 
 /** `  12  make the state directory                    runtime`; control ops stand a step to the right. */
 function formatShort({ op, number }: Entry, columns: number): string {
-  return flushRight(`${String(number).padStart(4)}  ${isControl(op) ? '  ' : ''}${op.what}`, op.from, columns);
+  return flushRight(
+    `${String(number).padStart(4)}  ${isControl(op) ? '  ' : ''}${op.what}`,
+    op.from,
+    columns,
+    '  ',
+  );
 }
 
-/** What an op does, the call, and why, which ops of one reason say once: a paragraph begins where it changes. */
-function formatLong(entry: Entry, before: Entry | undefined, columns: number, meetings: Meetings): string[] {
+/** A paragraph begins at a label, and where the reason changes. */
+function beginsParagraph(entries: readonly Entry[], i: number): boolean {
+  return entries[i]!.labels.length > 0 || entries[i - 1]?.op.why !== entries[i]!.op.why;
+}
+
+/** Ops of one paragraph have the same reason: the first that is no control op says it. */
+function saysWhy(entries: readonly Entry[], i: number): boolean {
+  for (let k = i; !beginsParagraph(entries, k); k--) if (!isControl(entries[k - 1]!.op)) return false;
+  return true;
+}
+
+/** What an op does, the call, and why; of a control op what it is and why it is there, on one line. */
+function formatLong(
+  entry: Entry,
+  begins: boolean,
+  says: boolean,
+  columns: number,
+  meetings: Meetings,
+): string[] {
   const { op, section, number, labels } = entry;
   const gutter = String(number).padStart(4);
-  const begins = before === undefined || before.op.why !== op.why || labels.length > 0;
+  const apart = `\n${' '.repeat(8)}`;
   const lines = [...(begins ? [''] : []), ...labels.map((label) => `${label}:`)];
-  if (isControl(op)) lines.push(flushRight(`${gutter}    ${printOp(op)}`, op.what, columns));
+  if (isControl(op)) lines.push(flushRight(`${gutter}    ${printOp(op)}`, op.what, columns, apart));
   else {
-    lines.push(flushRight(`${gutter}  ${op.what}`, op.from, columns));
+    lines.push(flushRight(`${gutter}  ${op.what}`, op.from, columns, apart));
     lines.push(...wrap(printOp(op, LONGEST_STRING), columns, '        ', '          '));
-    if (begins) lines.push(...wrap(op.why, columns, '        ', '        '));
+    if (says) lines.push(...wrap(op.why, columns, '        ', '        '));
   }
   lines.push(...formatMeetings(meetings, number, section.name).map((line) => `        ${line}`));
   return lines;
@@ -136,31 +160,31 @@ function formatMeetings(meetings: Meetings, number: number, section: Section['na
   if (begins !== undefined) lines.push(`==> the init program begins at op ${begins}`);
   if (waitsFor !== undefined) lines.push(`<== waits for the ${other} program: ${ops(waitsFor)}`);
   if (releases !== undefined) lines.push(`==> lets the ${other} program go on: ${ops(releases)}`);
-  for (const [clone, first] of meetings.starts) if (first === number) lines.push(`<== started by op ${clone} of the host program`);
+  for (const [clone, first] of meetings.starts)
+    if (first === number) lines.push(`<== started by op ${clone} of the host program`);
   return lines;
 }
 
-/** Two texts of a line, the second at the right margin; on the next line where they do not fit. */
-function flushRight(left: string, right: string, columns: number): string {
+/** Two texts of a line, the second at the right margin; where they do not fit, `apart` stands between them. */
+function flushRight(left: string, right: string, columns: number, apart: string): string {
   if (right === '') return left;
   const room = columns - left.length - right.length;
-  if (room >= 2) return left + ' '.repeat(room) + right;
-  return `${left}\n${right.padStart(columns)}`;
+  return left + (room >= 2 ? ' '.repeat(room) : apart) + right;
 }
 
+/** Breaks a text at spaces and behind the `|` of flags, but not at an arrow. */
 function wrap(text: string, columns: number, first: string, rest: string): string[] {
   const lines: string[] = [];
   let line = first;
   let empty = true;
-  for (const word of text.split(' ')) {
-    if (!empty && line.length + 1 + word.length > columns) {
-      lines.push(line);
+  for (const piece of text.split(/(?<=\|)|(?<=(?<!->) )(?!->| )/)) {
+    if (!empty && line.length + piece.trimEnd().length > columns) {
+      lines.push(line.trimEnd());
       line = rest;
-      empty = true;
     }
-    line += empty ? word : ` ${word}`;
+    line += piece;
     empty = false;
   }
-  lines.push(line);
+  lines.push(line.trimEnd());
   return lines;
 }

@@ -8,7 +8,15 @@ import { structs } from '../sys/structs.ts';
 import { argumentsOf } from '../sys/syscall-arguments.ts';
 import { syscallNumbers } from '../sys/syscalls.ts';
 import type { Arch } from './encode.ts';
-import { checkFlow, numberOps, type Place, type RealOp, registerSet, registersRead, targetsOf } from './flow.ts';
+import {
+  checkFlow,
+  numberOps,
+  type Place,
+  type RealOp,
+  registerSet,
+  registersRead,
+  targetsOf,
+} from './flow.ts';
 import * as layout from './layout.ts';
 import type { Arg, CallOp, Program } from './op.ts';
 import { EXIT_REGISTER, STDERR_REGISTER } from './op.ts';
@@ -73,7 +81,10 @@ class Checker {
 
   private checkBuffers(): void {
     for (const { name, size, init } of this.program.buffers) {
-      this.require(validName.test(name), `buffer name ${JSON.stringify(name)} is not made of letters, digits and _./-`);
+      this.require(
+        validName.test(name),
+        `buffer name ${JSON.stringify(name)} is not made of letters, digits and _./-`,
+      );
       this.require(!this.buffers.has(name), `buffer ${name} is defined twice`);
       this.require(isCount(size) && size > 0, `buffer ${name} has ${size} bytes`);
       const length = typeof init === 'string' ? utf8.encode(init).length : (init?.length ?? 0);
@@ -87,7 +98,10 @@ class Checker {
     for (const { ops } of this.program.sections) {
       for (const op of ops) {
         if (op.op !== 'label') continue;
-        this.require(validName.test(op.name), `label ${JSON.stringify(op.name)} is not made of letters, digits and _./-`);
+        this.require(
+          validName.test(op.name),
+          `label ${JSON.stringify(op.name)} is not made of letters, digits and _./-`,
+        );
         this.require(!this.labels.has(op.name), `label ${op.name} is defined twice`);
         this.labels.add(op.name);
       }
@@ -112,14 +126,20 @@ class Checker {
 
   private checkSections(): void {
     const names = this.program.sections.map((section) => section.name).join(' ');
-    this.require(['host', 'init', 'host init'].includes(names), `the sections are ${names || 'none'}, not host and init`);
+    this.require(
+      ['host', 'init', 'host init'].includes(names),
+      `the sections are ${names || 'none'}, not host and init`,
+    );
     for (const { name, exit } of this.program.sections)
       this.require(isExit(exit), `section ${name} exits ${exit}, which is not 0 to 255`);
   }
 
   private checkRegisters(places: readonly Place[]): void {
     const { reports } = this.program;
-    this.require(reports.length <= layout.MAX_REPORTS, `${reports.length} reports are more than ${layout.MAX_REPORTS}`);
+    this.require(
+      reports.length <= layout.MAX_REPORTS,
+      `${reports.length} reports are more than ${layout.MAX_REPORTS}`,
+    );
     const set = new Set([EXIT_REGISTER, STDERR_REGISTER]);
     const names = new Set(set);
     for (const { op } of places) {
@@ -131,8 +151,14 @@ class Checker {
     }
     for (const { reg } of reports) this.require(set.has(reg), `no op sets register ${reg} of a report`);
     for (const name of names)
-      this.require(validName.test(name), `register ${JSON.stringify(name)} is not made of letters, digits and _./-`);
-    this.require(names.size <= layout.MAX_REGISTERS, `${names.size} registers are more than ${layout.MAX_REGISTERS}`);
+      this.require(
+        validName.test(name),
+        `register ${JSON.stringify(name)} is not made of letters, digits and _./-`,
+      );
+    this.require(
+      names.size <= layout.MAX_REGISTERS,
+      `${names.size} registers are more than ${layout.MAX_REGISTERS}`,
+    );
   }
 
   // Ops
@@ -157,7 +183,8 @@ class Checker {
       case 'format': {
         const { width, pad } = op;
         if (width !== undefined) this.require(isCount(width) && width > 0, `its width is ${width}`);
-        if (pad !== undefined) this.require(/^[ -~]$/.test(pad), `its pad ${JSON.stringify(pad)} is not one ASCII character`);
+        if (pad !== undefined)
+          this.require(/^[ -~]$/.test(pad), `its pad ${JSON.stringify(pad)} is not one ASCII character`);
         return this.checkPlace(op.buf, op.at, width ?? layout.MAX_DECIMAL);
       }
       case 'store':
@@ -174,25 +201,36 @@ class Checker {
     this.require(known, `${this.arch} has no system call ${call}`);
     const expected = argumentsOf(call);
     if (expected !== undefined)
-      this.require(expected.length === args.length, `it has ${args.length} arguments, not ${expected.length}`);
+      this.require(
+        expected.length === args.length,
+        `it has ${args.length} arguments, not ${expected.length}`,
+      );
     this.require(args.length <= layout.MAX_ARGS, `${args.length} arguments are more than ${layout.MAX_ARGS}`);
     for (const arg of args) this.checkArg(arg);
     if (expected !== undefined) this.checkSizes(args, expected);
     const { goto = {}, ignore = [], exit } = onError;
     const names = [...Object.keys(goto), ...ignore];
-    for (const name of names) this.require(name === '*' || errnos[name] !== undefined, `unknown errno ${name}`);
-    this.require(names.length <= layout.MAX_ERRORS, `${names.length} error rules are more than ${layout.MAX_ERRORS}`);
+    for (const name of names)
+      this.require(name === '*' || errnos[name] !== undefined, `unknown errno ${name}`);
+    this.require(
+      names.length <= layout.MAX_ERRORS,
+      `${names.length} error rules are more than ${layout.MAX_ERRORS}`,
+    );
     this.require(exit === undefined || isExit(exit), `exit code ${exit} is not 0 to 255`);
   }
 
   /** A pointer with its size behind it, as read(2) has them: the kernel must not go over the end of what is there. */
-  private checkSizes(args: readonly Arg[], expected: readonly (readonly [name: string, kind: string])[]): void {
+  private checkSizes(
+    args: readonly Arg[],
+    expected: readonly (readonly [name: string, kind: string])[],
+  ): void {
     for (let i = 0; i + 1 < args.length; i++) {
       const size = args[i + 1];
       const [name, kind] = expected[i + 1] ?? [];
       if (typeof size !== 'number' || kind !== 'size' || name === 'maxnode') continue; // that one counts bits
       const room = this.room(args[i]!);
-      if (room !== undefined) this.require(size <= room, `\`${name}\` is ${size}, and there are ${room} bytes`);
+      if (room !== undefined)
+        this.require(size <= room, `\`${name}\` is ${size}, and there are ${room} bytes`);
     }
   }
 
@@ -213,8 +251,10 @@ class Checker {
 
   private checkArg(arg: Arg): void {
     if (typeof arg === 'string') return this.require(!arg.includes('\0'), `${JSON.stringify(arg)} has a NUL`);
-    if (typeof arg === 'bigint') return this.require(arg >= -(1n << 63n) && arg < 1n << 64n, `${arg} needs more than 64 bits`);
-    if (typeof arg === 'number') return this.require(Number.isSafeInteger(arg), `${arg} is no integer, or above 2^53`);
+    if (typeof arg === 'bigint')
+      return this.require(arg >= -(1n << 63n) && arg < 1n << 64n, `${arg} needs more than 64 bits`);
+    if (typeof arg === 'number')
+      return this.require(Number.isSafeInteger(arg), `${arg} is no integer, or above 2^53`);
     if ('flags' in arg) return this.checkFlags(arg.flags);
     if ('buf' in arg) return this.checkPlace(arg.buf, arg.at ?? 0, 0);
     if ('vec' in arg) for (const item of arg.vec) this.checkConstant(item);

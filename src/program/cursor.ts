@@ -54,7 +54,7 @@ export class Cursor {
   }
 
   constant(): string {
-    return /^_?[A-Z]/.test(this.peek()) ? this.next() : this.expected('an operand');
+    return /^_*[A-Z]/.test(this.peek()) ? this.next() : this.expected('an operand');
   }
 
   errno(): string {
@@ -72,7 +72,8 @@ export class Cursor {
     const literal = /^0[0-7]+$/.test(digits!) ? `0o${digits!.slice(1)}` : digits!;
     if (/^0\d/.test(literal)) this.expected('an octal number');
     const value = sign === '-' ? -BigInt(literal) : BigInt(literal);
-    if (big !== 'n' && !Number.isSafeInteger(Number(value))) this.expected('at most 2^53, or an n behind the number');
+    if (big !== 'n' && !Number.isSafeInteger(Number(value)))
+      this.expected('at most 2^53, or an n behind the number');
     this.at += 1;
     return big === 'n' ? value : Number(value);
   }
@@ -108,6 +109,8 @@ export class Cursor {
   }
 
   private expected(what: string): never {
-    return this.fail(`expected ${what}, not ${this.at < this.tokens.length ? `\`${this.peek()}\`` : 'the end of the line'}`);
+    return this.fail(
+      `expected ${what}, not ${this.at < this.tokens.length ? `\`${this.peek()}\`` : 'the end of the line'}`,
+    );
   }
 }

@@ -122,9 +122,16 @@ class Decoder {
     this.require(h.magic === layout.MAGIC, 'it does not start with TRYN');
     this.require(h.version === layout.VERSION, `version ${h.version} is not ${layout.VERSION}`);
     this.require(h.size === this.bytes.length, `it says ${h.size} bytes and has ${this.bytes.length}`);
-    this.require(h.arenaSize === this.arenaLength, `it says ${h.arenaSize} bytes of arena, not ${this.arenaLength}`);
-    const inside = (at: number, count: number, size: number) => at >= 0 && count >= 0 && at + count * size <= h.size;
-    this.require(h.opCount <= layout.MAX_OPS && inside(h.opsAt, h.opCount, layout.OP_SIZE), `${h.opCount} ops`);
+    this.require(
+      h.arenaSize === this.arenaLength,
+      `it says ${h.arenaSize} bytes of arena, not ${this.arenaLength}`,
+    );
+    const inside = (at: number, count: number, size: number) =>
+      at >= 0 && count >= 0 && at + count * size <= h.size;
+    this.require(
+      h.opCount <= layout.MAX_OPS && inside(h.opsAt, h.opCount, layout.OP_SIZE),
+      `${h.opCount} ops`,
+    );
     this.require(inside(h.errnosAt, h.errnoCount, 8), `${h.errnoCount} errnos at ${h.errnosAt}`);
     const registers = h.registerCount > layout.STDERR_INDEX && h.registerCount <= layout.MAX_REGISTERS;
     this.require(registers, `${h.registerCount} registers`);
@@ -168,7 +175,13 @@ class Decoder {
         return { kind, line, reg: this.register(number(0)), at: room, width, pad, to: this.optionalTo(at) };
       }
       case 'store':
-        return { kind, line, reg: this.register(number(0)), at: this.arena(number(1), bytes()), bytes: bytes() };
+        return {
+          kind,
+          line,
+          reg: this.register(number(0)),
+          at: this.arena(number(1), bytes()),
+          bytes: bytes(),
+        };
       case 'load':
         return { kind, line, at: this.arena(number(1), bytes()), bytes: bytes(), to: this.to(at) };
       case 'exitcode':
@@ -184,7 +197,9 @@ class Decoder {
     this.require(argCount <= layout.MAX_ARGS, `${argCount} arguments`);
     this.require(ruleCount <= layout.MAX_ERRORS, `${ruleCount} error rules`);
     const argKinds = this.view.getUint16(at + 6, true);
-    const args = Array.from({ length: argCount }, (_, i) => this.arg(this.argument(at, i), (argKinds >> (2 * i)) & 3));
+    const args = Array.from({ length: argCount }, (_, i) =>
+      this.arg(this.argument(at, i), (argKinds >> (2 * i)) & 3),
+    );
     const rules = Array.from({ length: ruleCount }, (_, i) => {
       const errno = this.view.getUint16(at + layout.OP_ERRORS + 4 * i, true);
       const target = this.target(this.view.getUint16(at + layout.OP_ERRORS + 4 * i + 2, true));
@@ -237,7 +252,10 @@ class Decoder {
   }
 
   private register(index: number): number {
-    this.require(index >= 0 && index < this.header.registerCount, `register ${index} of ${this.header.registerCount}`);
+    this.require(
+      index >= 0 && index < this.header.registerCount,
+      `register ${index} of ${this.header.registerCount}`,
+    );
     return index;
   }
 
@@ -259,7 +277,10 @@ class Decoder {
   }
 
   private text(at: number, length: number): string {
-    this.require(at >= 0 && length >= 0 && at + length <= this.header.size, `words at ${at}, ${length} bytes`);
+    this.require(
+      at >= 0 && length >= 0 && at + length <= this.header.size,
+      `words at ${at}, ${length} bytes`,
+    );
     return utf8.decode(this.bytes.subarray(at, at + length));
   }
 }

@@ -66,7 +66,8 @@ export function targetsOf({ op, section }: Omit<Place, 'number'>): { label: Labe
 
 /** The registers that an op reads as operands. */
 export function registersRead(op: RealOp): Reg[] {
-  if (op.op === 'call') return op.args.flatMap((arg) => (typeof arg === 'object' && 'reg' in arg ? [arg.reg] : []));
+  if (op.op === 'call')
+    return op.args.flatMap((arg) => (typeof arg === 'object' && 'reg' in arg ? [arg.reg] : []));
   return 'reg' in op ? [op.reg] : [];
 }
 
@@ -92,17 +93,20 @@ export function checkFlow(program: Program, report: (place: Place, problem: stri
     const { op, section, number } = place;
     const set = mayBeSet[number];
     if (set === undefined) {
-      const first = number === 0 || mayBeSet[number - 1] !== undefined || places[number - 1]?.section !== section;
+      const first =
+        number === 0 || mayBeSet[number - 1] !== undefined || places[number - 1]?.section !== section;
       if (first) report(place, 'no path leads here');
       continue;
     }
-    if (goesOn(op) && places[number + 1]?.section !== section) report(place, `section ${section.name} runs off its end`);
+    if (goesOn(op) && places[number + 1]?.section !== section)
+      report(place, `section ${section.name} runs off its end`);
     for (const { label } of targetsOf(place))
       if (labels.get(label) === places.length) report(place, `no op stands behind label ${label}`);
     for (const register of registersRead(op)) {
       // A branch may ask whether a register is set at all (-1: it isn't); an operand must have been set by some path.
       if (!anywhere.has(register)) report(place, `no op sets register ${register}`);
-      else if (op.op !== 'branch' && !set.has(register)) report(place, `no path sets register ${register} before this`);
+      else if (op.op !== 'branch' && !set.has(register))
+        report(place, `no path sets register ${register} before this`);
     }
   }
 }

@@ -34,7 +34,8 @@ export function printProgram(program: Program): string {
  * @param longest strings with more characters are cut, as in strace: `"abc"...`
  */
 export function printOp(op: Op, longest = Number.POSITIVE_INFINITY): string {
-  const to = 'to' in op && op.to !== undefined && op.op !== 'jump' && op.op !== 'branch' ? `$${op.to} = ` : '';
+  const to =
+    'to' in op && op.to !== undefined && op.op !== 'jump' && op.op !== 'branch' ? `$${op.to} = ` : '';
   switch (op.op) {
     case 'label':
       return `${op.name}:`;
@@ -87,7 +88,8 @@ function printFields(fields: Readonly<Record<string, Arg>>, longest: number): st
 }
 
 function printNumber(value: number | bigint, kind?: string): string {
-  if (typeof value === 'bigint') return `${value}n`;
+  // A bigint of more than 53 bits is a mask.
+  if (typeof value === 'bigint') return value >= 2n ** 53n ? `0x${value.toString(16)}n` : `${value}n`;
   if (kind === 'mode' && value > 7) return `0${value.toString(8)}`;
   if (kind === 'device' && value > 9) return `0x${value.toString(16)}`;
   return `${value}`;
@@ -132,7 +134,8 @@ function cut(text: string, longest: number): string {
 
 // Controls, lone surrogates, and what changes the direction or the lines of a text.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about
-const invisible = /[\0-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]|(?<![\ud800-\udbff])[\udc00-\udfff]|[\ud800-\udbff](?![\udc00-\udfff])/g;
+const invisible =
+  /[\0-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]|(?<![\ud800-\udbff])[\udc00-\udfff]|[\ud800-\udbff](?![\udc00-\udfff])/g;
 
 function codeUnit(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;

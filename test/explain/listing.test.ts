@@ -2,8 +2,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { formatListing, listingJson, traceLines } from '../../src/explain/listing.ts';
 import { checkProgram } from '../../src/program/check.ts';
-import { encode } from '../../src/program/encode.ts';
 import { decode } from '../../src/program/decode.ts';
+import { encode } from '../../src/program/encode.ts';
 import { parseProgram } from '../../src/program/text.ts';
 
 const sample = parseProgram(`
@@ -93,15 +93,43 @@ undo:
 
 test('formatListing numbers the init program after the host program', () => {
   const init = formatListing(sample, { sections: ['init'] });
-  assert.match(init, /^init program: 3 ops; a failure goes to `failed` and exits 126\n\ninit:\n {2}10 {2}wait for the parent/);
+  assert.match(
+    init,
+    /^init program: 3 ops; a failure goes to `failed` and exits 126\n\ninit:\n {2}10 {2}wait for the parent/,
+  );
   assert.match(init, /<== waits for the host program: op 6\n {8}<== started by op 4 of the host program\n/);
   assert.match(init.replace(/\n {10}/g, ' '), /\["true", "(long ){16}"\.\.\.\],/);
+});
+
+test('formatListing says a reason once, at the first op of it that is no control op', () => {
+  const text = formatListing(
+    parseProgram(`
+section host fail -> undo exit 1
+; go on | Reason one. | runtime
+if $exit == 0 -> undo
+; first | Reason one. | runtime
+close(0)
+; second | Reason one. | runtime
+close(1)
+undo:
+; leave | Reason two. | runtime
+exit_group(0)
+`),
+  );
+  assert.match(
+    text,
+    /if \$exit == 0 -> undo +go on\n {3}1 {2}first +runtime\n {8}close\(0\)\n {8}Reason one\.\n {3}2 {2}second/,
+  );
+  assert.is(text.match(/Reason one/g)?.length, 1);
 });
 
 test('formatListing keeps to the columns', () => {
   for (const columns of [80, 100, 132]) {
     const lines = formatListing(sample, { columns }).split('\n');
-    assert.equal(lines.filter((line) => line.length > columns), []);
+    assert.equal(
+      lines.filter((line) => line.length > columns),
+      [],
+    );
   }
 });
 
@@ -121,7 +149,10 @@ test('formatListing has a compact form of one line an op', () => {
 test('listingJson gives every op with its labels, operands and error policy', () => {
   const listed = listingJson(sample);
   assert.is(listed.length, 13);
-  assert.equal(listed.map((op) => op.number), [...listed.keys()]);
+  assert.equal(
+    listed.map((op) => op.number),
+    [...listed.keys()],
+  );
   assert.equal(listed[0], {
     number: 0,
     section: 'host',
@@ -142,8 +173,14 @@ test('traceLines give encode one line an op, with long strings cut', () => {
   const lines = traceLines(sample);
   assert.is(lines[0], 'host   0 mkdirat(AT_FDCWD, "/run/tinyrun/x", 0700)');
   assert.is(lines[5], 'host   5 if $pid == 0 -> init');
-  assert.match(lines[11]!, /^init {2}11 execve\("\/bin\/true", \["true", "(long ){16}"\.\.\.\], \["PATH=\/bin"\]\)$/);
-  assert.equal(decode(encode(sample, 'x64', lines)).ops.map((op) => op.line), lines);
+  assert.match(
+    lines[11]!,
+    /^init {2}11 execve\("\/bin\/true", \["true", "(long ){16}"\.\.\.\], \["PATH=\/bin"\]\)$/,
+  );
+  assert.equal(
+    decode(encode(sample, 'x64', lines)).ops.map((op) => op.line),
+    lines,
+  );
 });
 
 test('the program of these tests has no problems', () => {

@@ -31,9 +31,15 @@ const bits = (value: number | bigint | { flags: readonly string[] }): bigint =>
   BigInt(typeof value === 'object' ? flagsValue(value.flags, 'x64') : value);
 
 /** Asserts that a decoded op says the same as the op it was encoded from. */
-function assertSame(decoded: DecodedOp, place: Place, labels: ReadonlyMap<string, number>, registers: Registers): void {
+function assertSame(
+  decoded: DecodedOp,
+  place: Place,
+  labels: ReadonlyMap<string, number>,
+  registers: Registers,
+): void {
   const { op, section } = place;
-  if ('to' in decoded && decoded.kind !== 'call' && 'to' in op && op.to !== undefined) registers.check(op.to, decoded.to);
+  if ('to' in decoded && decoded.kind !== 'call' && 'to' in op && op.to !== undefined)
+    registers.check(op.to, decoded.to);
   if ('reg' in decoded && 'reg' in op) registers.check(op.reg, decoded.reg);
   switch (decoded.kind) {
     case 'call': {
@@ -43,7 +49,10 @@ function assertSame(decoded: DecodedOp, place: Place, labels: ReadonlyMap<string
       if (op.to === undefined) assert.is(decoded.to, undefined);
       else registers.check(op.to, decoded.to);
       const rules = [
-        ...Object.entries(goto).map(([errno, label]) => ({ errno: errnos[errno], target: labels.get(label)! })),
+        ...Object.entries(goto).map(([errno, label]) => ({
+          errno: errnos[errno],
+          target: labels.get(label)!,
+        })),
         ...ignore.map((errno) => ({ errno: errnos[errno], target: place.number + 1 })),
       ];
       assert.equal(decoded.rules, rules);
@@ -54,9 +63,12 @@ function assertSame(decoded: DecodedOp, place: Place, labels: ReadonlyMap<string
       assert.is(decoded.args.length, op.args.length);
       op.args.forEach((arg, i) => {
         const argument = decoded.args[i]!;
-        if (typeof arg === 'object' && 'reg' in arg && argument.kind === 'register') return registers.check(arg.reg, argument.index);
-        if (argument.kind !== 'immediate') return assert.ok(typeof arg === 'string' || (typeof arg === 'object' && !('flags' in arg)));
-        if (typeof arg === 'string' || (typeof arg === 'object' && !('flags' in arg))) return assert.unreachable('a pointer became a number');
+        if (typeof arg === 'object' && 'reg' in arg && argument.kind === 'register')
+          return registers.check(arg.reg, argument.index);
+        if (argument.kind !== 'immediate')
+          return assert.ok(typeof arg === 'string' || (typeof arg === 'object' && !('flags' in arg)));
+        if (typeof arg === 'string' || (typeof arg === 'object' && !('flags' in arg)))
+          return assert.unreachable('a pointer became a number');
         assert.is(argument.value, BigInt.asUintN(64, bits(arg)));
       });
       return;
@@ -65,7 +77,10 @@ function assertSame(decoded: DecodedOp, place: Place, labels: ReadonlyMap<string
       return assert.equal([op.op, decoded.target], ['jump', labels.get('to' in op ? op.to! : '')]);
     case 'branch':
       if (op.op !== 'branch') return assert.unreachable(`${op.op} became a branch`);
-      return assert.equal([decoded.is, decoded.value, decoded.target], [op.is, bits(op.value), labels.get(op.to)]);
+      return assert.equal(
+        [decoded.is, decoded.value, decoded.target],
+        [op.is, bits(op.value), labels.get(op.to)],
+      );
     case 'set':
       if (op.op !== 'set') return assert.unreachable(`${op.op} became a set`);
       return assert.is(decoded.value, bits(op.value));
@@ -136,7 +151,14 @@ test('decode gives failures their words in JSON if a report wants them', () => {
 const words = { what: 'do it', why: 'It is a test.', from: 'runtime' };
 const sample = hostProgram(
   [
-    { op: 'call', call: 'write', args: [{ reg: 'stderr' }, { buf: 'b' }, 3], to: 'n', onError: { goto: { EINTR: 'undo' } }, ...words },
+    {
+      op: 'call',
+      call: 'write',
+      args: [{ reg: 'stderr' }, { buf: 'b' }, 3],
+      to: 'n',
+      onError: { goto: { EINTR: 'undo' } },
+      ...words,
+    },
     { op: 'branch', reg: 'n', is: '<', value: 0, to: 'undo', ...words },
     { op: 'format', reg: 'n', buf: 'b', at: 0, ...words },
     { op: 'load', buf: 'b', at: 0, bytes: 4, to: 'n', ...words },
@@ -183,7 +205,8 @@ test('decode says what is malformed and in which op', () => {
   for (const [encoded, message] of malformed) {
     assert.throws(
       () => decode(encoded),
-      (error: unknown) => error instanceof TinyrunError && error.code === 'PROGRAM' && error.message.includes(message),
+      (error: unknown) =>
+        error instanceof TinyrunError && error.code === 'PROGRAM' && error.message.includes(message),
       message,
     );
   }
@@ -193,7 +216,10 @@ test('decode either decodes a program with random changes or throws PROGRAM', ()
   const below = randomNumbers(7);
   let refused = 0;
   for (let i = 0; i < 2000; i++) {
-    const changes = Array.from({ length: 1 + below(3) }, (): [number, number] => [below(layout.HEADER_SIZE + 5 * layout.OP_SIZE), below(256)]);
+    const changes = Array.from({ length: 1 + below(3) }, (): [number, number] => [
+      below(layout.HEADER_SIZE + 5 * layout.OP_SIZE),
+      below(256),
+    ]);
     try {
       decode(broken(changes));
     } catch (error) {

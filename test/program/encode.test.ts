@@ -12,7 +12,9 @@ const write = (...args: Arg[]): Op => ({ op: 'call', call: 'write', args, ...wor
 /** The operands of op 0, as they stand in the image. */
 function operands(encoded: Encoded): bigint[] {
   const view = new DataView(encoded.program.buffer, encoded.program.byteOffset);
-  return Array.from({ length: 6 }, (_, i) => view.getBigUint64(layout.HEADER_SIZE + layout.OP_ARGS + 8 * i, true));
+  return Array.from({ length: 6 }, (_, i) =>
+    view.getBigUint64(layout.HEADER_SIZE + layout.OP_ARGS + 8 * i, true),
+  );
 }
 
 function stringAt(encoded: Encoded, at: bigint): string {
@@ -48,7 +50,10 @@ test('encode puts buffers with contents before the zeroed ones, each at a multip
     { name: 'text', size: 5, init: 'abc' },
     { name: 'bytes', size: 20, init: Uint8Array.of(1, 2, 3) },
   ];
-  const encoded = encode(hostProgram([write({ buf: 'zero' }, { buf: 'text', at: 1 }, { buf: 'bytes' })], { buffers }), 'x64');
+  const encoded = encode(
+    hostProgram([write({ buf: 'zero' }, { buf: 'text', at: 1 }, { buf: 'bytes' })], { buffers }),
+    'x64',
+  );
   assert.equal(operands(encoded).slice(0, 3), [64n, 17n, 32n]);
   assert.equal([...encoded.arena.subarray(16, 22)], [97, 98, 99, 0, 0, 0]);
   assert.equal([...encoded.arena.subarray(32, 36)], [1, 2, 3, 0]);
@@ -86,28 +91,36 @@ test('encode grows with the program', () => {
   assert.is(stringAt(encoded, operands(encoded)[1]!), 'string 0');
 });
 
-const many = (count: number): Op[] => Array.from({ length: count }, (_, i) => ({ op: 'set', to: `r${i}`, value: 0, ...words }));
+const many = (count: number): Op[] =>
+  Array.from({ length: count }, (_, i) => ({ op: 'set', to: `r${i}`, value: 0, ...words }));
 const invalid: Record<string, Parameters<typeof hostProgram>> = {
   'no system call frobnicate on x64': [[{ op: 'call', call: 'frobnicate', args: [], ...words }]],
   'unknown constant O_FOO': [[write({ flags: ['O_FOO'] })]],
   'unknown errno EFOO': [[{ op: 'call', call: 'close', args: [0], onError: { ignore: ['EFOO'] }, ...words }]],
   'unknown label nowhere': [[{ op: 'jump', to: 'nowhere', ...words }]],
   'unknown buffer b': [[write({ buf: 'b' })]],
-  'byte 9 is outside of buffer b': [[{ op: 'load', buf: 'b', at: 1, bytes: 8, to: 'x', ...words }], { buffers: [{ name: 'b', size: 8 }] }],
+  'byte 9 is outside of buffer b': [
+    [{ op: 'load', buf: 'b', at: 1, bytes: 8, to: 'x', ...words }],
+    { buffers: [{ name: 'b', size: 8 }] },
+  ],
   'the contents of buffer b do not fit': [[], { buffers: [{ name: 'b', size: 2, init: 'abc' }] }],
   'unknown struct open_who': [[write({ struct: 'open_who', fields: {} })]],
   'struct open_how has no field flag': [[write({ struct: 'open_how', fields: { flag: 0 } })]],
   'register r stands in a constant': [[write({ vec: [{ reg: 'r' }] })]],
   'too many arguments of write': [[write(0, 0, 0, 0, 0, 0, 0)]],
   'more than 255 registers': [many(254)],
-  'too many reports': [[], { reports: [0, 1, 2].map(() => ({ reg: 'stderr', format: 'text', prefix: '', suffix: '' })) }],
+  'too many reports': [
+    [],
+    { reports: [0, 1, 2].map(() => ({ reg: 'stderr', format: 'text', prefix: '', suffix: '' })) },
+  ],
 };
 
 test('encode refuses what it does not know and what goes over a limit', () => {
   for (const [message, args] of Object.entries(invalid)) {
     assert.throws(
       () => encode(hostProgram(...args), 'x64'),
-      (error: unknown) => error instanceof TinyrunError && error.code === 'PROGRAM' && error.message.includes(message),
+      (error: unknown) =>
+        error instanceof TinyrunError && error.code === 'PROGRAM' && error.message.includes(message),
       message,
     );
   }

@@ -14,21 +14,57 @@ export function randomNumbers(seed: number): (below: number) => number {
   };
 }
 
-const calls = ['openat', 'read', 'write', 'close', 'mkdirat', 'clone3', 'execve', 'wait4', 'kill', 'fchownat', 'mknodat'];
-const constants = ['O_PATH', 'O_CLOEXEC', 'O_NOFOLLOW', 'CLONE_NEWNS', 'CLONE_NEWPID', 'MS_PRIVATE', 'SIGKILL'];
+const calls = [
+  'openat',
+  'read',
+  'write',
+  'close',
+  'mkdirat',
+  'clone3',
+  'execve',
+  'wait4',
+  'kill',
+  'fchownat',
+  'mknodat',
+];
+const constants = [
+  'O_PATH',
+  'O_CLOEXEC',
+  'O_NOFOLLOW',
+  'CLONE_NEWNS',
+  'CLONE_NEWPID',
+  'MS_PRIVATE',
+  'SIGKILL',
+];
 const errnoNames = ['ENOENT', 'EEXIST', 'EPERM', 'EINTR', 'EBUSY'];
 const registers = ['a', 'b', 'init-pid', 'root_fd', 'state.dir', 'exit', 'stderr'];
-const texts = ['', '/run/tinyrun/x', 'two\nlines\t"quoted" \\', 'naïve 日本 🙂', '| ; # -> : $x &y', '\u202ehidden\u007f\u0001'];
-const sentences = ['make it', 'a | b \\ c', 'first\nsecond', 'naïve 日本', 'bell \u0007 and more', 'x: "y" -> z'];
+const texts = [
+  '',
+  '/run/tinyrun/x',
+  'two\nlines\t"quoted" \\',
+  'naïve 日本 🙂',
+  '| ; # -> : $x &y',
+  '\u202ehidden\u007f\u0001',
+];
+const sentences = [
+  'make it',
+  'a | b \\ c',
+  'first\nsecond',
+  'naïve 日本',
+  'bell \u0007 and more',
+  'x: "y" -> z',
+];
 const froms = ['runtime', '/mounts/0', '/process/args', '--volume', '/linux/a~1b'];
 
 export function randomProgram(seed: number): Program {
   const below = randomNumbers(seed);
   const pick = <Item>(items: readonly Item[]): Item => items[below(items.length)]!;
-  const some = <Item>(most: number, make: (i: number) => Item): Item[] => Array.from({ length: below(most + 1) }, (_, i) => make(i));
+  const some = <Item>(most: number, make: (i: number) => Item): Item[] =>
+    Array.from({ length: below(most + 1) }, (_, i) => make(i));
   const flags = () => ({ flags: some(3, () => pick(constants)) });
   const words = (): Words => ({ what: pick(sentences), why: pick(sentences), from: pick(froms) });
-  const integer = () => pick([0, 1, -1, 7, 8, 0o755, 4096, -100, 2 ** 31, 2 ** 32 + 5, Number.MAX_SAFE_INTEGER, -(2 ** 40)]);
+  const integer = () =>
+    pick([0, 1, -1, 7, 8, 0o755, 4096, -100, 2 ** 31, 2 ** 32 + 5, Number.MAX_SAFE_INTEGER, -(2 ** 40)]);
   const bytes = () => Uint8Array.from(some(20, () => below(256)));
 
   const buffers: Buffer[] = ['state', 'msg', 'fds.2'].map((name) => {
@@ -67,7 +103,8 @@ export function randomProgram(seed: number): Program {
   const policy = (labels: readonly string[]): ErrorPolicy => {
     const result: ErrorPolicy = {};
     if (below(2)) result.ignore = [pick(errnoNames)];
-    if (below(2)) result.goto = below(2) ? { '*': pick(labels) } : { ENOSYS: pick(labels), EXDEV: pick(labels) };
+    if (below(2))
+      result.goto = below(2) ? { '*': pick(labels) } : { ENOSYS: pick(labels), EXDEV: pick(labels) };
     if (below(2)) result.fail = pick(labels);
     if (below(2)) result.exit = below(256);
     return result;
@@ -91,12 +128,25 @@ export function randomProgram(seed: number): Program {
         return { op: 'jump', to: pick(labels), ...words() };
       case 1: {
         const value = pick([integer(), 2n ** 63n - 1n, flags()]);
-        return { op: 'branch', reg, is: pick(['==', '!=', '<', '>=', '&'] as const), value, to: pick(labels), ...words() };
+        return {
+          op: 'branch',
+          reg,
+          is: pick(['==', '!=', '<', '>=', '&'] as const),
+          value,
+          to: pick(labels),
+          ...words(),
+        };
       }
       case 2:
         return { op: 'set', to, value: below(2) ? integer() : flags(), ...words() };
       case 3:
-        return { op: 'format', reg, ...place(), ...(below(2) ? { width: 1 + below(20), pad: pick(['/', ' ', '"']) } : { to }), ...words() };
+        return {
+          op: 'format',
+          reg,
+          ...place(),
+          ...(below(2) ? { width: 1 + below(20), pad: pick(['/', ' ', '"']) } : { to }),
+          ...words(),
+        };
       case 4:
         return { op: 'store', reg, ...place(), bytes: size, ...words() };
       case 5:
@@ -104,7 +154,12 @@ export function randomProgram(seed: number): Program {
       case 6:
         return { op: 'exitcode', reg, to, ...words() };
       case 7:
-        return { op: 'fail', ...(below(2) ? { fail: pick(labels) } : {}), ...(below(2) ? { exit: below(256) } : {}), ...words() };
+        return {
+          op: 'fail',
+          ...(below(2) ? { fail: pick(labels) } : {}),
+          ...(below(2) ? { exit: below(256) } : {}),
+          ...words(),
+        };
       default:
         return call(labels);
     }

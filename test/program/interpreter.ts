@@ -49,7 +49,15 @@ export function compileInterpreter(arch: Arch): Uint8Array {
     const start = `-Wl,--defsym=CODE_START=0x${(CODE_ADDRESS + CODE_OFFSET).toString(16)}`;
     const [elf, flat] = [join(folder, 'init.elf'), join(folder, 'init.bin')];
     const linker = [start, '-T', join(folder, 'init.ld')];
-    run([cross === '' ? 'cc' : `${cross}gcc`, ...flags.split(' '), ...only, ...linker, '-o', elf, join(folder, 'init.c')]);
+    run([
+      cross === '' ? 'cc' : `${cross}gcc`,
+      ...flags.split(' '),
+      ...only,
+      ...linker,
+      '-o',
+      elf,
+      join(folder, 'init.c'),
+    ]);
     run([`${cross}objcopy`, '-O', 'binary', elf, flat]);
     return readFileSync(flat);
   });
@@ -96,7 +104,14 @@ export function runProgram(program: Program, options: RunOptions = {}): Ran {
 export function hostProgram(ops: readonly Op[], more: Partial<Program> = {}): Program {
   const leave: Op[] = [
     { op: 'label', name: 'undo' },
-    { op: 'call', call: 'exit_group', args: [{ reg: 'exit' }], what: 'leave', why: 'It failed.', from: 'runtime' },
+    {
+      op: 'call',
+      call: 'exit_group',
+      args: [{ reg: 'exit' }],
+      what: 'leave',
+      why: 'It failed.',
+      from: 'runtime',
+    },
   ];
   return {
     sections: [{ name: 'host', ops: [...ops, ...leave], onFail: 'undo', exit: 125 }],

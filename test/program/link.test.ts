@@ -10,7 +10,15 @@ import { link } from '../../src/program/link.ts';
 import type { Program } from '../../src/program/op.ts';
 import { parseProgram } from '../../src/program/text.ts';
 import { randomNumbers } from './generator.ts';
-import { hostArch, interpreter, type Ran, runEncoded, runFile, runProgram, withFolder } from './interpreter.ts';
+import {
+  hostArch,
+  interpreter,
+  type Ran,
+  runEncoded,
+  runFile,
+  runProgram,
+  withFolder,
+} from './interpreter.ts';
 
 // The programs that are run; the words of ops that can't fail are left out.
 
@@ -228,7 +236,9 @@ look:
 
 /** What check.ts says of these programs apart from their missing words, and of registers left unset on purpose. */
 function problems(program: Program): string[] {
-  return checkProgram(program, hostArch).filter((problem) => !/it has no words|no op sets register unset/.test(problem));
+  return checkProgram(program, hostArch).filter(
+    (problem) => !/it has no words|no op sets register unset/.test(problem),
+  );
 }
 
 for (const [name, { program, stdout = '', stderr = '', exit }] of Object.entries(cases)) {
@@ -240,16 +250,25 @@ for (const [name, { program, stdout = '', stderr = '', exit }] of Object.entries
 
 test('a linked program reports in JSON', () => {
   const json = 'report $stderr json "{\\"level\\":\\"error\\",\\"msg\\":\\"" "\\"}\\n"';
-  const failing = program('  ; open "the\\nsecret" \\u001b | it is not there | runtime\n  open("/nonexistent", 0, 0)\n  exit_group(0)', json);
+  const failing = program(
+    '  ; open "the\\nsecret" \\u001b | it is not there | runtime\n  open("/nonexistent", 0, 0)\n  exit_group(0)',
+    json,
+  );
   const { stderr } = runProgram(failing);
   const [text, line] = [stderr.slice(0, stderr.indexOf('{')), stderr.slice(stderr.indexOf('{'))];
   assert.is(text, 'tinyrun: open "the\nsecret" \u001b: ENOENT no such file or directory!\n');
   const parsed: unknown = JSON.parse(line);
-  assert.equal(parsed, { level: 'error', msg: 'open "the\nsecret" \u001b: ENOENT no such file or directory' });
+  assert.equal(parsed, {
+    level: 'error',
+    msg: 'open "the\nsecret" \u001b: ENOENT no such file or directory',
+  });
 });
 
 test('a linked program traces each op with its result, and before it runs where it does not come back', () => {
-  const traced = program('  $r = close(999)  ignore EBADF\n  $x = 5\n  write(1, "hi", 2)\n  exit_group(0)', 'trace 2');
+  const traced = program(
+    '  $r = close(999)  ignore EBADF\n  $x = 5\n  write(1, "hi", 2)\n  exit_group(0)',
+    'trace 2',
+  );
   const { stderr, stdout } = runProgram(traced, { lines: traceLines(traced) });
   assert.is(stdout, 'hi');
   const lines = stderr.trimEnd().split('\n');
@@ -259,14 +278,19 @@ test('a linked program traces each op with its result, and before it runs where 
     'host   2 write(1, "hi", 2) = 2 N ns',
     'host   3 exit_group(0) = 0 N ns',
   ];
-  assert.equal(lines.map((line) => line.replace(/\d+ ns$/, 'N ns')), expected);
+  assert.equal(
+    lines.map((line) => line.replace(/\d+ ns$/, 'N ns')),
+    expected,
+  );
 });
 
 test('a linked program waits for a byte before each op in step mode', () => {
   withFolder((folder) => {
     const file = join(folder, 'program');
     const stepped = { ...hello, step: 0, trace: 1 };
-    writeFileSync(file, link(encode(stepped, hostArch, ['write', 'exit']), interpreter(), hostArch), { mode: 0o755 });
+    writeFileSync(file, link(encode(stepped, hostArch, ['write', 'exit']), interpreter(), hostArch), {
+      mode: 0o755,
+    });
     const bytes = 'sleep 0.2; echo first >&2; printf 1; sleep 0.2; echo second >&2; printf 1';
     const { stderr } = runFile(['/bin/sh', '-c', `{ ${bytes}; } | "$0" >&2`, file]);
     const lines = stderr.replace(/\d+ ns/g, 'N ns');
@@ -276,7 +300,9 @@ test('a linked program waits for a byte before each op in step mode', () => {
 
 // The executable
 
-function readSegments(elf: Uint8Array): { type: number; flags: number; at: number; address: number; fileSize: number; size: number }[] {
+function readSegments(
+  elf: Uint8Array,
+): { type: number; flags: number; at: number; address: number; fileSize: number; size: number }[] {
   const view = new DataView(elf.buffer, elf.byteOffset);
   return Array.from({ length: view.getUint16(56, true) }, (_, i) => {
     const at = Number(view.getBigUint64(32, true)) + i * view.getUint16(54, true);
@@ -306,7 +332,10 @@ test('link makes an executable of three segments, of which none is both writable
     assert.is(Number(view.getBigUint64(24, true)), layout.CODE_ADDRESS + layout.CODE_OFFSET);
     const [text, ops, arena, stack] = readSegments(elf);
     assert.equal([text?.flags, ops?.flags, arena?.flags, stack?.flags], [5, 4, 6, 6]);
-    assert.equal([text?.address, ops?.address, arena?.address], [layout.CODE_ADDRESS, layout.PROGRAM_ADDRESS, layout.ARENA_ADDRESS]);
+    assert.equal(
+      [text?.address, ops?.address, arena?.address],
+      [layout.CODE_ADDRESS, layout.PROGRAM_ADDRESS, layout.ARENA_ADDRESS],
+    );
     for (const segment of [text, ops, arena]) assert.is((segment!.at - segment!.address) % page, 0);
     assert.equal(elf.subarray(ops!.at, ops!.at + ops!.fileSize), encoded.program);
     assert.equal(elf.subarray(layout.CODE_OFFSET, layout.CODE_OFFSET + 5000), code);
@@ -317,7 +346,10 @@ test('link makes an executable of three segments, of which none is both writable
 });
 
 test('a linked program writes to zeroed buffers far behind what the file holds', () => {
-  const far = program('  $x = 65\n  store1 $x &far+99999\n  write(1, &far+99999, 1)\n  exit_group(0)', 'buffer far 100000');
+  const far = program(
+    '  $x = 65\n  store1 $x &far+99999\n  write(1, &far+99999, 1)\n  exit_group(0)',
+    'buffer far 100000',
+  );
   assert.equal(runProgram(far), { exit: 0, signal: undefined, stdout: 'A', stderr: '' });
 });
 
@@ -372,22 +404,38 @@ test('a program that breaks the format ends with the exit code for that', () => 
   assert.is(runEncoded(withByte(0, 0x54)).exit, 0); // what is tested differs from what runs
   for (const [at, byte] of broken) {
     const { exit, signal, stdout, stderr } = runEncoded(withByte(at, byte));
-    assert.equal({ exit, signal, stdout, stderr }, { exit: layout.MALFORMED_EXIT, signal: undefined, stdout: '', stderr: '' }, `byte ${at}`);
+    assert.equal(
+      { exit, signal, stdout, stderr },
+      { exit: layout.MALFORMED_EXIT, signal: undefined, stdout: '', stderr: '' },
+      `byte ${at}`,
+    );
   }
 });
 
 test('a program with random bytes changed ends by itself, never by a signal of a bad access', () => {
   const below = randomNumbers(42);
-  const opCount = new DataView(encode(harmless, hostArch).program.buffer).getUint32(4 * layout.headerFields.indexOf('opCount'), true);
+  const opCount = new DataView(encode(harmless, hostArch).program.buffer).getUint32(
+    4 * layout.headerFields.indexOf('opCount'),
+    true,
+  );
   const ends = new Map<string, number>();
   withFolder((folder) => {
     for (let i = 0; i < 400; i++) {
       const encoded = encode(harmless, hostArch);
       for (let changes = 1 + below(2); changes > 0; changes--) {
         const at = below(layout.HEADER_SIZE + opCount * layout.OP_SIZE);
-        const [number, offset] = [Math.floor((at - layout.HEADER_SIZE) / layout.OP_SIZE), (at - layout.HEADER_SIZE) % layout.OP_SIZE];
+        const [number, offset] = [
+          Math.floor((at - layout.HEADER_SIZE) / layout.OP_SIZE),
+          (at - layout.HEADER_SIZE) % layout.OP_SIZE,
+        ];
         // Which call it is, and with what operands, is the program's own affair.
-        if (number >= 0 && offset >= 4 && offset < layout.OP_ERRORS && encoded.program[at - offset] === layout.kinds.call) continue;
+        if (
+          number >= 0 &&
+          offset >= 4 &&
+          offset < layout.OP_ERRORS &&
+          encoded.program[at - offset] === layout.kinds.call
+        )
+          continue;
         if (number >= 0 && offset === 0) continue; // would make a call of something else
         if (number < 0 && at >> 2 === layout.headerFields.indexOf('opsAt')) continue; // so would this
         encoded.program[at] = below(256);
@@ -396,7 +444,10 @@ test('a program with random bytes changed ends by itself, never by a signal of a
       writeFileSync(file, link(encoded, interpreter(), hostArch), { mode: 0o755 });
       // A changed target can make an endless loop: that is no bad access.
       const { exit, signal } = runFile(['timeout', '0.2', file]);
-      assert.not.ok(signal !== undefined || [132, 134, 135, 136, 139].includes(exit ?? -1), `change ${i} ended with ${exit} ${signal}`);
+      assert.not.ok(
+        signal !== undefined || [132, 134, 135, 136, 139].includes(exit ?? -1),
+        `change ${i} ended with ${exit} ${signal}`,
+      );
       ends.set(`${exit}`, (ends.get(`${exit}`) ?? 0) + 1);
     }
   });
@@ -408,7 +459,10 @@ test('a program with random bytes changed ends by itself, never by a signal of a
 
 function runForeign(): Ran | string {
   const arch: Arch = hostArch === 'x64' ? 'arm64' : 'x64';
-  const [compiler, emulator] = arch === 'arm64' ? ['aarch64-linux-gnu-gcc', 'qemu-aarch64-static'] : ['x86_64-linux-gnu-gcc', 'qemu-x86_64-static'];
+  const [compiler, emulator] =
+    arch === 'arm64'
+      ? ['aarch64-linux-gnu-gcc', 'qemu-aarch64-static']
+      : ['x86_64-linux-gnu-gcc', 'qemu-x86_64-static'];
   for (const tool of [compiler, emulator]) if (Bun.which(tool) === null) return `${tool} is not installed`;
   return runProgram(hello, { arch, wrapper: [emulator] });
 }

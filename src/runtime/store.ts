@@ -1,0 +1,1 @@
+export function removeStale(_a: string, _b: string): void {}
