@@ -64,7 +64,7 @@ static struct iovec words(struct span span) {
 }
 
 static struct iovec errno_words(i64 number) {
-  if (number < 0 || number >= (i64)PROGRAM->errno_count) return (struct iovec){"", 0};
+  if (number <= 0 || number >= (i64)PROGRAM->errno_count) return (struct iovec){"", 0};
   return words(((const struct span *)(BYTES + PROGRAM->errnos_at))[number]);
 }
 
@@ -73,13 +73,14 @@ static void print(i64 fd, const struct iovec *parts, u64 count) {
   sys(SYS_writev, (u64)fd, (u64)parts, count);
 }
 
+// `PREFIX WORDS: ERRNO-WORDS SUFFIX`, to each place that wants to know; a `fail` op has no errno.
 static void report(const struct op *op, const i64 *registers, i64 number) {
   for (unsigned i = 0; i < PROGRAM->report_count; i++) {
     const struct report *to = &PROGRAM->reports[i];
     if (registers[to->reg] < 0) continue;
-    struct iovec parts[4] = {words(to->prefix), words(to->json ? op->json : op->text), errno_words(number),
-                             words(to->suffix)};
-    print(registers[to->reg], parts, 4);
+    struct iovec parts[5] = {words(to->prefix), words(to->json ? op->json : op->text), {": ", number ? 2 : 0},
+                             errno_words(number), words(to->suffix)};
+    print(registers[to->reg], parts, 5);
   }
 }
 

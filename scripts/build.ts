@@ -19,6 +19,9 @@ const flags = [
   ...['--no-compile-autoload-bunfig', '--no-compile-autoload-dotenv'],
   ...['--no-compile-autoload-tsconfig', '--no-compile-autoload-package-json'],
   '--define=TINYRUN_PRELUDE=true',
+  // Our code runs once, for milliseconds: compiling it on other threads only takes processors from it (half the time
+  // of planning, measured on two cores).
+  '--compile-jit-policy=1000',
 ];
 
 /**

@@ -117,12 +117,6 @@ export const commands: Readonly<Record<string, CommandSpec>> = {
       ...runOptions,
     },
   },
-  completion: {
-    usage: '',
-    description: 'print a completion script for the shell',
-    args: [0, 0],
-    options: {},
-  },
   purge: {
     usage: 'ID CODE',
     description: 'remove what a transient container left, and exit with CODE',

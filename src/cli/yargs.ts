@@ -29,7 +29,7 @@ export interface Output {
  * @throws TinyrunError USAGE
  */
 export async function parseWithYargs(argv: readonly string[]): Promise<CommandLine | Output> {
-  if (argv[0] === COMPLETIONS) return { output: await completions(argv.slice(1)) };
+  if (argv[0] === COMPLETIONS) return { output: await completionOutput(argv) };
   const { options, next } = scanGlobals(argv);
   const name = argv[next];
   if (name === undefined || isHelp(name)) return { output: await helpOfAll() };
@@ -38,6 +38,7 @@ export async function parseWithYargs(argv: readonly string[]): Promise<CommandLi
     parseWords('', globalOptions, argv);
     throw usage('', `unknown option ${name}`);
   }
+  if (name === COMPLETION) return { output: await completionOutput([name]) };
   const spec = findCommand(name);
   if (spec === undefined) throw usage('', `unknown command ${name}`);
 
@@ -51,6 +52,8 @@ export async function parseWithYargs(argv: readonly string[]): Promise<CommandLi
   return line;
 }
 
+/** Prints the script for a shell's start-up file; the script asks by the option, with the words typed so far. */
+const COMPLETION = 'completion';
 const COMPLETIONS = '--get-yargs-completions';
 const isHelp = (word: string): boolean => word === '--help' || word === '-h' || word === '-help';
 
@@ -64,7 +67,8 @@ function checkCount(name: string, { args: [least, most], usage: form, rest }: Co
   if (count >= least && count <= most) return;
   const wants = form === '' ? 'no arguments' : form;
   const remedy = rest !== undefined && count > most ? "; the program's own arguments stand behind --" : '';
-  throw usage(name, `${name} takes ${wants}, it got ${count} arguments${remedy}`);
+  const given = count === 1 ? '1 argument was' : `${count} arguments were`;
+  throw usage(name, `${name} takes ${wants}; ${given} given${remedy}`);
 }
 
 /** Splits words by yargs into options and arguments, and reads the options' values by the table. */
@@ -162,7 +166,7 @@ function allCommands(): Argv {
   const parser = helpParser().usage('tinyrun [GLOBAL OPTIONS] COMMAND\n\nruns containers from OCI bundles');
   for (const [name, spec] of Object.entries(commands))
     parser.command(name, spec.hidden ? false : spec.description, (one) => one.options(shown(spec.options, 'Options:')));
-  return parser;
+  return parser.completion(COMPLETION, "print a completion script for the user's shell");
 }
 
 async function helpOfAll(): Promise<string> {
@@ -175,8 +179,11 @@ async function helpOf(name: string, spec: CommandSpec): Promise<string> {
   return `${await helpParser().usage(title).options(shown(spec.options, 'Options:')).getHelp()}\n`;
 }
 
-/** What the words so far may go on with, one a line, for the completion script. */
-async function completions(words: readonly string[]): Promise<string> {
-  const found = await allCommands().getCompletion(words);
-  return found.map((word) => `${word}\n`).join('');
+/** Lets yargs answer the shell: its completion script, or a line for each word that may come next. */
+async function completionOutput(words: readonly string[]): Promise<string> {
+  let output = '';
+  await allCommands().parse([...words], {}, (_error, _parsed, printed) => {
+    output = `${printed.trimEnd()}\n`;
+  });
+  return output;
 }

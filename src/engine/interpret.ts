@@ -166,7 +166,7 @@ function exitCode(status: bigint): bigint {
 /** Prints the words of a failure, and goes where failures go. */
 function fail(machine: Machine, kernel: Kernel, failure: Failure, errno: number): void {
   const { program, registers } = machine;
-  const errnoWords = errno === 0 ? '' : program.errnoWords(errno);
+  const errnoWords = errno === 0 ? '' : `: ${program.errnoWords(errno)}`;
   for (const report of program.reports) {
     const fd = Number(registers[report.reg]!);
     const words = report.json ? failure.json : failure.text;

@@ -3,10 +3,11 @@
 
 import type { Device } from '../oci/config.ts';
 import { parseMountOptions } from '../oci/mount-options.ts';
-import type { Op, Words } from '../program/op.ts';
+import type { ErrorPolicy, Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import type { PlanInput } from './input.ts';
-import { cleanInside, planMountPoint } from './mount-point.ts';
+import { CLOSE, cleanInside, planMountPoint, planTarget } from './mount-point.ts';
+import type { Place, Places } from './place.ts';
 
 const DEFAULT_DEVICES: readonly [path: string, major: number, minor: number][] = [
   ['/dev/null', 1, 3],
@@ -72,54 +73,73 @@ export function planDeviceSources(input: PlanInput): Op[] {
 }
 
 /** Init program: nodes, then the links and ptmx. */
-export function planDevices(input: PlanInput): Op[] {
+export function planDevices(input: PlanInput, places: Places): Op[] {
   if (devIsBound(input)) return [];
+  const dev = planDevDirectory(places);
   const make = hasUserNamespace(input) ? planBoundNode : planNode;
-  return [...listNodes(input).flatMap(make), ...planLinks()];
+  return [...dev.ops, ...listNodes(input).flatMap((node) => make(node, dev)), ...planLinks(dev)];
+}
+
+/** /dev, opened once for all that is made in it. */
+interface Dev {
+  ops: Op[];
+  fd: { reg: string };
+  /** It is a tmpfs of our own: nothing can be there yet. */
+  empty: boolean;
+}
+
+function planDevDirectory(places: Places): Dev {
+  const place = places.find('dev/null');
+  if (place.known === 'trusted' && place.path === 'null') return { ops: [], fd: o.reg(place.reg), empty: true };
+  return { ops: planMountPoint('dev', 'directory', 'dev', 'dev', 'runtime'), fd: o.reg('dev'), empty: false };
 }
 
 /** mkdev(3): how the kernel packs the numbers for mknod(2). */
 const mkdev = (major: number, minor: number): number => (minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12);
 const NODE_TYPES = { c: 'S_IFCHR', u: 'S_IFCHR', b: 'S_IFBLK', p: 'S_IFIFO' } as const;
 
-function planParent(path: string, index: number, from: string): { ops: Op[]; fd: o.Fd; name: string } {
+/** The directory of a node: /dev itself, or opened for it. */
+function planParent(path: string, index: number, from: string, dev: Dev): { ops: Op[]; fd: o.Fd; name: string; close: Op[]; empty: boolean } {
   const slash = path.lastIndexOf('/');
-  if (slash < 0) return { ops: [], fd: o.reg('root'), name: path };
+  const name = path.slice(slash + 1);
+  const directory = path.slice(0, Math.max(slash, 0));
+  if (directory === 'dev') return { ops: [], fd: dev.fd, name, close: [], empty: dev.empty };
+  if (directory === '') return { ops: [], fd: o.reg('root'), name, close: [], empty: false };
+  const fd = o.reg('dir');
   return {
-    ops: planMountPoint(path.slice(0, slash), 'directory', 'dir', `device-${index}`, from),
-    fd: o.reg('dir'),
-    name: path.slice(slash + 1),
+    ops: planMountPoint(directory, 'directory', 'dir', `device-${index}`, from),
+    fd,
+    name,
+    close: [o.close(fd, { what: `close /${directory}`, why: CLOSE, from })],
+    empty: false,
   };
 }
 
-function planNode({ device, from, index }: Node): Op[] {
+function planNode({ device, from, index }: Node, dev: Dev): Op[] {
   const path = cleanInside(device.path);
-  const { type, major = 0, minor = 0 } = device;
-  const numbers = type === 'p' ? 'fifo' : `${type} ${major}:${minor}`;
+  const { type, major = 0, minor = 0, uid = 0, gid = 0 } = device;
   const words = (what: string, why: string): Words => ({ what, why, from });
-  const parent = planParent(path, index, from);
+  const parent = planParent(path, index, from, dev);
   const there = `there-${index}`;
   const done = `made-${index}`;
   const mode = (device.fileMode ?? 0o666) & 0o7777;
-  const owner = device.uid || device.gid;
+  const number = type === 'p' ? 0 : mkdev(major, minor);
+  const what = `make device /${path} (${type === 'p' ? 'fifo' : `${type} ${major}:${minor}`})`;
+  const own = 'A node of our own making: mknod never follows a symlink that the image put there.';
+  const chown = o.fchownat(parent.fd, parent.name, uid, gid, ['AT_SYMLINK_NOFOLLOW'], words(`give /${path} its owner`, 'As the config says.'));
+  const make = (onError?: ErrorPolicy): Op[] => [
+    o.mknodat(parent.fd, parent.name, NODE_TYPES[type], mode, number, { ...words(what, own), ...(onError ? { onError } : {}) }),
+    ...(uid !== 0 || gid !== 0 ? [chown] : []),
+  ];
+  if (parent.empty) return make();
   return [
     ...parent.ops,
-    o.mknodat(parent.fd, parent.name, NODE_TYPES[type], mode, type === 'p' ? 0 : mkdev(major, minor), {
-      ...words(`make device /${path} (${numbers})`, 'A node of our own making: mknod never follows a symlink that the image put there.'),
-      onError: { goto: { EEXIST: there } },
-    }),
-    ...(owner
-      ? [
-          o.fchownat(parent.fd, parent.name, device.uid ?? 0, device.gid ?? 0, ['AT_SYMLINK_NOFOLLOW'], {
-            ...words(`give /${path} its owner`, 'As the config says.'),
-          }),
-        ]
-      : []),
+    ...make({ goto: { EEXIST: there } }),
     o.jump(done, words(`/${path} is made`, 'The check below is for a node that was there before.')),
     o.label(there),
     ...planCheckNode(parent.fd, parent.name, device, index, words),
     o.label(done),
-    ...(parent.ops.length === 0 ? [] : [o.close(parent.fd, words(`close the directory of /${path}`, 'It has served.'))]),
+    ...parent.close,
   ];
 }
 
@@ -164,38 +184,42 @@ function planCheckNode(
   ];
 }
 
-function planBoundNode({ device, from, index }: Node): Op[] {
+function planBoundNode({ device, from, index }: Node, dev: Dev): Op[] {
   const path = cleanInside(device.path);
   const words = (what: string): Words => ({
     what,
     why: "The host's node, bound over an empty file: it works although we could not make one.",
     from,
   });
+  const parent = planParent(path, index, from, dev);
+  const place: Place = parent.empty
+    ? { known: 'trusted', reg: dev.fd.reg, path: parent.name, type: 'tmpfs' }
+    : { known: 'unknown' };
+  const target = planTarget(place, path, 'file', `device-${index}`, from);
   return [
-    ...planMountPoint(path, 'file', 'target', `device-${index}`, from),
+    ...target.ops,
     o.load(o.buf('nodes', 4 * index), 4, 'mount', words(`take the bind of /${path}`)),
-    o.moveMount(o.reg('mount'), o.reg('target'), words(`bind device /${path}`)),
+    o.moveMount(o.reg('mount'), target.dir, words(`bind device /${path}`), target.path),
     o.close(o.reg('mount'), words(`close the bind of /${path}`)),
-    o.close(o.reg('target'), words(`close /${path}`)),
+    ...target.close,
   ];
 }
 
 /** /dev/fd and the like; /dev/ptmx leads to the container's own devpts. */
-function planLinks(): Op[] {
+function planLinks({ fd, empty }: Dev): Op[] {
   const why = 'Programs expect these names (OCI config-linux.md, "Dev symbolic links").';
   const words = (what: string): Words => ({ what, why, from: 'runtime' });
-  const exists = { onError: { ignore: ['EEXIST'] } };
+  const exists = empty ? {} : { onError: { ignore: ['EEXIST'] } };
   const link = (target: string, path: string): Op =>
-    o.symlinkat(target, o.reg('dev'), path.slice(4), { ...words(`link /${path} to ${target}`), ...exists });
+    o.symlinkat(target, fd, path.slice(4), { ...words(`link /${path} to ${target}`), ...exists });
+  const foreign = o.unlinkat(fd, 'ptmx', [], {
+    ...words('remove /dev/ptmx'),
+    why: "The image's ptmx would open terminals of the host's devpts.",
+    onError: { ignore: ['ENOENT'] },
+  });
   return [
-    ...planMountPoint('dev', 'directory', 'dev', 'links', 'runtime'),
     ...DEFAULT_LINKS.map(([target, path]) => link(target, path)),
-    o.unlinkat(o.reg('dev'), 'ptmx', [], {
-      ...words('remove /dev/ptmx'),
-      why: "The image's ptmx would open terminals of the host's devpts.",
-      onError: { ignore: ['ENOENT'] },
-    }),
+    ...(empty ? [] : [foreign]),
     link('pts/ptmx', 'dev/ptmx'),
-    o.close(o.reg('dev'), words('close /dev')),
   ];
 }

@@ -60,8 +60,10 @@ export interface PlanInput {
   stateRoot: string; // absolute
   rootfs: RootfsInput;
   flagMounts: readonly FlagMount[];
-  /** What is at each bind source (absolute path). */
+  /** What is at each bind source, and at each masked path of the host's own proc and sysfs (absolute paths). */
   sources: ReadonlyMap<string, SourceKind>;
+  /** Clean mount destinations that are in the rootfs. */
+  present: ReadonlySet<string>;
   /** Mount destinations that lead through a dangling symlink -> the path that it points to inside the rootfs. */
   resolved: ReadonlyMap<string, string>;
   /** HOME of the process' user in the rootfs' /etc/passwd, for configs that set none. */

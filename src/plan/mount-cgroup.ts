@@ -5,9 +5,10 @@
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import type { CgroupHierarchy, PlanInput } from './input.ts';
-import { planMountPoint } from './mount-point.ts';
+import { planTarget } from './mount-point.ts';
 import type { PlannedMount } from './mounts.ts';
 import { hasNew } from './namespaces.ts';
+import type { Places } from './place.ts';
 
 const isCgroup = ({ mount, options }: PlannedMount): boolean => mount.type === 'cgroup' && options.bind === false;
 /** The v1 hierarchies; where there are none, the host is unified. */
@@ -36,8 +37,10 @@ export function planCgroupSources(mounts: readonly PlannedMount[], input: PlanIn
 }
 
 /** Init program: the whole mount. */
-export function planCgroupMount(planned: PlannedMount, input: PlanInput): Op[] {
+export function planCgroupMount(planned: PlannedMount, input: PlanInput, places: Places): Op[] {
   const { target, options, from, index } = planned;
+  const place = planTarget(places.find(target), target, 'directory', `mount-${index}`, from);
+  places.mounted(planned);
   const hierarchies = legacy(input);
   const unified = hierarchies.length === 0;
   const words = (what: string): Words => ({ what, why: 'The container sees its own cgroups, and no others.', from });
@@ -46,18 +49,21 @@ export function planCgroupMount(planned: PlannedMount, input: PlanInput): Op[] {
   const attributes = unified ? options.set : options.set.filter((name) => name !== 'MOUNT_ATTR_RDONLY');
   return [
     o.fsopen(unified ? 'cgroup2' : 'tmpfs', { ...words(`open ${unified ? 'cgroup2' : 'a tmpfs'} for /${target}`), to: 'fs' }),
-    ...(unified ? [] : [o.fsconfigString(o.reg('fs'), 'mode', '755', words('set its mode to 755'))]),
+    ...(unified ? [] : [
+          o.fsconfigString(o.reg('fs'), 'source', 'tmpfs', words('call it tmpfs')),
+          o.fsconfigString(o.reg('fs'), 'mode', '755', words('set its mode to 755')),
+        ]),
     o.fsconfigCreate(o.reg('fs'), words('create it')),
     o.fsmount(o.reg('fs'), attributes, { ...words('make a mount of it'), to: 'mount' }),
     o.close(o.reg('fs'), words('close the configuration')),
-    ...planMountPoint(target, 'directory', 'target', `mount-${index}`, from),
-    o.moveMount(o.reg('mount'), o.reg('target'), words(`mount cgroup on /${target}`)),
+    ...place.ops,
+    o.moveMount(o.reg('mount'), place.dir, words(`mount cgroup on /${target}`), place.path),
+    ...place.close,
     ...hierarchies.flatMap((hierarchy, i) => planHierarchy(hierarchy, i, attributes, readonly, input, words)),
     ...(readonly && !unified
       ? [o.mountSetattr(o.reg('mount'), { set: ['MOUNT_ATTR_RDONLY'] }, false, words(`make /${target} read-only`))]
       : []),
     o.close(o.reg('mount'), words('close the mount')),
-    o.close(o.reg('target'), words(`close /${target}`)),
   ];
 }
 

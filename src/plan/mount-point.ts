@@ -4,6 +4,7 @@
 
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
+import type { Place } from './place.ts';
 
 /** `/a/../b//c/` -> `b/c`; `/` -> ``. Purely textual, like path.Clean: what runc does with destinations. */
 export function cleanInside(path: string): string {
@@ -15,65 +16,84 @@ export function cleanInside(path: string): string {
   return parts.join('/');
 }
 
+/** A directory and a path below it, where something can be attached. */
+export interface Target {
+  ops: Op[];
+  dir: o.Fd;
+  /** Empty: `dir` itself. */
+  path: string;
+  /** Ops that close what `ops` opened. */
+  close: Op[];
+}
+
+type Explain = (what: string, why: string) => Words;
+type Kind = 'directory' | 'file';
+
 /**
- * Opens `path` (clean, relative to the root) into register `to`, making it and its parents where missing.
+ * The place to attach a mount, made where it is missing.
+ * @param path clean, relative to the root
  * @param unique makes the labels of this place unlike all others
  */
-export function planMountPoint(path: string, kind: 'directory' | 'file', to: string, unique: string, from: string): Op[] {
-  const words = (what: string, why: string): Words => ({ what, why, from });
-  const open = (name: string, how: readonly string[], register: string, onMissing?: string): Op =>
-    o.openInRoot(o.reg('root'), name, how, {
-      ...words(`open /${name} in the rootfs`, 'Resolved once, inside the rootfs; from here on the descriptor is used, never the path.'),
-      to: register,
-      ...(onMissing === undefined ? {} : { onError: { goto: { ENOENT: onMissing } } }),
-    });
-  const how = kind === 'directory' ? ['O_PATH', 'O_DIRECTORY'] : ['O_PATH'];
+export function planTarget(place: Place, path: string, kind: Kind, unique: string, from: string): Target {
+  const words: Explain = (what, why) => ({ what, why, from });
+  if (place.known !== 'trusted') {
+    const ops =
+      place.known === 'present' ? [planOpen(path, kind, 'target', words)] : planMountPoint(path, kind, 'target', unique, from);
+    const close = o.close(o.reg('target'), words(`close /${path}`, CLOSE));
+    return { ops, dir: o.reg('target'), path: '', close: [close] };
+  }
+  const deep = place.path.includes('/');
+  // In proc and sysfs the kernel makes the names; a tmpfs of ours is empty but for what this plan has made.
+  if (place.type === 'kernel') return { ops: [], dir: o.reg(place.reg), path: place.path, close: [] };
+  if (deep) return planTarget({ known: 'unknown' }, path, kind, unique, from);
+  const make = kind === 'file' ? planFile : planDirectory;
+  return { ops: [make(o.reg(place.reg), place.path, path, words)], dir: o.reg(place.reg), path: place.path, close: [] };
+}
+
+export const CLOSE = 'Every mount and directory costs a descriptor until it is closed.';
+const RESOLVED = 'Resolved once, inside the rootfs; from here on the descriptor is used, never the path.';
+const STAND = 'A mount needs something of its own kind to stand on.';
+const ALREADY = { onError: { ignore: ['EEXIST'] } };
+
+const planFile = (dir: o.Fd, name: string, path: string, words: Explain): Op =>
+  o.mknodat(dir, name, 'S_IFREG', 0o755, 0, { ...words(`make file /${path}`, STAND), ...ALREADY });
+const planDirectory = (dir: o.Fd, name: string, path: string, words: Explain): Op =>
+  o.mkdirat(dir, name, 0o755, { ...words(`make directory /${path}`, STAND), ...ALREADY });
+
+function planOpen(path: string, kind: Kind, to: string, words: Explain, onMissing?: string): Op {
+  return o.openInRoot(o.reg('root'), path, kind === 'directory' ? ['O_PATH', 'O_DIRECTORY'] : ['O_PATH'], {
+    ...words(`open /${path} in the rootfs`, RESOLVED),
+    to,
+    ...(onMissing === undefined ? {} : { onError: { goto: { ENOENT: onMissing } } }),
+  });
+}
+
+/** Opens `path` (clean, relative to the root) into register `to`, making it and its parents where missing. */
+export function planMountPoint(path: string, kind: Kind, to: string, unique: string, from: string): Op[] {
+  const words: Explain = (what, why) => ({ what, why, from });
   const make = `make-${unique}`;
   const have = `have-${unique}`;
   return [
-    open(path, how, to, make),
-    o.jump(have, words(`/${path} is there`, 'Most mount points exist already: nothing has to be made.')),
+    planOpen(path, kind, to, words, make),
+    o.jump(have, words(`/${path} is there`, 'Nothing has to be made.')),
     o.label(make),
     ...makeParts(path, kind, words),
-    open(path, how, to),
+    planOpen(path, kind, to, words),
     o.label(have),
   ];
 }
 
 /** Makes one component after the other, each in its parent's descriptor: mkdir(2) itself would follow symlinks. */
-function makeParts(
-  path: string,
-  kind: 'directory' | 'file',
-  words: (what: string, why: string) => Words,
-): Op[] {
-  const ops: Op[] = [];
+function makeParts(path: string, kind: Kind, words: Explain): Op[] {
   const parts = path.split('/');
-  parts.forEach((part, i) => {
-    const parent = parts.slice(0, i).join('/');
+  return parts.flatMap((part, i) => {
     const here = parts.slice(0, i + 1).join('/');
-    const last = i === parts.length - 1;
-    const at = i === 0 ? 'root' : 'parent';
-    const why = last ? 'A mount needs something of its own kind to stand on.' : 'The way to the mount point must exist.';
-    if (i > 0) {
-      ops.push(
-        o.openInRoot(o.reg('root'), parent, ['O_PATH', 'O_DIRECTORY'], {
-          ...words(`open /${parent} in the rootfs`, 'Its parent, resolved inside the rootfs like everything else.'),
-          to: 'parent',
-        }),
-      );
-    }
-    const extra = {
-      ...words(`make ${last ? kind : 'directory'} /${here} in the rootfs`, why),
-      onError: { ignore: ['EEXIST'] },
-    };
-    ops.push(
-      last && kind === 'file'
-        ? o.mknodat(o.reg(at), part, 'S_IFREG', 0o755, 0, extra)
-        : o.mkdirat(o.reg(at), part, 0o755, extra),
-    );
-    if (i > 0) {
-      ops.push(o.close(o.reg('parent'), words('close the parent', 'A container with many mounts must not run out of descriptors.')));
-    }
+    const make = i === parts.length - 1 && kind === 'file' ? planFile : planDirectory;
+    if (i === 0) return [make(o.reg('root'), part, here, words)];
+    return [
+      planOpen(parts.slice(0, i).join('/'), 'directory', 'parent', words),
+      make(o.reg('parent'), part, here, words),
+      o.close(o.reg('parent'), words('close the parent', CLOSE)),
+    ];
   });
-  return ops;
 }

@@ -12,7 +12,8 @@ import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import type { PlanInput, SourceKind } from './input.ts';
 import { planCgroupMount } from './mount-cgroup.ts';
-import { cleanInside, planMountPoint } from './mount-point.ts';
+import { CLOSE, cleanInside, planTarget } from './mount-point.ts';
+import type { Place, Places } from './place.ts';
 import { makeDirectories } from './state.ts';
 
 /** One mount to be made, whoever asked for it. */
@@ -130,18 +131,21 @@ function planAttributes(fd: { reg: string }, options: MountOptions, words: (why:
 
 // The init program's part
 
-/** Init program: makes new filesystems, and attaches everything in order. */
-export function planMounts(mounts: readonly PlannedMount[], input: PlanInput): Op[] {
-  return mounts.flatMap((mount) => planMount(mount, input));
+/** Init program: makes new filesystems, and attaches everything in order; `places` learns of each. */
+export function planMounts(mounts: readonly PlannedMount[], input: PlanInput, places: Places): Op[] {
+  return mounts.flatMap((mount) => planMount(mount, input, places));
 }
 
-function planMount(planned: PlannedMount, input: PlanInput): Op[] {
+function planMount(planned: PlannedMount, input: PlanInput, places: Places): Op[] {
   const { mount, options } = planned;
   if (options.remount) return planRemount(planned, input);
-  if (mount.type === 'cgroup' && options.bind === false) return planCgroupMount(planned, input);
+  if (mount.type === 'cgroup' && options.bind === false) return planCgroupMount(planned, input, places);
   const words = (why: string): Words => ({ what: describe(planned, input.bundle), why, from: planned.from });
-  const source = options.bind === false ? planNewFilesystem(planned, words) : planTakeBind(planned, words);
-  return [...source, ...planAttach(planned, input, words)];
+  const place = places.find(planned.target);
+  const keep = places.mounted(planned);
+  const register = keep ?? 'mount';
+  const source = options.bind === false ? planNewFilesystem(planned, register, words) : planTakeBind(planned, words);
+  return [...source, ...planAttach(planned, place, register, input, words), ...(keep === undefined ? planCloseMount(planned, words) : [])];
 }
 
 /** The kind of mount point that a mount needs: a directory, but for binds of anything else. */
@@ -151,19 +155,20 @@ function targetKind({ mount, options }: PlannedMount, input: PlanInput): 'direct
   return kind === 'file' ? 'file' : 'directory';
 }
 
-/** Registers: `mount` is attached to `target`; both are closed. */
-function planAttach(planned: PlannedMount, input: PlanInput, words: (why: string) => Words): Op[] {
-  const { target, from } = planned;
-  const why = 'Every mount and directory costs a descriptor until it is closed.';
+/** Attaches the mount of a register. */
+function planAttach(planned: PlannedMount, place: Place, register: string, input: PlanInput, words: (why: string) => Words): Op[] {
+  if (place.known === 'trusted' && place.type === 'kernel') assertMayCover(planned);
+  const target = planTarget(place, planned.target, targetKind(planned, input), `mount-${planned.index}`, planned.from);
   return [
-    ...planMountPoint(target, targetKind(planned, input), 'target', `mount-${planned.index}`, from),
-    ...refuseProc(planned),
-    o.moveMount(o.reg('mount'), o.reg('target'), {
-      ...words('Attached to the descriptor, not to a path: it lands where we looked, whatever was swapped since.'),
-    }),
-    o.close(o.reg('mount'), { ...words(why), what: `close the mount of /${target}` }),
-    o.close(o.reg('target'), { ...words(why), what: `close /${target}` }),
+    ...target.ops,
+    ...(place.known === 'trusted' ? [] : refuseProc(planned)),
+    o.moveMount(o.reg(register), target.dir, words('Attached to a descriptor, not to a path: it lands where we looked, whatever was swapped since.'), target.path),
+    ...target.close,
   ];
+}
+
+function planCloseMount({ target }: PlannedMount, words: (why: string) => Words): Op[] {
+  return [o.close(o.reg('mount'), { ...words(CLOSE), what: `close the mount of /${target}` })];
 }
 
 /** Files of proc that lxcfs and the like may cover: they only tell numbers. The list is runc's. */
@@ -173,11 +178,18 @@ const PROC_ALLOWED = new Set(
   ),
 );
 
+/** Throws CONFIG for a bind or tmpfs over a part of our own proc. */
+function assertMayCover({ target, options, mount, from }: PlannedMount): void {
+  if ((options.bind === false && mount.type !== 'tmpfs') || !target.startsWith('proc/') || PROC_ALLOWED.has(target)) return;
+  throw new TinyrunError('CONFIG', `${from}: mount on /${target}: it is inside of proc`, {
+    hint: 'of proc only files that tell numbers may be covered, such as /proc/meminfo',
+  });
+}
+
 /** Binds and volumes must not lie over files of proc: security labels are written there (CVE-2019-16884). */
 function refuseProc(planned: PlannedMount): Op[] {
   const { target, from, options, mount } = planned;
   if (options.bind === false && mount.type !== 'tmpfs') return [];
-  if (PROC_ALLOWED.has(target)) return [];
   const why = 'A mount over a file of proc could defeat what is written there: labels, sysctls (CVE-2019-16884).';
   const words = (what: string): Words => ({ what, why, from });
   const safe = `not-proc-${planned.index}`;
@@ -199,8 +211,8 @@ function planTakeBind({ slot, target }: PlannedMount, words: (why: string) => Wo
   ];
 }
 
-/** fsopen, options, fsmount: the mount lands in register `mount`, attached nowhere. */
-function planNewFilesystem({ mount, options }: PlannedMount, words: (why: string) => Words): Op[] {
+/** fsopen, options, fsmount: the mount lands in a register, attached nowhere. */
+function planNewFilesystem({ mount, options }: PlannedMount, register: string, words: (why: string) => Words): Op[] {
   const fs = o.reg('fs');
   const type = mount.type ?? 'none';
   const option = (key: string, value: string | undefined): Op => {
@@ -218,9 +230,9 @@ function planNewFilesystem({ mount, options }: PlannedMount, words: (why: string
     ...options.superblock.filter((flag) => flag !== 'silent' && flag !== 'iversion').map((flag) => option(flag, undefined)),
     ...data,
     o.fsconfigCreate(fs, { ...words('Now the kernel makes the filesystem.') }),
-    o.fsmount(fs, options.set, { ...words('A mount of it, attached nowhere yet, with its attributes from the start.'), to: 'mount' }),
+    o.fsmount(fs, options.set, { ...words('A mount of it, attached nowhere yet, with its attributes from the start.'), to: register }),
     o.close(fs, { ...words('It has served.'), what: 'close the configuration' }),
-    ...planAttributes(o.reg('mount'), { ...options, set: [], clear: [] }, words),
+    ...planAttributes(o.reg(register), { ...options, set: [], clear: [] }, words),
   ];
 }
 

@@ -6,16 +6,20 @@
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import type { PlanInput } from './input.ts';
-import { cleanInside } from './mount-point.ts';
+import { CLOSE, cleanInside } from './mount-point.ts';
+import type { Places } from './place.ts';
 
-/** Init program: hides files behind /dev/null, directories behind one empty read-only tmpfs. */
-export function planMaskedPaths({ config }: PlanInput): Op[] {
-  const paths = config.linux?.maskedPaths ?? [];
+type Explain = (what: string, why?: string) => Words;
+
+const MASK = 'What the config hides: knowledge of the host that proc and sys would tell.';
+const MISSING = 'What is not there needs no mask.';
+
+/** Init program: hides files behind /dev/null, directories behind an empty read-only tmpfs. */
+export function planMaskedPaths(input: PlanInput, places: Places): Op[] {
+  const paths = input.config.linux?.maskedPaths ?? [];
   if (paths.length === 0) return [];
-  return [...planNull(), ...planEmpty(), ...paths.flatMap((path, i) => planMask(cleanInside(path), i))];
+  return [...planNull(), ...paths.flatMap((path, index) => planMask(cleanInside(path), index, input, places))];
 }
-
-const MASK = 'What the config hides: host knowledge that proc and sys would tell.';
 
 /** Register `null`: the host's /dev/null, checked to be it. */
 function planNull(): Op[] {
@@ -37,78 +41,93 @@ function planNull(): Op[] {
   ];
 }
 
-/** Register `empty`: a mount of an empty read-only tmpfs, attached nowhere yet. */
-function planEmpty(): Op[] {
-  const words = (what: string): Words => ({
-    what,
-    why: 'A directory is masked by an empty one; one small filesystem serves them all.',
-    from: '/linux/maskedPaths',
-  });
+function planMask(path: string, index: number, input: PlanInput, places: Places): Op[] {
+  const place = places.find(path);
+  const words: Explain = (what, why = MASK) => ({ what, why, from: `/linux/maskedPaths/${index}` });
+  if (place.known !== 'trusted' || place.type !== 'kernel') return planMaskUnknown(path, index, words);
+  // Which kind it is the host has told, whose kernel made this path as well. Should that be wrong, the mount fails and
+  // with it the container: nothing stays unmasked.
+  const next = `masked-${index}`;
   return [
-    o.fsopen('tmpfs', { ...words('open a tmpfs for masked directories'), to: 'fs' }),
-    o.fsconfigFlag(o.reg('fs'), 'ro', words('make it read-only')),
-    o.fsconfigCreate(o.reg('fs'), words('create it')),
-    o.fsmount(o.reg('fs'), ['MOUNT_ATTR_RDONLY', 'MOUNT_ATTR_NOSUID', 'MOUNT_ATTR_NODEV', 'MOUNT_ATTR_NOEXEC'], {
-      ...words('make a mount of it'),
-      to: 'empty',
-    }),
-    o.close(o.reg('fs'), words('close the configuration')),
+    ...(input.sources.get(`/${path}`) === 'directory' ? planEmpty(words) : planCopyNull(words)),
+    o.moveMount(o.reg('mount'), o.reg(place.reg), { ...words(`mask /${path}`, MISSING), onError: { goto: { ENOENT: next } } }, place.path),
+    o.label(next),
+    o.close(o.reg('mount'), words('close the mask', CLOSE)),
   ];
 }
 
-function planMask(path: string, index: number): Op[] {
-  const from = `/linux/maskedPaths/${index}`;
-  const words = (what: string, why = MASK): Words => ({ what, why, from });
-  const [file, copy, attach, next] = [`mask-file-${index}`, `mask-copy-${index}`, `mask-attach-${index}`, `masked-${index}`];
-  const first = 'The first masked directory gets the mount itself; only then can copies be made of it (Linux before 6.15).';
+/** A path of the rootfs or of a volume: of which kind it is shows when it is opened. */
+function planMaskUnknown(path: string, index: number, words: Explain): Op[] {
+  const [file, attach, next] = [`mask-file-${index}`, `mask-${index}`, `masked-${index}`];
   return [
     o.openInRoot(o.reg('root'), path, ['O_PATH', 'O_DIRECTORY'], {
-      ...words(`open /${path}`, 'What is not there needs no mask; that it is a directory is asked by opening it as one.'),
+      ...words(`open /${path}`, 'That it is a directory is asked by opening it as one.'),
       to: 'target',
       onError: { goto: { ENOENT: next, ENOTDIR: file } },
     }),
-    o.branch('emptied', '==', 1, copy, words('is the empty directory in use?', first)),
-    o.moveMount(o.reg('empty'), o.reg('target'), words(`mask directory /${path}`)),
-    o.set('emptied', 1, words('later masks are copies', first)),
-    o.close(o.reg('target'), words(`close /${path}`)),
-    o.jump(next, words(`/${path} is masked`)),
-    o.label(copy),
-    o.openTree(o.reg('empty'), '', false, { ...words('copy the mount of the empty directory'), to: 'mount' }),
-    o.jump(attach, words('cover the directory with it')),
+    ...planEmpty(words),
+    o.jump(attach, words(`cover directory /${path}`)),
     o.label(file),
     o.openInRoot(o.reg('root'), path, ['O_PATH'], {
-      ...words(`open /${path}`),
+      ...words(`open /${path}`, MISSING),
       to: 'target',
       onError: { goto: { ENOENT: next, ENOTDIR: next } },
     }),
-    o.openTree(o.reg('null'), '', false, { ...words('copy the mount of /dev/null'), to: 'mount' }),
+    ...planCopyNull(words),
     o.label(attach),
     o.moveMount(o.reg('mount'), o.reg('target'), words(`mask /${path}`)),
-    o.close(o.reg('mount'), words('close the mask')),
-    o.close(o.reg('target'), words(`close /${path}`)),
+    o.close(o.reg('mount'), words('close the mask', CLOSE)),
+    o.close(o.reg('target'), words(`close /${path}`, CLOSE)),
     o.label(next),
   ];
 }
 
+const planCopyNull = (words: Explain): Op[] => [
+  o.openTree(o.reg('null'), '', false, { ...words('copy the mount of /dev/null'), to: 'mount' }),
+];
+
+/** Register `mount`: an empty read-only directory. */
+function planEmpty(words: Explain): Op[] {
+  return [
+    o.fsopen('tmpfs', { ...words('open an empty tmpfs'), to: 'fs' }),
+    o.fsconfigString(o.reg('fs'), 'source', 'tmpfs', words('call it tmpfs')),
+    o.fsconfigFlag(o.reg('fs'), 'ro', words('make it read-only')),
+    o.fsconfigCreate(o.reg('fs'), words('create it')),
+    o.fsmount(o.reg('fs'), ['MOUNT_ATTR_RDONLY'], { ...words('make a mount of it'), to: 'mount' }),
+    o.close(o.reg('fs'), words('close the configuration', CLOSE)),
+  ];
+}
+
 /** Init program: binds each path on itself, read-only. */
-export function planReadonlyPaths({ config }: PlanInput): Op[] {
-  return (config.linux?.readonlyPaths ?? []).flatMap((given, i) => {
+export function planReadonlyPaths({ config }: PlanInput, places: Places): Op[] {
+  return (config.linux?.readonlyPaths ?? []).flatMap((given, index) => {
     const path = cleanInside(given);
-    const words = (what: string, why: string): Words => ({ what, why, from: `/linux/readonlyPaths/${i}` });
-    const next = `readonly-${i}`;
-    const why = 'A path can be read-only where its filesystem is not: it is bound on itself, and the bind is read-only.';
+    const words: Explain = (what, why = READONLY) => ({ what, why, from: `/linux/readonlyPaths/${index}` });
+    const next = `readonly-${index}`;
+    const missing = { onError: { goto: { ENOENT: next, ENOTDIR: next } } };
+    const place = places.find(path);
+    if (place.known === 'trusted' && place.type === 'kernel') {
+      const dir = o.reg(place.reg);
+      return [
+        o.openTree(dir, place.path, true, { ...words(`copy the mount at /${path}`), to: 'mount', ...missing }),
+        ...planAttachReadonly(path, dir, place.path, words),
+        o.label(next),
+      ];
+    }
     return [
-      o.openInRoot(o.reg('root'), path, ['O_PATH'], {
-        ...words(`open /${path}`, 'What is not there cannot be written to.'),
-        to: 'target',
-        onError: { goto: { ENOENT: next, ENOTDIR: next } },
-      }),
-      o.openTree(o.reg('target'), '', true, { ...words(`copy the mount at /${path}`, why), to: 'mount' }),
-      o.mountSetattr(o.reg('mount'), { set: ['MOUNT_ATTR_RDONLY'] }, true, words(`make /${path} read-only`, why)),
-      o.moveMount(o.reg('mount'), o.reg('target'), words(`attach the read-only /${path}`, why)),
-      o.close(o.reg('mount'), words('close the mount', why)),
-      o.close(o.reg('target'), words(`close /${path}`, why)),
+      o.openInRoot(o.reg('root'), path, ['O_PATH'], { ...words(`open /${path}`), to: 'target', ...missing }),
+      o.openTree(o.reg('target'), '', true, { ...words(`copy the mount at /${path}`), to: 'mount' }),
+      ...planAttachReadonly(path, o.reg('target'), '', words),
+      o.close(o.reg('target'), words(`close /${path}`, CLOSE)),
       o.label(next),
     ];
   });
 }
+
+const READONLY = 'A path can be read-only where its filesystem is not: it is bound on itself, and the bind is read-only.';
+
+const planAttachReadonly = (path: string, dir: o.Fd, at: string, words: Explain): Op[] => [
+  o.mountSetattr(o.reg('mount'), { set: ['MOUNT_ATTR_RDONLY'] }, true, words(`make /${path} read-only`)),
+  o.moveMount(o.reg('mount'), dir, words(`attach the read-only /${path}`), at),
+  o.close(o.reg('mount'), words('close the mount', CLOSE)),
+];

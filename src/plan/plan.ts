@@ -29,6 +29,7 @@ import {
   planTimeNamespace,
 } from './namespaces.ts';
 import { planMaskedPaths, planReadonlyPaths } from './paths.ts';
+import { Places } from './place.ts';
 import { planCloseDescriptors, planCwd, planExec, processBuffers } from './process.ts';
 import { planAttachRoot, planFinishRoot, planOwnFiles, planPivot, planRootTree, rootfsBuffers } from './rootfs.ts';
 import { planBlockSignals, planRestoreSignals, planWaitAndForward, signalBuffers } from './signals.ts';
@@ -122,15 +123,16 @@ function planInit(input: PlanInput): Op[] {
 /** The container's tree of mounts. No mount of this reaches the host: the first op cuts its namespace off. */
 function planTree(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
   const fromConfig = ({ from }: PlannedMount) => from.startsWith('/');
+  const places = new Places(input.present);
   return [
     ...planAttachRoot(input),
-    ...planMounts(mounts.filter(fromConfig), input),
-    ...planOwnFiles(input),
-    ...planDevices(input),
-    ...planMounts(mounts.filter((mount) => !fromConfig(mount)), input), // volumes: last, and before pivot_root
-    ...planTerminal(input),
-    ...planMaskedPaths(input), // needs the host's /dev/null: before pivot_root
-    ...planReadonlyPaths(input),
+    ...planMounts(mounts.filter(fromConfig), input, places),
+    ...planOwnFiles(input, places),
+    ...planDevices(input, places),
+    ...planMounts(mounts.filter((mount) => !fromConfig(mount)), input, places), // volumes: last, and before pivot_root
+    ...planTerminal(input, places),
+    ...planMaskedPaths(input, places), // needs the host's /dev/null: before pivot_root
+    ...planReadonlyPaths(input, places),
     ...planPivot(input.noPivot),
     ...planFinishRoot(input),
   ];

@@ -7,8 +7,9 @@ import * as o from '../program/ops.ts';
 import { INIT_LAYER } from './init-layer.ts';
 import type { OverlayInput, PlanInput } from './input.ts';
 import { hasNew } from './namespaces.ts';
-import { planMountPoint } from './mount-point.ts';
+import { planTarget } from './mount-point.ts';
 import { type OverlayMount, type OverlaySetting, overlayMount } from './overlay.ts';
+import type { Places } from './place.ts';
 import { makeDirectories } from './state.ts';
 
 /** Register of the rootfs' descriptor: the detached mount, and the root directory once it is attached. */
@@ -20,7 +21,7 @@ const runtime = (what: string, why: string): Words => ({ what, why, from: 'runti
 export function planRootTree(input: PlanInput): Op[] {
   const { rootfs } = input;
   if (!hasNew(input, 'mount')) return planBareDirectory(rootfs.kind === 'directory' ? rootfs.path : '/');
-  const tree = rootfs.kind === 'directory' ? planDirectory(rootfs.path) : planOverlay(input, rootfs);
+  const tree = rootfs.kind === 'directory' ? planBound(rootfs.path) : planOverlay(input, rootfs);
   if (rootfs.kind === 'overlay' && chooseOverlay(input, rootfs).api === 'mount') return tree;
   return [
     ...tree,
@@ -42,7 +43,7 @@ function planBareDirectory(path: string): Op[] {
   ];
 }
 
-function planDirectory(path: string): Op[] {
+function planBound(path: string): Op[] {
   return [
     o.openTree(o.AT_FDCWD, path, true, {
       what: `bind rootfs ${path}`,
@@ -156,17 +157,19 @@ function planSetting(setting: OverlaySetting): Op[] {
 }
 
 /** Init program: binds the container's own hosts, hostname and resolv.conf over the init layer's empty files. */
-export function planOwnFiles({ rootfs }: PlanInput): Op[] {
+export function planOwnFiles({ rootfs }: PlanInput, places: Places): Op[] {
   if (rootfs.kind !== 'overlay') return [];
   return Object.keys(rootfs.files).flatMap((name) => {
     const words = (what: string): Words =>
       runtime(what, "The container's own file: what it writes there is in neither the image nor the upper layer.");
+    const path = `etc/${name}`;
+    const target = planTarget(places.find(path), path, 'file', `own-${name}`, 'runtime');
     return [
-      ...planMountPoint(`etc/${name}`, 'file', 'target', `own-${name}`, 'runtime'),
+      ...target.ops,
       o.load(o.buf('own', 4 * OWN_FILES.indexOf(name)), 4, 'mount', words(`take the bind of ${name}`)),
-      o.moveMount(o.reg('mount'), o.reg('target'), words(`mount ${name} on /etc/${name}`)),
+      o.moveMount(o.reg('mount'), target.dir, words(`mount ${name} on /etc/${name}`), target.path),
       o.close(o.reg('mount'), words(`close the mount of ${name}`)),
-      o.close(o.reg('target'), words(`close /etc/${name}`)),
+      ...target.close,
     ];
   });
 }

@@ -11,7 +11,8 @@
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import type { PlanInput } from './input.ts';
-import { planMountPoint } from './mount-point.ts';
+import { planTarget } from './mount-point.ts';
+import type { Places } from './place.ts';
 
 const words = (what: string, why: string): Words => ({ what, why, from: '/process/terminal' });
 const [IN, HUNG_UP] = [0x1, 0x38]; // POLLIN; POLLERR, POLLHUP, POLLNVAL of <poll.h>
@@ -49,8 +50,9 @@ export function planKeepStderr(input: PlanInput): Op[] {
 }
 
 /** Before pivot_root: opens the pair, mounts /dev/console, hands the master to the host program. */
-export function planTerminal(input: PlanInput): Op[] {
+export function planTerminal(input: PlanInput, places: Places): Op[] {
   if (!wantsTerminal(input)) return [];
+  const console = planTarget(places.find('dev/console'), 'dev/console', 'file', 'console', '/process/terminal');
   const own = "The terminal comes from the container's own devpts: its name is right inside, and no other container sees it.";
   const hand = 'The host program takes the master out of our descriptors: it outlives us, we become the container.';
   const size = input.config.process.consoleSize ?? (input.terminal && { height: input.terminal.rows, width: input.terminal.columns });
@@ -77,11 +79,11 @@ export function planTerminal(input: PlanInput): Op[] {
             from: input.config.process.consoleSize ? '/process/consoleSize' : '/process/terminal',
           }),
         ]),
-    ...planMountPoint('dev/console', 'file', 'target', 'console', '/process/terminal'),
+    ...console.ops,
     o.openTree(o.reg('slave'), '', false, { ...words('bind the terminal', 'OCI: /dev/console is the terminal.'), to: 'mount' }),
-    o.moveMount(o.reg('mount'), o.reg('target'), words('mount the terminal on /dev/console', 'OCI: /dev/console is the terminal.')),
+    o.moveMount(o.reg('mount'), console.dir, words('mount the terminal on /dev/console', 'OCI: /dev/console is the terminal.'), console.path),
     o.close(o.reg('mount'), words('close the mount', 'It has served.')),
-    o.close(o.reg('target'), words('close /dev/console', 'It has served.')),
+    ...console.close,
     o.store('master', o.buf('ttynumber'), 4, words('put the number of the master into a buffer', hand)),
     o.write(o.reg('tty-init'), o.buf('ttynumber'), 4, words('tell the host program the number of the master', hand)),
     o.read(o.reg('tty-init'), o.buf('byte'), 1, words('wait until it has taken it', hand)),
@@ -171,6 +173,7 @@ export function planRelay(input: PlanInput): Op[] {
     o.jump('signals', words('look for signals as well', relay)),
 
     o.label('hung-up'),
+    o.set('none', -1, words('forget the terminal', 'There will be no more output.')),
     o.store('none', o.buf('relay', 8), 4, words('stop waiting for output', 'There will be none.')),
     o.jump('signals', words('look for signals as well', relay)),
 
@@ -302,6 +305,7 @@ export function planKeys(input: PlanInput): Op[] {
       onError: { goto: { '*': 'only-watch' } },
     }),
     o.label('only-watch'),
+    o.set('none', -1, words('forget stdin', why)),
     o.store('none', o.buf('keys'), 4, words('stop reading keys', why)),
     o.jump('key', words('watch the host program', why)),
     o.label('orphan'),

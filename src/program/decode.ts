@@ -17,7 +17,7 @@ export type DecodedArg =
 export interface Failure {
   target: number | undefined; // an op's number; undefined: exit at once
   exit: number;
-  /** The message, as it stands in text and in JSON. */
+  /** The message, as it stands in text and in JSON; a call's errno follows behind a colon. */
   text: string;
   json: string;
 }

@@ -169,9 +169,11 @@ export const mountSetattr = (fd: Fd, attributes: MountAttributes, recursive: boo
     ],
     extra,
   );
-/** move_mount(2): attaches the mount of one fd onto the file or directory of another. */
-export const moveMount = (fd: Fd, onto: Fd, extra: Extra): CallOp =>
-  call('move_mount', [fd, '', onto, '', { flags: ['MOVE_MOUNT_F_EMPTY_PATH', 'MOVE_MOUNT_T_EMPTY_PATH'] }], extra);
+/** move_mount(2): attaches the mount of one fd onto the file or directory of another, or a path below it. */
+export const moveMount = (fd: Fd, onto: Fd, extra: Extra, path = ''): CallOp =>
+  call('move_mount', [fd, '', onto, path, { flags: path === '' ? MOVE_FD_TO_FD : MOVE_FD_TO_PATH }], extra);
+const MOVE_FD_TO_PATH = ['MOVE_MOUNT_F_EMPTY_PATH'] as const; // a symlink at the end of the path is not followed
+const MOVE_FD_TO_FD = ['MOVE_MOUNT_F_EMPTY_PATH', 'MOVE_MOUNT_T_EMPTY_PATH'] as const;
 
 // Processes
 

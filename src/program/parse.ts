@@ -55,14 +55,14 @@ function parseWords(text: string, cursor: Cursor): Words {
   const parts = [''];
   for (const [token, escaped] of text.matchAll(/\\(u[0-9a-f]{4}|.?)|[^\\|]+|\|/g)) {
     if (token === '|') parts.push('');
-    else parts[parts.length - 1] += escaped === undefined ? token : unescape(escaped, cursor);
+    else parts[parts.length - 1] += escaped === undefined ? token : unescapeWord(escaped, cursor);
   }
   if (parts.length > 3) cursor.fail('words have three parts: what | why | from');
   const [what = '', why = '', from = ''] = parts.map((part) => part.trim());
   return { what, why, from };
 }
 
-function unescape(escaped: string, cursor: Cursor): string {
+function unescapeWord(escaped: string, cursor: Cursor): string {
   if (escaped === 'n') return '\n';
   if (escaped === '\\' || escaped === '|') return escaped;
   if (escaped.length === 5) return String.fromCharCode(Number.parseInt(escaped.slice(1), 16));
@@ -79,16 +79,16 @@ function parseDeclaration(cursor: Cursor, draft: Draft): void {
   } else if (keyword === 'report') {
     const reg = register(cursor);
     const format = cursor.name();
-    if (format !== 'text' && format !== 'json') return cursor.fail(`a report is text or json, not ${format}`);
+    if (format !== 'text' && format !== 'json') cursor.fail(`a report is text or json, not ${format}`);
     draft.reports.push({ reg, format, prefix: cursor.string(), suffix: cursor.string() });
   } else if (keyword === 'trace') draft.trace = cursor.integer();
   else if (keyword === 'step') draft.step = cursor.integer();
   else {
     const name = cursor.name();
-    if (name !== 'host' && name !== 'init') return cursor.fail(`a section is host or init, not ${name}`);
+    if (name !== 'host' && name !== 'init') cursor.fail(`a section is host or init, not ${name}`);
     const { fail, exit } = parsePolicy(cursor);
     if (fail === undefined || exit === undefined)
-      return cursor.fail('a section says where failures go: section host fail -> LABEL exit NUMBER');
+      cursor.fail('a section says where failures go: section host fail -> LABEL exit NUMBER');
     draft.sections.push({ name, ops: [], onFail: fail, exit });
   }
 }

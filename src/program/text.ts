@@ -118,25 +118,23 @@ function printBuffer({ name, size, init }: Buffer): string {
 
 function printWords({ what, why, from }: Words): string {
   return [what, why, from]
-    .map((words) => words.replace(/[\\|]/g, '\\$&').replace(/\n/g, '\\n').replace(invisible, codeUnit))
+    .map((words) => words.replace(/[\\|]/g, '\\$&').replace(/\n/g, '\\n').replace(invisible, codeUnits))
     .join(' | ')
     .trimEnd();
 }
 
 /** A string literal of JSON in which nothing is invisible, so that a terminal shows what the kernel will see. */
 export function quote(text: string): string {
-  return JSON.stringify(text).replace(invisible, codeUnit);
+  return JSON.stringify(text).replace(invisible, codeUnits);
 }
 
 function cut(text: string, longest: number): string {
   return text.length > longest ? `${quote(text.slice(0, longest))}...` : quote(text);
 }
 
-// Controls, lone surrogates, and what changes the direction or the lines of a text.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about
-const invisible =
-  /[\0-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]|(?<![\ud800-\udbff])[\udc00-\udfff]|[\ud800-\udbff](?![\udc00-\udfff])/g;
+// Controls, formats (they change the direction of a text, or have no width), lone surrogates, separators of lines.
+const invisible = /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu;
 
-function codeUnit(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+function codeUnits(character: string): string {
+  return character.replace(/./gs, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

@@ -94,7 +94,7 @@ async function gatherInput(global: GlobalOptions, options: RunOptions, host: Hos
     rootfs,
     flagMounts,
     sources: gatherSources(config, flagMounts, options.bundle),
-    resolved: gatherResolved(config, flagMounts, roots),
+    ...gatherDestinations(config, flagMounts, roots),
     home: config.process.env?.some((entry) => entry.startsWith('HOME=')) ? '/' : findHome(roots, config.process.user?.uid ?? 0),
     cgroups: config.mounts?.some(({ type }) => type === 'cgroup') ? probeCgroups() : [],
     transient: options.remove || !(options.named || options.keep),
@@ -193,19 +193,35 @@ function gatherSources(config: Config, flagMounts: readonly FlagMount[], bundle:
     else throw refused('CONFIG', `${from}: bind source ${path}`, -stat);
   };
   (config.mounts ?? []).forEach((mount, i) => add(mount, false, `/mounts/${i}`));
+  for (const path of config.linux?.maskedPaths ?? []) {
+    if (!path.startsWith('/proc/') && !path.startsWith('/sys/')) continue;
+    const stat = statPath(path);
+    sources.set(path, typeof stat === 'number' ? 'missing' : stat.kind);
+  }
   for (const { mount, createSource, from } of flagMounts) add(mount, createSource, from);
   return sources;
 }
 
-/** Destinations whose way leads through a dangling symlink. */
-function gatherResolved(config: Config, flagMounts: readonly FlagMount[], roots: readonly string[]): Map<string, string> {
+/** Which mount destinations are in the rootfs, and which lead through a dangling symlink. */
+function gatherDestinations(
+  config: Config,
+  flagMounts: readonly FlagMount[],
+  roots: readonly string[],
+): Pick<PlanInput, 'present' | 'resolved'> {
   const resolved = new Map<string, string>();
+  const present = new Set<string>();
   const directories = roots.map(openDirectory);
   for (const { destination } of [...(config.mounts ?? []), ...flagMounts.map(({ mount }) => mount)]) {
     const path = cleanInside(destination);
-    if (path === '' || directories.some((dir) => existsInRoot(dir, path))) continue;
+    if (path === '') continue;
+    if (directories.some((dir) => existsInRoot(dir, path))) {
+      present.add(path);
+      continue;
+    }
     const target = resolveDangling(roots, destination);
     if (target !== undefined) resolved.set(destination, target);
   }
-  return resolved;
+  // In an overlay a whiteout may hide what a lower layer has.
+  if (roots.length > 1) present.clear();
+  return { present, resolved };
 }

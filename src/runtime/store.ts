@@ -1,1 +1,234 @@
-export function removeStale(_a: string, _b: string): void {}
+// The state store: ROOT/ID/state.json and init.stat, which the host program writes (plan/state.ts), read back as
+// containers; and the removal of what is left of them.
+//
+//   flock on ROOT      held for moments: while a state directory is made and locked, or removed
+//   flock on ROOT/ID   held by the host program as long as it lives; whoever else gets it knows that it is gone
+//
+// A state directory without state.json is half-made. Half-made and unlocked, or transient, ended and unlocked: the
+// leftover of a tinyrun that was killed. A removal that is interrupted leaves state.json in place, and is repeated.
+
+import { close, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
+import { TinyrunError } from '../errors.ts';
+import type { State } from '../oci/state.ts';
+import { constants } from '../sys/constants.ts';
+import { errnos } from '../sys/errno.ts';
+import { AT_FDCWD, exists, openDirectory, ownerOf, readDirectory, readSmall, removeTree } from './files.ts';
+import { isId } from './id.ts';
+import { parseStat, type ProcessStat, statusOf } from './status.ts';
+
+/** A container as it is now. */
+export interface Container {
+  /** As `tinyrun state` prints it; `pid` is 0 once it is stopped. */
+  state: State;
+  /** It leaves nothing behind when it ends. */
+  transient: boolean;
+  /** Where its own layer and files are; undefined: it has none. */
+  dataDirectory: string | undefined;
+  /** Init, also when it has ended. */
+  init: { pid: number; stat: ProcessStat | undefined };
+  /** Who made it. */
+  uid: number;
+}
+
+/**
+ * Reads one container.
+ * @param root state root, absolute
+ * @returns undefined where there is none, or only a half-made one
+ * @throws TinyrunError HOST if state.json is no state
+ */
+export function findContainer(root: string, id: string): Container | undefined {
+  const fd = openDirectory(AT_FDCWD, `${root}/${id}`);
+  if (fd === undefined) return undefined;
+  try {
+    return readIn(fd, root, id);
+  } finally {
+    close(fd);
+  }
+}
+
+/**
+ * The same, where there must be one.
+ * @throws TinyrunError NOT_FOUND in runc's words
+ */
+export function readContainer(root: string, id: string): Container {
+  const container = findContainer(root, id);
+  if (container === undefined) throw notFound(root, id);
+  return container;
+}
+
+/** Engines and scripts look for these words of runc's. */
+export const notFound = (root: string, id: string): TinyrunError =>
+  new TinyrunError('NOT_FOUND', `container does not exist: ${id}`, { data: { id, root } });
+
+/**
+ * All containers, by id. Half-made ones are left out; of one that cannot be read, `problem` is told.
+ * @param root state root, absolute; it need not exist
+ */
+export function listContainers(root: string, problem: (text: string) => void): Container[] {
+  const containers: Container[] = [];
+  for (const id of listIds(root)) {
+    try {
+      const container = findContainer(root, id);
+      if (container !== undefined) containers.push(container);
+    } catch (error) {
+      if (!(error instanceof TinyrunError || error instanceof SystemError)) throw error;
+      problem(error.message);
+    }
+  }
+  return containers;
+}
+
+/** The ids that have a state directory, half-made or not, sorted. */
+export function listIds(root: string): string[] {
+  const fd = openDirectory(AT_FDCWD, root);
+  if (fd === undefined) return [];
+  try {
+    return readDirectory(fd).filter(isId).sort();
+  } finally {
+    close(fd);
+  }
+}
+
+function readIn(fd: number, root: string, id: string): Container | undefined {
+  const text = readSmall(fd, 'state.json');
+  if (text === undefined) return undefined;
+  const { tinyrun, pid, ...saved } = parseState(text, root, id);
+  const created = parseStat(readSmall(fd, 'init.stat') ?? '');
+  const status = statusOf(created, statOf(pid));
+  return {
+    // The order is that of runc's JSON.
+    state: {
+      ociVersion: saved.ociVersion,
+      id,
+      pid: status === 'stopped' ? 0 : pid,
+      status,
+      bundle: saved.bundle,
+      rootfs: saved.rootfs,
+      created: saved.created,
+      ...(Object.keys(saved.annotations ?? {}).length > 0 ? { annotations: saved.annotations! } : {}),
+      owner: saved.owner,
+    },
+    transient: tinyrun.transient,
+    dataDirectory: tinyrun.dataDirectory,
+    init: { pid, stat: created },
+    uid: ownerOf(fd),
+  };
+}
+
+/** What state.json holds: the state without its status, and what only tinyrun needs. */
+interface SavedState extends Omit<State, 'status'> {
+  tinyrun: { transient: boolean; dataDirectory?: string };
+}
+
+function parseState(text: string, root: string, id: string): SavedState {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // Not JSON at all: the same words as for JSON of another shape.
+  }
+  if (isSavedState(value, id)) return value;
+  throw new TinyrunError('HOST', `read state of container ${id}: ${root}/${id}/state.json is damaged`, {
+    hint: 'if it does not run, remove that directory by hand',
+    data: { id },
+  });
+}
+
+function isSavedState(value: unknown, id: string): value is SavedState {
+  if (typeof value !== 'object' || value === null) return false;
+  const state: Partial<Record<keyof SavedState, unknown>> = value;
+  const { tinyrun, pid } = state;
+  if (typeof tinyrun !== 'object' || tinyrun === null || !('transient' in tinyrun)) return false;
+  const data = 'dataDirectory' in tinyrun ? tinyrun.dataDirectory : undefined;
+  // It is removed with all that is in it: nothing but a container's own directory may be named here.
+  if (data !== undefined && !(typeof data === 'string' && data.startsWith('/') && data.endsWith(`/containers/${id}`)))
+    return false;
+  const texts = [state.ociVersion, state.bundle, state.rootfs, state.created, state.owner];
+  return state.id === id && typeof pid === 'number' && texts.every((text) => typeof text === 'string');
+}
+
+/** The process that has this pid now. */
+export function statOf(pid: number): ProcessStat | undefined {
+  if (!Number.isSafeInteger(pid) || pid <= 0) return undefined;
+  try {
+    return parseStat(readSmall(AT_FDCWD, `/proc/${pid}/stat`) ?? '');
+  } catch (error) {
+    if (error instanceof SystemError && error.errno === 'ESRCH') return undefined; // it ended while we read
+    throw error;
+  }
+}
+
+// Removal
+
+/** A container's own lock: its state directory, or why it is not ours. */
+export type Lock = { fd: number } | 'gone' | 'held';
+
+/** Tries to lock a container's state directory; close `fd` to unlock it. */
+export function lockContainer(root: string, id: string): Lock {
+  return withRoot(root, 'gone', (rootFd) => {
+    const fd = openDirectory(rootFd, id);
+    if (fd === undefined) return 'gone';
+    const result = rawSyscall('flock', fd, constants['LOCK_EX']! | constants['LOCK_NB']!);
+    if (result === 0 && exists(rootFd, id)) return { fd };
+    close(fd);
+    if (result === 0) return 'gone'; // its host program removed it before we got the lock
+    if (result === -errnos['EAGAIN']!) return 'held';
+    throw new SystemError(`lock container ${id}`, -result);
+  });
+}
+
+/** Does something while the state root is locked: no state directory appears or is locked meanwhile. */
+function withRoot<T>(root: string, absent: T, use: (rootFd: number) => T): T {
+  const rootFd = openDirectory(AT_FDCWD, root);
+  if (rootFd === undefined) return absent;
+  try {
+    const result = rawSyscall('flock', rootFd, constants['LOCK_EX']!);
+    if (result < 0) throw new SystemError(`lock the state root ${root}`, -result);
+    return use(rootFd);
+  } finally {
+    close(rootFd);
+  }
+}
+
+/**
+ * Removes a container whose lock we hold: its own files first, its id last.
+ * @param dataDirectory absolute; undefined: it has none
+ * @throws SystemError naming what could not be removed; a second try goes on from there
+ */
+export function removeLocked(root: string, id: string, dataDirectory: string | undefined): void {
+  if (dataDirectory !== undefined) {
+    const slash = dataDirectory.lastIndexOf('/');
+    const parent = openDirectory(AT_FDCWD, dataDirectory.slice(0, slash));
+    if (parent !== undefined) {
+      try {
+        removeTree(parent, dataDirectory.slice(slash + 1));
+      } finally {
+        close(parent);
+      }
+    }
+  }
+  withRoot(root, undefined, (rootFd) => removeTree(rootFd, id));
+}
+
+/**
+ * Removes what a killed tinyrun left of a container; anything else it leaves alone.
+ * @param root state root, absolute
+ * @param dataRoot absolute: a half-made container's own files are looked for there; undefined: they are not
+ * @returns whether it removed anything
+ */
+export function removeStale(root: string, id: string, dataRoot?: string): boolean {
+  const lock = lockContainer(root, id);
+  if (typeof lock === 'string') return false;
+  try {
+    const container = readIn(lock.fd, root, id);
+    if (container === undefined) {
+      removeLocked(root, id, dataRoot === undefined ? undefined : `${dataRoot}/containers/${id}`);
+      return true;
+    }
+    if (!container.transient || container.state.status !== 'stopped') return false;
+    removeLocked(root, id, container.dataDirectory);
+    return true;
+  } finally {
+    close(lock.fd);
+  }
+}

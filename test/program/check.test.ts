@@ -94,7 +94,8 @@ const invalid: [Program, string[]][] = [
     hostProgram([close({ args: [2 ** 60] })]),
     ['host 0 close: 1152921504606847000 is no integer, or above 2^53'],
   ],
-  [ops('chdir("a\\u0000b")'), ['host 0 chdir: "a\\u0000b" has a NUL']],
+  [ops('chdir("a\\u0000b")'), ['host 0 chdir: "a\\u0000b" has a NUL or is no UTF-8']],
+  [ops('chdir("a\\ud800b")'), ['host 0 chdir: "a\\ud800b" has a NUL or is no UTF-8']],
   [ops('write(1, &b, 1)'), ['host 0 write: there is no buffer b']],
   [ops('$x = load4 &b+5', 'buffer b 8'), ['host 0 load: byte 9 is outside of buffer b']],
   [ops('store8 $exit &b+1', 'buffer b 8'), ['host 0 store: byte 9 is outside of buffer b']],
@@ -119,7 +120,7 @@ const invalid: [Program, string[]][] = [
   [ops('close(0)  exit 256'), ['host 0 close: exit code 256 is not 0 to 255']],
   [
     { ...ops(''), sections: [{ ...ops('').sections[0]!, exit: -1 }] },
-    ['program: section host exits -1, which is not 0 to 255'],
+    ['program: section host: exit code -1 is not 0 to 255'],
   ],
   [
     { ...ops(''), reports: [{ reg: 'log', format: 'text', prefix: '', suffix: '\n' }] },

@@ -44,7 +44,7 @@ const texts = [
   'two\nlines\t"quoted" \\',
   'naïve 日本 🙂',
   '| ; # -> : $x &y',
-  '\u202ehidden\u007f\u0001',
+  '\u202ehidden\u007f\u0001\u{e0041}',
 ];
 const sentences = [
   'make it',

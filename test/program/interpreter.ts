@@ -1,7 +1,7 @@
-// Runs programs for the tests of this folder with the real interpreter: dist/init.ARCH.bin if it is built, and one
-// compiled into a temporary folder if it is not.
+// Runs programs for the tests of this folder with the real interpreter: dist/init.ARCH.bin if it is built of the
+// sources as they are, and one compiled into a temporary folder if it is not.
 
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { programHeader } from '../../scripts/program-header.ts';
@@ -63,13 +63,20 @@ export function compileInterpreter(arch: Arch): Uint8Array {
   });
 }
 
+/** Whether a built interpreter is there and newer than what it is made of. */
+function isNewer(built: string): boolean {
+  const sources = ['init.c', 'arch.h', 'init.ld', '../src/program/layout.ts', '../scripts/program-header.ts'];
+  const time = (file: string) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return sources.every((source) => time(join(bindings, source)) < time(built));
+}
+
 const interpreters = new Map<Arch, Uint8Array>();
 
 export function interpreter(arch: Arch = hostArch): Uint8Array {
   const known = interpreters.get(arch);
   if (known !== undefined) return known;
   const built = join(import.meta.dirname, `../../dist/init.${arch}.bin`);
-  const code = existsSync(built) ? readFileSync(built) : compileInterpreter(arch);
+  const code = isNewer(built) ? readFileSync(built) : compileInterpreter(arch);
   interpreters.set(arch, code);
   return code;
 }
@@ -78,7 +85,7 @@ export interface RunOptions {
   arch?: Arch;
   /** What starts the executable: an emulator. */
   wrapper?: string[];
-  /** Receives fd 3, 4, ... as pipes whose content is returned in `pipes`. */
+  /** What a trace shows of each op. */
   lines?: readonly string[];
 }
 
@@ -91,8 +98,11 @@ export function runEncoded(encoded: Encoded, { arch = hostArch, wrapper = [] }: 
   });
 }
 
-export function runFile(command: string[], stdin: 'ignore' | Uint8Array = 'ignore'): Ran {
-  const { exitCode, signalCode, stdout, stderr } = Bun.spawnSync(command, { stdin, timeout: 10_000 });
+export function runFile(command: string[]): Ran {
+  const { exitCode, signalCode, stdout, stderr } = Bun.spawnSync(command, {
+    stdin: 'ignore',
+    timeout: 10_000,
+  });
   return { exit: exitCode, signal: signalCode, stdout: stdout.toString(), stderr: stderr.toString() };
 }
 

@@ -83,6 +83,13 @@ test('parseProgram reads back five hundred random programs as they were', () => 
   }
 });
 
+test('parseProgram reads strings back that are no valid UTF-16', () => {
+  const op: Op = { op: 'call', call: 'chdir', args: ['a\ud800b\udc00'], ...words };
+  const text = `section host fail -> a exit 1\n${printOp(op)}`;
+  assert.match(text, /"a\\ud800b\\udc00"/);
+  assert.equal(parseProgram(text).sections[0]!.ops, [{ ...op, what: '', why: '', from: '' }]);
+});
+
 test('printProgram shows nothing invisible', () => {
   for (let seed = 0; seed < 200; seed++) {
     const found = printProgram(randomProgram(seed)).match(/[\p{Cc}\p{Cf}\p{Cs}]/gu) ?? [];

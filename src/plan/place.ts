@@ -1,0 +1,57 @@
+// Where in the container's tree something is mounted or made, and how much is known of that place beforehand. The
+// rootfs is hostile; but a proc, sysfs or tmpfs that this very plan mounts is not: nobody else has been in it.
+//
+//   trusted   inside of a filesystem of our own: reached by that mount's descriptor and a plain path
+//   present   it was there when we planned: opened once, inside the root
+//   unknown   opened, and made where it is missing
+//
+// What was present and has vanished meanwhile is an error of the op, never a mount in another place.
+
+import type { PlannedMount } from './mounts.ts';
+
+export type Place =
+  | { known: 'trusted'; reg: string; path: string; type: 'kernel' | 'tmpfs' }
+  | { known: 'present' }
+  | { known: 'unknown' };
+
+const KERNEL_FILESYSTEMS: Readonly<Record<string, true>> = { proc: true, sysfs: true };
+
+/** The mounts that are attached so far, as far as a later place depends on them. */
+export class Places {
+  private readonly present: ReadonlySet<string>;
+  private readonly trusted = new Map<string, { reg: string; type: 'kernel' | 'tmpfs' }>();
+  /** Targets of mounts whose contents nobody knows: binds and other filesystems. */
+  private readonly opaque: string[] = [];
+
+  /** @param present clean paths that are in the rootfs itself */
+  constructor(present: ReadonlySet<string>) {
+    this.present = present;
+  }
+
+  /** Where `path` (clean, relative to the root) stands, after the mounts told of so far. */
+  find(path: string): Place {
+    let best = '';
+    for (const mount of this.trusted.keys()) if (mount.length > best.length && isBelow(path, mount)) best = mount;
+    const covered = this.opaque.some((mount) => mount.length > best.length && (mount === path || isBelow(path, mount)));
+    if (covered) return { known: 'unknown' };
+    const found = this.trusted.get(best);
+    if (found !== undefined) return { known: 'trusted', ...found, path: path.slice(best.length + 1) };
+    return { known: this.present.has(path) ? 'present' : 'unknown' };
+  }
+
+  /** Tells of a mount that is attached now. Returns the register that keeps it open, if it is worth it. */
+  mounted({ mount, options, target, index }: PlannedMount): string | undefined {
+    for (const known of this.trusted.keys()) if (known === target || isBelow(known, target)) this.trusted.delete(known);
+    const kernel = mount.type !== undefined && KERNEL_FILESYSTEMS[mount.type] === true;
+    const own = options.bind === false && !options.tmpcopyup && (kernel || mount.type === 'tmpfs');
+    if (!own) {
+      this.opaque.push(target);
+      return undefined;
+    }
+    const reg = `tree-${index}`;
+    this.trusted.set(target, { reg, type: kernel ? 'kernel' : 'tmpfs' });
+    return reg;
+  }
+}
+
+const isBelow = (path: string, directory: string): boolean => path.startsWith(`${directory}/`);

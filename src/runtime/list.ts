@@ -1,0 +1,51 @@
+// `tinyrun list`: the containers of a state root as a table, as JSON, or as ids; runc's forms.
+
+import { AT_FDCWD, readSmall } from './files.ts';
+import type { Log } from './log.ts';
+import type { GlobalOptions } from './options.ts';
+import { type Container, listContainers, listIds, removeStale } from './store.ts';
+
+/** First removes what killed tinyruns left, which nobody else would come across: their ids are random. */
+export function currentContainers({ root, dataRoot }: Pick<GlobalOptions, 'root' | 'dataRoot'>, log: Log): Container[] {
+  for (const id of listIds(root)) if (removeStale(root, id, dataRoot)) log.debug(`removed the leftover container ${id}`);
+  return listContainers(root, log.warn);
+}
+
+/** One line of JSON; runc's `null` where there are none. */
+export function formatJson(containers: readonly Container[], names: ReadonlyMap<number, string>): string {
+  if (containers.length === 0) return 'null\n';
+  return `${JSON.stringify(containers.map(({ state, uid }) => ({ ...state, owner: ownerName(uid, names) })))}\n`;
+}
+
+/** The ids, one a line. */
+export const formatIds = (containers: readonly Container[]): string =>
+  containers.map(({ state }) => `${state.id}\n`).join('');
+
+const HEAD = ['ID', 'PID', 'STATUS', 'BUNDLE', 'CREATED', 'OWNER'];
+const NARROWEST = 12; // runc's tabwriter: cells of at least 12, with 3 spaces behind the longest
+const GAP = 3;
+
+/** The table. Control characters in a path, which could steer a terminal, are shown as `?`. */
+export function formatTable(containers: readonly Container[], names: ReadonlyMap<number, string>): string {
+  const rows = containers.map(({ state: { id, pid, status, bundle, created }, uid }) =>
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+    [id, `${pid}`, status, bundle, created, ownerName(uid, names)].map((cell) => cell.replace(/[\x00-\x1f\x7f-\x9f]/g, '?')),
+  );
+  const table = [HEAD, ...rows];
+  const widths = HEAD.map((_, column) => Math.max(NARROWEST, ...table.map((row) => [...row[column]!].length + GAP)));
+  const line = (row: string[]): string =>
+    row.map((cell, column) => (column === row.length - 1 ? cell : cell + ' '.repeat(widths[column]! - [...cell].length))).join('');
+  return table.map((row) => `${line(row)}\n`).join('');
+}
+
+const ownerName = (uid: number, names: ReadonlyMap<number, string>): string => names.get(uid) ?? `#${uid}`;
+
+/** The users of the host by uid: passwd(5). */
+export function readUsers(path = '/etc/passwd'): Map<number, string> {
+  const users = new Map<number, string>();
+  for (const line of (readSmall(AT_FDCWD, path) ?? '').split('\n')) {
+    const [name, , uid] = line.split(':');
+    if (name !== undefined && uid !== undefined && !users.has(Number(uid))) users.set(Number(uid), name);
+  }
+  return users;
+}

@@ -1,0 +1,53 @@
+// Which status a container has, and what may be done in it: OCI runtime.md, "State" and "Lifecycle". Pure: the texts
+// of /proc come as arguments.
+
+import { TinyrunError } from '../errors.ts';
+import type { Status } from '../oci/state.ts';
+
+/** What proc_pid_stat(5) says that tells one process from another. */
+export interface ProcessStat {
+  /** `R`, `S`, ...; `Z` has ended and waits for its parent, `X` is about to vanish. */
+  state: string;
+  /** In clock ticks since boot: with the pid, it names one process for ever. */
+  startTime: string;
+}
+
+/** Parses /proc/PID/stat. The second field is the program's name in parentheses, and may hold any of the others. */
+export function parseStat(text: string): ProcessStat | undefined {
+  const close = text.lastIndexOf(')');
+  const fields = text.slice(close + 2).split(' ');
+  const [state, startTime] = [fields[0], fields[19]]; // fields 3 and 22
+  return close < 0 || state === undefined || startTime === undefined ? undefined : { state, startTime };
+}
+
+/**
+ * @param created init when it was created
+ * @param now the process that has its pid now; undefined if there is none
+ */
+export function statusOf(created: ProcessStat | undefined, now: ProcessStat | undefined): Status {
+  if (created === undefined || now === undefined || created.startTime !== now.startTime) return 'stopped';
+  return now.state === 'Z' || now.state === 'X' ? 'stopped' : 'running';
+}
+
+export type Operation = 'start' | 'kill' | 'delete';
+
+interface Transition {
+  from: readonly Status[];
+  /** undefined: the container is gone. */
+  to: Status | undefined;
+  /** runc's words for any other status, which is put behind them. */
+  refusal: (id: string) => string;
+}
+
+/** The legal transitions. `create` has none: there is no container before it, and it ends in `created`. */
+export const transitions: Readonly<Record<Operation, Transition>> = {
+  start: { from: ['created'], to: 'running', refusal: (id) => `cannot start container ${id} that is not created` },
+  kill: { from: ['created', 'running', 'paused'], to: 'stopped', refusal: (id) => `cannot kill container ${id}: container not running` },
+  delete: { from: ['stopped'], to: undefined, refusal: (id) => `cannot delete container ${id} that is not stopped` },
+};
+
+/** @throws TinyrunError STATE if the operation is not legal in this status */
+export function assertLegal(operation: Operation, id: string, status: Status): void {
+  const { from, refusal } = transitions[operation];
+  if (!from.includes(status)) throw new TinyrunError('STATE', `${refusal(id)}: ${status}`, { data: { id, status } });
+}
