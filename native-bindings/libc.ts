@@ -9,9 +9,9 @@
 import { dlopen, FFIType, type Pointer, ptr, read } from 'bun:ffi';
 import { constants } from '../src/sys/constants.ts';
 import { errnoName, errnoWords } from '../src/sys/errno.ts';
-import { syscallNumbers } from '../src/sys/syscalls.ts';
+import { type Arch, syscallNumber } from '../src/sys/syscalls.ts';
 
-const numbers = process.arch === 'arm64' ? syscallNumbers.arm64 : syscallNumbers.x64;
+const arch: Arch = process.arch === 'arm64' ? 'arm64' : 'x64';
 
 const { symbols } = dlopen('libc.so.6', {
   // syscall(2): variadic in C; integer and pointer arguments travel the same way on x86_64 and aarch64.
@@ -46,7 +46,7 @@ const utf8 = new TextEncoder();
  * @param name as in sys/syscalls.ts
  */
 export function rawSyscall(name: string, ...args: SyscallArg[]): number {
-  return rawSyscallNumber(numbers[name]!, args);
+  return rawSyscallNumber(syscallNumber(name, arch)!, args);
 }
 
 /** The same by number; `args` stay referenced until the kernel is done with their memory. */
@@ -70,7 +70,7 @@ export function rawSyscallNumber(number: number, args: readonly SyscallArg[]): n
 
 /** Makes a system call; throws SystemError where it fails. `what` is an infinitive for the message. */
 export function syscall(what: string, name: string, ...args: SyscallArg[]): number {
-  const result = rawSyscallNumber(numbers[name]!, args);
+  const result = rawSyscallNumber(syscallNumber(name, arch)!, args);
   if (result < 0) throw new SystemError(what, -result);
   return result;
 }
@@ -158,7 +158,8 @@ export function execve(path: string, argv: readonly string[], env: readonly stri
 /** clone3(2): `args` is a struct clone_args. A JavaScript process may only use it with care: it has threads. */
 export const clone3 = (args: Uint8Array): number => rawSyscall('clone3', args, args.length);
 /** pidfd_open(2). */
-export const pidfdOpen = (pid: number): number => syscall(`open a pidfd of process ${pid}`, 'pidfd_open', pid, 0);
+export const pidfdOpen = (pid: number): number =>
+  syscall(`open a pidfd of process ${pid}`, 'pidfd_open', pid, 0);
 
 // Namespaces and roots (of the calling thread)
 
@@ -175,10 +176,16 @@ export const chroot = (path: string): number => syscall(`chroot to ${path}`, 'ch
 // Mounts
 
 /** mount(2), with MS_* flags. */
-export const mount = (source: string, target: string, type: string, flags: number, data: string | null = null): number =>
-  syscall(`mount ${source} on ${target}`, 'mount', source, target, type, flags, data);
+export const mount = (
+  source: string,
+  target: string,
+  type: string,
+  flags: number,
+  data: string | null = null,
+): number => syscall(`mount ${source} on ${target}`, 'mount', source, target, type, flags, data);
 /** umount2(2), with MNT_* flags. */
-export const umount2 = (target: string, flags: number): number => syscall(`unmount ${target}`, 'umount2', target, flags);
+export const umount2 = (target: string, flags: number): number =>
+  syscall(`unmount ${target}`, 'umount2', target, flags);
 /** open_tree(2): with OPEN_TREE_CLONE a detached copy of the mounts at `path`. */
 export const openTree = (dir: number, path: string, flags: number): number =>
   syscall(`open the mount at ${path}`, 'open_tree', dir, path, flags);
@@ -186,13 +193,27 @@ export const openTree = (dir: number, path: string, flags: number): number =>
 export const moveMount = (fromDir: number, from: string, toDir: number, to: string, flags: number): number =>
   syscall(`move a mount to ${to}`, 'move_mount', fromDir, from, toDir, to, flags);
 /** fsopen(2): a context to configure a new filesystem of this type. */
-export const fsopen = (type: string, flags: number): number => syscall(`open filesystem ${type}`, 'fsopen', type, flags);
+export const fsopen = (type: string, flags: number): number =>
+  syscall(`open filesystem ${type}`, 'fsopen', type, flags);
 /** fsconfig(2), with FSCONFIG_* commands. */
-export const fsconfig = (fd: number, command: number, key: string | null, value: string | null, aux: number): number =>
-  syscall(`configure ${key ?? 'a filesystem'}`, 'fsconfig', fd, command, key, value, aux);
+export const fsconfig = (
+  fd: number,
+  command: number,
+  key: string | null,
+  value: string | null,
+  aux: number,
+): number => syscall(`configure ${key ?? 'a filesystem'}`, 'fsconfig', fd, command, key, value, aux);
 /** fsmount(2): a detached mount of a configured filesystem, with MOUNT_ATTR_* attributes. */
 export const fsmount = (fd: number, flags: number, attributes: number): number =>
   syscall('make a mount', 'fsmount', fd, flags, attributes);
 /** mount_setattr(2): `attributes` is a struct mount_attr. */
 export const mountSetattr = (dir: number, path: string, flags: number, attributes: Uint8Array): number =>
-  syscall(`set attributes of the mount at ${path}`, 'mount_setattr', dir, path, flags, attributes, attributes.length);
+  syscall(
+    `set attributes of the mount at ${path}`,
+    'mount_setattr',
+    dir,
+    path,
+    flags,
+    attributes,
+    attributes.length,
+  );

@@ -23,6 +23,12 @@ struct page {
 //   ICU_ OPENSSL_ UV_ data files, CPU features, threads
 static const char prefixes[][10] = {"bun_", "node_", "jsc_", "wtf_", "mimalloc_", "malloc", "icu_", "openssl_", "uv_"};
 
+// But these, to the letter, may pass: with them the engine has one thread, as src/engine/ffi.ts needs it. They are no
+// danger: they only make it slower.
+static const char harmless[][32] = {"BUN_JSC_useConcurrentGC=0", "BUN_JSC_numberOfGCMarkers=1",
+                                    "BUN_JSC_useConcurrentJIT=0", "BUN_JSC_useWarmUpMarkedBlocks=0",
+                                    "MIMALLOC_PURGE_DELAY=-1"};
+
 #if defined(__x86_64__)
 // rdx is a function that the dynamic loader wants called at exit (System V ABI, 3.4.1).
 __asm__(".section .text.start,\"ax\"\n"
@@ -71,7 +77,14 @@ static long syscall4(long number, u64 a, u64 b, u64 c, u64 d) {
 
 enum { RLIMIT_NOFILE = 7, CLOCK_MONOTONIC = 1, PROT_READ = 1, PROT_WRITE = 2, PAGE = 4096 };
 
+static int same(const char *a, const char *b) {
+  while (*a && *a == *b) a++, b++;
+  return *a == *b;
+}
+
 static int steers_the_engine(const char *variable) {
+  for (unsigned i = 0; i < sizeof harmless / sizeof *harmless; i++)
+    if (same(harmless[i], variable)) return 0;
   for (unsigned i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
     const char *prefix = prefixes[i], *c = variable;
     while (*prefix && (*c >= 'A' && *c <= 'Z' ? *c | 0x20 : *c) == *prefix) prefix++, c++;

@@ -12,25 +12,27 @@ export interface CommandLine {
   rest: readonly string[] | undefined;
 }
 
+type Given = Pick<CommandLine, 'options'>;
+
 /** Whether a flag is given (and not as `--flag=false`). */
-export function flag(line: CommandLine, name: string): boolean {
-  return line.options[name] === true;
+export function flag({ options }: Given, name: string): boolean {
+  return options[name] === true;
 }
 
 /** The value of an option that is given once. */
-export function text(line: CommandLine, name: string): string | undefined {
-  const value = line.options[name];
+export function text({ options }: Given, name: string): string | undefined {
+  const value = options[name];
   return typeof value === 'string' ? value : undefined;
 }
 
 /** The values of an option that may be given several times. */
-export function texts(line: CommandLine, name: string): string[] {
-  const value = line.options[name];
+export function texts({ options }: Given, name: string): string[] {
+  const value = options[name];
   return Array.isArray(value) ? value : [];
 }
 
 /** The value of an option that is a number. */
-export function number(line: CommandLine, name: string): number | undefined {
-  const value = line.options[name];
+export function number({ options }: Given, name: string): number | undefined {
+  const value = options[name];
   return typeof value === 'number' ? value : undefined;
 }

@@ -50,10 +50,12 @@ export function scanGlobals(argv: readonly string[]): { options: Record<string, 
 }
 
 /** Whether a word is an option, or would be one; `--` counts, `-` and `-1` do not. */
-export const isOption = (word: string): boolean => word.length > 1 && word.startsWith('-') && !isDigit(word[1]!);
+export const isOption = (word: string): boolean =>
+  word.length > 1 && word.startsWith('-') && !isDigit(word[1]!);
 
 /** Whether a word asks for the version; only so in front of a command, since `-v` is a volume behind `run`. */
-export const isVersion = (word: string): boolean => word === '--version' || word === '-v' || word === '-version';
+export const isVersion = (word: string): boolean =>
+  word === '--version' || word === '-v' || word === '-version';
 
 const isDigit = (character: string): boolean => character >= '0' && character <= '9';
 

@@ -63,7 +63,11 @@ function usage(command: string, message: string): TinyrunError {
   return new TinyrunError('USAGE', message, { hint: `see ${help}` });
 }
 
-function checkCount(name: string, { args: [least, most], usage: form, rest }: CommandSpec, count: number): void {
+function checkCount(
+  name: string,
+  { args: [least, most], usage: form, rest }: CommandSpec,
+  count: number,
+): void {
   if (count >= least && count <= most) return;
   const wants = form === '' ? 'no arguments' : form;
   const remedy = rest !== undefined && count > most ? "; the program's own arguments stand behind --" : '';
@@ -72,7 +76,11 @@ function checkCount(name: string, { args: [least, most], usage: form, rest }: Co
 }
 
 /** Splits words by yargs into options and arguments, and reads the options' values by the table. */
-function parseWords(command: string, table: OptionTable, words: readonly string[]): Omit<CommandLine, 'command'> {
+function parseWords(
+  command: string,
+  table: OptionTable,
+  words: readonly string[],
+): Omit<CommandLine, 'command'> {
   const parser = quietParser().options(
     mapTable(table, ({ alias }) => ({ type: 'string', nargs: 1, ...(alias === undefined ? {} : { alias }) })),
   );
@@ -88,7 +96,8 @@ function parseWords(command: string, table: OptionTable, words: readonly string[
     const found = findOption(table, word);
     if (found === undefined) throw usage(command, `unknown option ${word.length === 1 ? '-' : '--'}${word}`);
     const [name, spec] = found;
-    if (word === name && value !== undefined) options[name] = readValues(command, name, spec, [value].flat().map(String));
+    if (word === name && value !== undefined)
+      options[name] = readValues(command, name, spec, [value].flat().map(String));
   }
   return { options, args: strings(args), rest: rest === undefined ? undefined : strings(rest) };
 }
@@ -165,12 +174,18 @@ function helpParser(): Argv {
 function allCommands(): Argv {
   const parser = helpParser().usage('tinyrun [GLOBAL OPTIONS] COMMAND\n\nruns containers from OCI bundles');
   for (const [name, spec] of Object.entries(commands))
-    parser.command(name, spec.hidden ? false : spec.description, (one) => one.options(shown(spec.options, 'Options:')));
+    if (!spec.hidden)
+      parser.command(name, spec.description, (one) => one.options(shown(spec.options, 'Options:')));
   return parser.completion(COMPLETION, "print a completion script for the user's shell");
 }
 
 async function helpOfAll(): Promise<string> {
-  const version: Options = { group: 'Global options:', type: 'boolean', alias: 'v', describe: 'print the version' };
+  const version: Options = {
+    group: 'Global options:',
+    type: 'boolean',
+    alias: 'v',
+    describe: 'print the version',
+  };
   return `${await allCommands().options({ version }).getHelp()}\n`;
 }
 

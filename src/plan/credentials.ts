@@ -5,9 +5,9 @@
 // there, keeping the permitted set over the change of uid (PR_SET_KEEPCAPS); then the other sets; ambient at the very
 // end, since only what is permitted and inheritable may be raised.
 
-import { capabilities } from '../sys/capabilities.ts';
 import type { Arg, Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
+import { capabilities } from '../sys/capabilities.ts';
 import type { PlanInput } from './input.ts';
 
 const FROM = '/process/capabilities';
@@ -72,11 +72,18 @@ function planIds({ config }: PlanInput): Op[] {
       why: 'Leaving uid 0 would drop them all; which ones remain is decided below.',
       from,
     }),
-    o.call('setgroups', [additionalGids.length, { bytes: new Uint8Array(new Uint32Array(additionalGids).buffer) }], {
-      what: additionalGids.length === 0 ? 'drop all supplementary groups' : `set groups ${additionalGids.join(',')}`,
-      why: 'Exactly these: a group left over from the caller opens files, and a missing one can, too.',
-      from: `${from}/additionalGids`,
-    }),
+    o.call(
+      'setgroups',
+      [additionalGids.length, { bytes: new Uint8Array(new Uint32Array(additionalGids).buffer) }],
+      {
+        what:
+          additionalGids.length === 0
+            ? 'drop all supplementary groups'
+            : `set groups ${additionalGids.join(',')}`,
+        why: 'Exactly these: a group left over from the caller opens files, and a missing one can, too.',
+        from: `${from}/additionalGids`,
+      },
+    ),
     o.call('setresgid', [gid, gid, gid], {
       what: `become group ${gid}`,
       why: 'Real, effective and saved at once: there is no way back.',
@@ -154,7 +161,7 @@ export function planStdioOwner({ config }: PlanInput): Op[] {
   return [0, 1, 2].flatMap((fd) => {
     const words = (what: string): Words => ({
       what,
-      why: 'Programs open /dev/stdout; a pipe of root would refuse. Never /dev/null: that is the owner of the host\'s node.',
+      why: "Programs open /dev/stdout; a pipe of root would refuse. Never /dev/null: that is the owner of the host's node.",
       from: '/process/user/uid',
     });
     const next = `owned-${fd}`;

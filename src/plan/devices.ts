@@ -35,7 +35,8 @@ interface Node {
 /** A bind of a whole /dev brings its own devices: nothing is added (runc's rule). */
 function devIsBound({ config }: PlanInput): boolean {
   return (config.mounts ?? []).some(
-    ({ destination, options }) => cleanInside(destination) === 'dev' && parseMountOptions(options ?? []).bind !== false,
+    ({ destination, options }) =>
+      cleanInside(destination) === 'dev' && parseMountOptions(options ?? []).bind !== false,
   );
 }
 
@@ -43,19 +44,25 @@ const hasUserNamespace = ({ config }: PlanInput): boolean =>
   (config.linux?.namespaces ?? []).some(({ type }) => type === 'user');
 
 function listNodes(input: PlanInput): Node[] {
-  const given = (input.config.linux?.devices ?? []).map((device, i) => ({ device, from: `/linux/devices/${i}` }));
-  const named = new Set(given.map(({ device }) => cleanInside(device.path)));
-  const defaults = DEFAULT_DEVICES.filter(([path]) => !named.has(cleanInside(path))).map(([path, major, minor]) => ({
-    device: { type: 'c' as const, path, major, minor, fileMode: 0o666, uid: 0, gid: 0 },
-    from: 'runtime',
+  const given = (input.config.linux?.devices ?? []).map((device, i) => ({
+    device,
+    from: `/linux/devices/${i}`,
   }));
+  const named = new Set(given.map(({ device }) => cleanInside(device.path)));
+  const defaults = DEFAULT_DEVICES.filter(([path]) => !named.has(cleanInside(path))).map(
+    ([path, major, minor]) => ({
+      device: { type: 'c' as const, path, major, minor, fileMode: 0o666, uid: 0, gid: 0 },
+      from: 'runtime',
+    }),
+  );
   return [...defaults, ...given].map((node, index) => ({ ...node, index }));
 }
 
 /** The buffer for the descriptors of bound devices. */
 export function deviceBuffers(input: PlanInput): { name: string; size: number }[] {
   const buffers = [{ name: 'statx', size: 256 }];
-  if (!devIsBound(input) && hasUserNamespace(input)) buffers.push({ name: 'nodes', size: 4 * listNodes(input).length });
+  if (!devIsBound(input) && hasUserNamespace(input))
+    buffers.push({ name: 'nodes', size: 4 * listNodes(input).length });
   return buffers;
 }
 
@@ -63,7 +70,11 @@ export function deviceBuffers(input: PlanInput): { name: string; size: number }[
 export function planDeviceSources(input: PlanInput): Op[] {
   if (devIsBound(input) || !hasUserNamespace(input)) return [];
   return listNodes(input).flatMap(({ device, from, index }) => {
-    const words = { what: `bind device ${device.path}`, why: 'In a user namespace nobody may make device nodes: the host lends its own.', from };
+    const words = {
+      what: `bind device ${device.path}`,
+      why: 'In a user namespace nobody may make device nodes: the host lends its own.',
+      from,
+    };
     return [
       o.openTree(o.AT_FDCWD, device.path, false, { ...words, to: 'bind' }),
       o.mountSetattr(o.reg('bind'), { propagation: 'MS_PRIVATE' }, false, words),
@@ -90,16 +101,23 @@ interface Dev {
 
 function planDevDirectory(places: Places): Dev {
   const place = places.find('dev/null');
-  if (place.known === 'trusted' && place.path === 'null') return { ops: [], fd: o.reg(place.reg), empty: true };
+  if (place.known === 'trusted' && place.path === 'null')
+    return { ops: [], fd: o.reg(place.reg), empty: true };
   return { ops: planMountPoint('dev', 'directory', 'dev', 'dev', 'runtime'), fd: o.reg('dev'), empty: false };
 }
 
 /** mkdev(3): how the kernel packs the numbers for mknod(2). */
-const mkdev = (major: number, minor: number): number => (minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12);
+const mkdev = (major: number, minor: number): number =>
+  (minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12);
 const NODE_TYPES = { c: 'S_IFCHR', u: 'S_IFCHR', b: 'S_IFBLK', p: 'S_IFIFO' } as const;
 
 /** The directory of a node: /dev itself, or opened for it. */
-function planParent(path: string, index: number, from: string, dev: Dev): { ops: Op[]; fd: o.Fd; name: string; close: Op[]; empty: boolean } {
+function planParent(
+  path: string,
+  index: number,
+  from: string,
+  dev: Dev,
+): { ops: Op[]; fd: o.Fd; name: string; close: Op[]; empty: boolean } {
   const slash = path.lastIndexOf('/');
   const name = path.slice(slash + 1);
   const directory = path.slice(0, Math.max(slash, 0));
@@ -126,9 +144,19 @@ function planNode({ device, from, index }: Node, dev: Dev): Op[] {
   const number = type === 'p' ? 0 : mkdev(major, minor);
   const what = `make device /${path} (${type === 'p' ? 'fifo' : `${type} ${major}:${minor}`})`;
   const own = 'A node of our own making: mknod never follows a symlink that the image put there.';
-  const chown = o.fchownat(parent.fd, parent.name, uid, gid, ['AT_SYMLINK_NOFOLLOW'], words(`give /${path} its owner`, 'As the config says.'));
+  const chown = o.fchownat(
+    parent.fd,
+    parent.name,
+    uid,
+    gid,
+    ['AT_SYMLINK_NOFOLLOW'],
+    words(`give /${path} its owner`, 'As the config says.'),
+  );
   const make = (onError?: ErrorPolicy): Op[] => [
-    o.mknodat(parent.fd, parent.name, NODE_TYPES[type], mode, number, { ...words(what, own), ...(onError ? { onError } : {}) }),
+    o.mknodat(parent.fd, parent.name, NODE_TYPES[type], mode, number, {
+      ...words(what, own),
+      ...(onError ? { onError } : {}),
+    }),
     ...(uid !== 0 || gid !== 0 ? [chown] : []),
   ];
   if (parent.empty) return make();
@@ -153,7 +181,8 @@ function planCheckNode(
   index: number,
   words: (what: string, why: string) => Words,
 ): Op[] {
-  const why = 'Something of that name is in the rootfs: it must be this very device, not a file or link of the image.';
+  const why =
+    'Something of that name is in the rootfs: it must be this very device, not a file or link of the image.';
   const path = cleanInside(device.path);
   const wrong = `wrong-${index}`;
   const right = `right-${index}`;

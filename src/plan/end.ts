@@ -20,17 +20,30 @@ export function planEnd(input: PlanInput): Op[] {
   return [
     o.load(o.buf('status'), 4, 'status', runtime('take the wait status', why)),
     o.exitCode('status', 'exit', runtime('take the exit code', why)),
-    ...(input.transient ? [] : [...planAskFailure(), o.set('keep', 1, runtime('keep the container', 'It has a name: it stays until it is deleted.'))]),
+    ...(input.transient
+      ? []
+      : [
+          ...planAskFailure(),
+          o.set('keep', 1, runtime('keep the container', 'It has a name: it stays until it is deleted.')),
+        ]),
     o.jump('give-back', runtime('the container has ended', why)),
 
     o.label('undo'),
     o.branch('pid', '<', 1, 'give-back', runtime('is there an init?', kill)),
-    o.kill(o.reg('pid'), o.flags('SIGKILL'), { ...runtime('kill init', kill), onError: { ignore: ['ESRCH'], fail: 'give-back' } }),
-    o.wait4(o.reg('pid'), o.buf('status'), [], { ...runtime('wait for its end', kill), onError: { ignore: ['ECHILD'], fail: 'give-back' } }),
+    o.kill(o.reg('pid'), o.flags('SIGKILL'), {
+      ...runtime('kill init', kill),
+      onError: { ignore: ['ESRCH'], fail: 'give-back' },
+    }),
+    o.wait4(o.reg('pid'), o.buf('status'), [], {
+      ...runtime('wait for its end', kill),
+      onError: { ignore: ['ECHILD'], fail: 'give-back' },
+    }),
 
     o.label('give-back'),
     ...planGiveBackTerminal(input),
-    ...(input.transient ? [] : [o.branch('keep', '==', 1, 'leave', runtime('is it kept?', 'It has a name.'))]),
+    ...(input.transient
+      ? []
+      : [o.branch('keep', '==', 1, 'leave', runtime('is it kept?', 'It has a name.'))]),
     ...planRemoveData(input),
     ...planRemoveState(input),
     o.label('leave'),
@@ -42,7 +55,7 @@ export function planEnd(input: PlanInput): Op[] {
 function planRemoveData(input: PlanInput): Op[] {
   const { rootfs, id } = input;
   if (rootfs.kind !== 'overlay') return [];
-  const why = "A container without a name is gone when it ends, and its own layer with it.";
+  const why = 'A container without a name is gone when it ends, and its own layer with it.';
   const data = o.reg('data');
   const rmdir = (name: string): Op =>
     o.unlinkat(data, name, ['AT_REMOVEDIR'], {
@@ -57,7 +70,10 @@ function planRemoveData(input: PlanInput): Op[] {
     rmdir('work'),
     rmdir('merged'),
     ...Object.keys(rootfs.files).map((name) =>
-      o.unlinkat(data, name, [], { ...runtime(`remove ${name}`, why), onError: { ignore: ['ENOENT'], fail: 'leave' } }),
+      o.unlinkat(data, name, [], {
+        ...runtime(`remove ${name}`, why),
+        onError: { ignore: ['ENOENT'], fail: 'leave' },
+      }),
     ),
     o.unlinkat(o.AT_FDCWD, path, ['AT_REMOVEDIR'], {
       ...runtime(`remove ${path}`, why),
@@ -72,7 +88,8 @@ function planRemoveData(input: PlanInput): Op[] {
 
 /** Becomes `tinyrun purge ID CODE`, which removes a tree and ends with the container's exit code. */
 function planPurge({ self, stateRoot, rootfs, id }: PlanInput): Op[] {
-  const why = 'The container has written files: to remove a tree of unknown contents takes a program that can loop.';
+  const why =
+    'The container has written files: to remove a tree of unknown contents takes a program that can loop.';
   const dataRoot = rootfs.kind === 'overlay' ? rootfs.dataRoot : '';
   const argv = [...self, '--root', stateRoot, '--data-root', dataRoot, 'purge', id, o.buf('exittext')];
   return [

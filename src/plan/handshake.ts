@@ -17,7 +17,8 @@ import type { PlanInput } from './input.ts';
 import { needsGo } from './namespaces.ts';
 
 const runtime = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
-const LIFE = 'Whoever kills tinyrun with SIGKILL gets rid of the container too: nobody else would look after it.';
+const LIFE =
+  'Whoever kills tinyrun with SIGKILL gets rid of the container too: nobody else would look after it.';
 const GO = 'In a user namespace init is nobody until its id maps are written, from outside.';
 const FAILED = 'A container that could not be set up is no container: nothing of it is kept.';
 
@@ -38,7 +39,8 @@ export function planPipes(input: PlanInput): Op[] {
 
 /** Host program, behind clone3: what must be done to init from outside, and then the word to go on. */
 export function planReleaseInit(input: PlanInput, outside: readonly Op[]): Op[] {
-  const close = (fd: string): Op => o.close(o.reg(fd), runtime(`close ${fd}`, 'Only init has this end: so its closing can be seen.'));
+  const close = (fd: string): Op =>
+    o.close(o.reg(fd), runtime(`close ${fd}`, 'Only init has this end: so its closing can be seen.'));
   return [
     // With a terminal the process that reads keys watches it as well: it is closed behind that one's start.
     ...(input.config.process.terminal ? [] : [close('life-r')]),
@@ -56,7 +58,11 @@ export function planReleaseInit(input: PlanInput, outside: readonly Op[]): Op[] 
 
 /** Init program, first of all. */
 export function planInitStart(input: PlanInput): Op[] {
-  const close = (fd: string): Op => o.close(o.reg(fd), runtime(`close ${fd}`, 'Only the host program has this end: so its death can be seen.'));
+  const close = (fd: string): Op =>
+    o.close(
+      o.reg(fd),
+      runtime(`close ${fd}`, 'Only the host program has this end: so its death can be seen.'),
+    );
   return [
     close('life-w'),
     ...(input.transient ? [] : [close('failed-r')]),
@@ -64,7 +70,10 @@ export function planInitStart(input: PlanInput): Op[] {
     ...(needsGo(input)
       ? [
           close('go-w'),
-          o.read(o.reg('go-r'), o.buf('byte'), 1, { ...runtime('wait until the host program is ready', GO), to: 'size' }),
+          o.read(o.reg('go-r'), o.buf('byte'), 1, {
+            ...runtime('wait until the host program is ready', GO),
+            to: 'size',
+          }),
           o.branch('size', '!=', 1, 'end-init', runtime('or has it failed?', 'It has said why.')),
           o.close(o.reg('go-r'), runtime('close the go pipe', GO)),
         ]

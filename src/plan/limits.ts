@@ -15,10 +15,13 @@ const limit = (value: number | bigint): bigint => BigInt.asUintN(64, BigInt(valu
  */
 export function planRlimits({ config, host }: PlanInput, pid: 0 | { reg: string }): Op[] {
   const rlimits = config.process.rlimits ?? [];
-  const ops = rlimits.map((rlimit, i) => planRlimit(rlimit, pid, `/process/rlimits/${i}`, 'A limit that the config asks for.'));
+  const ops = rlimits.map((rlimit, i) =>
+    planRlimit(rlimit, pid, `/process/rlimits/${i}`, 'A limit that the config asks for.'),
+  );
   const { noFile } = host;
   if (noFile !== undefined && !rlimits.some(({ type }) => type === 'RLIMIT_NOFILE')) {
-    const why = 'The JavaScript engine raised the soft limit at its start: the container gets the one that tinyrun was given.';
+    const why =
+      'The JavaScript engine raised the soft limit at its start: the container gets the one that tinyrun was given.';
     ops.push(planRlimit({ type: 'RLIMIT_NOFILE', ...noFile }, pid, 'runtime', why));
   }
   return ops;
@@ -26,7 +29,11 @@ export function planRlimits({ config, host }: PlanInput, pid: 0 | { reg: string 
 
 function planRlimit({ type, soft, hard }: Rlimit, pid: 0 | { reg: string }, from: string, why: string): Op {
   const value: Arg = { struct: 'rlimit64', fields: { rlim_cur: limit(soft), rlim_max: limit(hard) } };
-  return o.call('prlimit64', [pid, o.flags(type), value, 0], { what: `set ${type} to ${soft}:${hard}`, why, from });
+  return o.call('prlimit64', [pid, o.flags(type), value, 0], {
+    what: `set ${type} to ${soft}:${hard}`,
+    why,
+    from,
+  });
 }
 
 /**
@@ -77,7 +84,11 @@ export function planScheduling({ config }: PlanInput): Op[] {
   return ops;
 }
 
-const IO_CLASSES: Readonly<Record<string, number>> = { IOPRIO_CLASS_RT: 1, IOPRIO_CLASS_BE: 2, IOPRIO_CLASS_IDLE: 3 };
+const IO_CLASSES: Readonly<Record<string, number>> = {
+  IOPRIO_CLASS_RT: 1,
+  IOPRIO_CLASS_BE: 2,
+  IOPRIO_CLASS_IDLE: 3,
+};
 
 function planScheduler(scheduler: Scheduler): Op {
   const { policy, nice, priority, flags, runtime, deadline, period } = scheduler;

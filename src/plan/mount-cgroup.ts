@@ -10,14 +10,19 @@ import type { PlannedMount } from './mounts.ts';
 import { hasNew } from './namespaces.ts';
 import type { Places } from './place.ts';
 
-const isCgroup = ({ mount, options }: PlannedMount): boolean => mount.type === 'cgroup' && options.bind === false;
+const isCgroup = ({ mount, options }: PlannedMount): boolean =>
+  mount.type === 'cgroup' && options.bind === false;
 /** The v1 hierarchies; where there are none, the host is unified. */
-const legacy = (input: PlanInput): CgroupHierarchy[] => input.cgroups.filter(({ controllers }) => controllers !== '');
+const legacy = (input: PlanInput): CgroupHierarchy[] =>
+  input.cgroups.filter(({ controllers }) => controllers !== '');
 const bindsCgroups = (mounts: readonly PlannedMount[], input: PlanInput): boolean =>
   mounts.some(isCgroup) && !hasNew(input, 'cgroup') && legacy(input).length > 0;
 
 /** The buffer for the detached binds of hierarchies. */
-export function cgroupBuffers(mounts: readonly PlannedMount[], input: PlanInput): { name: string; size: number }[] {
+export function cgroupBuffers(
+  mounts: readonly PlannedMount[],
+  input: PlanInput,
+): { name: string; size: number }[] {
   return bindsCgroups(mounts, input) ? [{ name: 'cgroups', size: 4 * legacy(input).length }] : [];
 }
 
@@ -27,7 +32,11 @@ export function planCgroupSources(mounts: readonly PlannedMount[], input: PlanIn
   const from = mounts.find(isCgroup)!.from;
   return legacy(input).flatMap(({ mountPoint, path }, i) => {
     const source = path === '/' ? mountPoint : `${mountPoint}${path}`;
-    const words: Words = { what: `bind cgroup ${source}`, why: 'Without a cgroup namespace the container sees its own part of each hierarchy.', from };
+    const words: Words = {
+      what: `bind cgroup ${source}`,
+      why: 'Without a cgroup namespace the container sees its own part of each hierarchy.',
+      from,
+    };
     return [
       o.openTree(o.AT_FDCWD, source, true, { ...words, to: 'bind' }),
       o.mountSetattr(o.reg('bind'), { propagation: 'MS_SLAVE' }, true, words),
@@ -43,13 +52,22 @@ export function planCgroupMount(planned: PlannedMount, input: PlanInput, places:
   places.mounted(planned);
   const hierarchies = legacy(input);
   const unified = hierarchies.length === 0;
-  const words = (what: string): Words => ({ what, why: 'The container sees its own cgroups, and no others.', from });
+  const words = (what: string): Words => ({
+    what,
+    why: 'The container sees its own cgroups, and no others.',
+    from,
+  });
   const readonly = options.set.includes('MOUNT_ATTR_RDONLY');
   // The tmpfs is made read-only at the end: directories are made in it first.
   const attributes = unified ? options.set : options.set.filter((name) => name !== 'MOUNT_ATTR_RDONLY');
   return [
-    o.fsopen(unified ? 'cgroup2' : 'tmpfs', { ...words(`open ${unified ? 'cgroup2' : 'a tmpfs'} for /${target}`), to: 'fs' }),
-    ...(unified ? [] : [
+    o.fsopen(unified ? 'cgroup2' : 'tmpfs', {
+      ...words(`open ${unified ? 'cgroup2' : 'a tmpfs'} for /${target}`),
+      to: 'fs',
+    }),
+    ...(unified
+      ? []
+      : [
           o.fsconfigString(o.reg('fs'), 'source', 'tmpfs', words('call it tmpfs')),
           o.fsconfigString(o.reg('fs'), 'mode', '755', words('set its mode to 755')),
         ]),
@@ -61,7 +79,14 @@ export function planCgroupMount(planned: PlannedMount, input: PlanInput, places:
     ...place.close,
     ...hierarchies.flatMap((hierarchy, i) => planHierarchy(hierarchy, i, attributes, readonly, input, words)),
     ...(readonly && !unified
-      ? [o.mountSetattr(o.reg('mount'), { set: ['MOUNT_ATTR_RDONLY'] }, false, words(`make /${target} read-only`))]
+      ? [
+          o.mountSetattr(
+            o.reg('mount'),
+            { set: ['MOUNT_ATTR_RDONLY'] },
+            false,
+            words(`make /${target} read-only`),
+          ),
+        ]
       : []),
     o.close(o.reg('mount'), words('close the mount')),
   ];
@@ -80,12 +105,16 @@ function planHierarchy(
   const view: Op[] = hasNew(input, 'cgroup')
     ? [
         o.fsopen('cgroup', { ...words(`open cgroup hierarchy ${controllers}`), to: 'fs' }),
-        ...controllers.split(',').map((controller) =>
-          controller.startsWith('name=')
-            ? o.fsconfigString(o.reg('fs'), 'name', controller.slice(5), words(`set ${controller}`))
-            : o.fsconfigFlag(o.reg('fs'), controller, words(`set controller ${controller}`)),
-        ),
-        ...(controllers.startsWith('name=') ? [o.fsconfigFlag(o.reg('fs'), 'none', words('set no controller'))] : []),
+        ...controllers
+          .split(',')
+          .map((controller) =>
+            controller.startsWith('name=')
+              ? o.fsconfigString(o.reg('fs'), 'name', controller.slice(5), words(`set ${controller}`))
+              : o.fsconfigFlag(o.reg('fs'), controller, words(`set controller ${controller}`)),
+          ),
+        ...(controllers.startsWith('name=')
+          ? [o.fsconfigFlag(o.reg('fs'), 'none', words('set no controller'))]
+          : []),
         o.fsconfigCreate(o.reg('fs'), words('create it')),
         o.fsmount(o.reg('fs'), set, { ...words('make a mount of it'), to: 'hierarchy' }),
         o.close(o.reg('fs'), words('close the configuration')),
@@ -97,12 +126,17 @@ function planHierarchy(
   return [
     ...view,
     o.mkdirat(o.reg('mount'), name, 0o755, words(`make directory ${name}`)),
-    o.openat(o.reg('mount'), name, ['O_PATH', 'O_DIRECTORY'], { ...words(`open directory ${name}`), to: 'dir' }),
+    o.openat(o.reg('mount'), name, ['O_PATH', 'O_DIRECTORY'], {
+      ...words(`open directory ${name}`),
+      to: 'dir',
+    }),
     o.moveMount(o.reg('hierarchy'), o.reg('dir'), words(`mount cgroup hierarchy ${name}`)),
     o.close(o.reg('hierarchy'), words('close the mount')),
     o.close(o.reg('dir'), words(`close directory ${name}`)),
     ...(name.includes(',')
-      ? name.split(',').map((part) => o.symlinkat(name, o.reg('mount'), part, words(`link ${part} to ${name}`)))
+      ? name
+          .split(',')
+          .map((part) => o.symlinkat(name, o.reg('mount'), part, words(`link ${part} to ${name}`)))
       : []),
   ];
 }

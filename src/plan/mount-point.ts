@@ -38,7 +38,9 @@ export function planTarget(place: Place, path: string, kind: Kind, unique: strin
   const words: Explain = (what, why) => ({ what, why, from });
   if (place.known !== 'trusted') {
     const ops =
-      place.known === 'present' ? [planOpen(path, kind, 'target', words)] : planMountPoint(path, kind, 'target', unique, from);
+      place.known === 'present'
+        ? [planOpen(path, kind, 'target', words)]
+        : planMountPoint(path, kind, 'target', unique, from);
     const close = o.close(o.reg('target'), words(`close /${path}`, CLOSE));
     return { ops, dir: o.reg('target'), path: '', close: [close] };
   }
@@ -47,7 +49,12 @@ export function planTarget(place: Place, path: string, kind: Kind, unique: strin
   if (place.type === 'kernel') return { ops: [], dir: o.reg(place.reg), path: place.path, close: [] };
   if (deep) return planTarget({ known: 'unknown' }, path, kind, unique, from);
   const make = kind === 'file' ? planFile : planDirectory;
-  return { ops: [make(o.reg(place.reg), place.path, path, words)], dir: o.reg(place.reg), path: place.path, close: [] };
+  return {
+    ops: [make(o.reg(place.reg), place.path, path, words)],
+    dir: o.reg(place.reg),
+    path: place.path,
+    close: [],
+  };
 }
 
 export const CLOSE = 'Every mount and directory costs a descriptor until it is closed.';

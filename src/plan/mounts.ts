@@ -5,9 +5,9 @@
 // program, because proc, mqueue and sysfs show the namespaces of who makes them. Either is configured while detached and
 // then attached to a descriptor: nobody sees it half done.
 
+import { TinyrunError } from '../errors.ts';
 import type { Mount } from '../oci/config.ts';
 import { formatMountFlags, type MountOptions, parseMountOptions } from '../oci/mount-options.ts';
-import { TinyrunError } from '../errors.ts';
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import type { PlanInput, SourceKind } from './input.ts';
@@ -37,13 +37,16 @@ export function bindSource(mount: Mount, bundle: string): string {
 }
 
 /** config.mounts in their order, then those of the flags. */
-export function listMounts(input: Pick<PlanInput, 'config' | 'flagMounts' | 'resolved' | 'rootfs'>): PlannedMount[] {
+export function listMounts(
+  input: Pick<PlanInput, 'config' | 'flagMounts' | 'resolved' | 'rootfs'>,
+): PlannedMount[] {
   let slots = 0;
   let index = 0;
   const planned = (mount: Mount, from: string, createSource: boolean): PlannedMount => {
     const options = parseMountOptions(mount.options ?? []);
     const target = cleanInside(input.resolved.get(mount.destination) ?? mount.destination);
-    if (target === '') throw new TinyrunError('CONFIG', `${from}: cannot mount on /: it is the rootfs itself`);
+    if (target === '')
+      throw new TinyrunError('CONFIG', `${from}: cannot mount on /: it is the rootfs itself`);
     const slot = options.bind === false ? undefined : slots++;
     return { mount, index: index++, options, target, from, createSource, slot };
   };
@@ -69,7 +72,9 @@ export function bindBuffers(mounts: readonly PlannedMount[]): { name: string; si
 
 /** Host program: a detached copy of every bind's source. */
 export function planBindSources(mounts: readonly PlannedMount[], input: PlanInput): Op[] {
-  return mounts.flatMap((mount) => (mount.slot === undefined || mount.options.remount ? [] : planBindSource(mount, input)));
+  return mounts.flatMap((mount) =>
+    mount.slot === undefined || mount.options.remount ? [] : planBindSource(mount, input),
+  );
 }
 
 function planBindSource(planned: PlannedMount, input: PlanInput): Op[] {
@@ -81,7 +86,9 @@ function planBindSource(planned: PlannedMount, input: PlanInput): Op[] {
   const shared = options.propagation.some((propagation) => propagation.type === 'shared');
   return [
     ...(planned.createSource && input.sources.get(source) === 'missing'
-      ? makeDirectories(source, 0o755, 'Docker makes a missing host directory of -v; --mount refuses.').map((op) => ({ ...op, from }))
+      ? makeDirectories(source, 0o755, 'Docker makes a missing host directory of -v; --mount refuses.').map(
+          (op) => ({ ...op, from }),
+        )
       : []),
     o.openTree(o.AT_FDCWD, source, options.bind === 'rbind', {
       ...words('A detached copy of the mount, made before any namespace: the host never sees it attached.'),
@@ -108,7 +115,9 @@ function planAttributes(fd: { reg: string }, options: MountOptions, words: (why:
   if (options.set.length + options.clear.length > 0) {
     ops.push(
       o.mountSetattr(fd, { set: options.set, clear: options.clear }, false, {
-        ...words('Set while it is attached nowhere: there is no moment in which it is writable or has devices.'),
+        ...words(
+          'Set while it is attached nowhere: there is no moment in which it is writable or has devices.',
+        ),
       }),
     );
   }
@@ -144,8 +153,13 @@ function planMount(planned: PlannedMount, input: PlanInput, places: Places): Op[
   const place = places.find(planned.target);
   const keep = places.mounted(planned);
   const register = keep ?? 'mount';
-  const source = options.bind === false ? planNewFilesystem(planned, register, words) : planTakeBind(planned, words);
-  return [...source, ...planAttach(planned, place, register, input, words), ...(keep === undefined ? planCloseMount(planned, words) : [])];
+  const source =
+    options.bind === false ? planNewFilesystem(planned, register, words) : planTakeBind(planned, words);
+  return [
+    ...source,
+    ...planAttach(planned, place, register, input, words),
+    ...(keep === undefined ? planCloseMount(planned, words) : []),
+  ];
 }
 
 /** The kind of mount point that a mount needs: a directory, but for binds of anything else. */
@@ -156,13 +170,30 @@ function targetKind({ mount, options }: PlannedMount, input: PlanInput): 'direct
 }
 
 /** Attaches the mount of a register. */
-function planAttach(planned: PlannedMount, place: Place, register: string, input: PlanInput, words: (why: string) => Words): Op[] {
+function planAttach(
+  planned: PlannedMount,
+  place: Place,
+  register: string,
+  input: PlanInput,
+  words: (why: string) => Words,
+): Op[] {
   if (place.known === 'trusted' && place.type === 'kernel') assertMayCover(planned);
-  const target = planTarget(place, planned.target, targetKind(planned, input), `mount-${planned.index}`, planned.from);
+  const target = planTarget(
+    place,
+    planned.target,
+    targetKind(planned, input),
+    `mount-${planned.index}`,
+    planned.from,
+  );
   return [
     ...target.ops,
     ...(place.known === 'trusted' ? [] : refuseProc(planned)),
-    o.moveMount(o.reg(register), target.dir, words('Attached to a descriptor, not to a path: it lands where we looked, whatever was swapped since.'), target.path),
+    o.moveMount(
+      o.reg(register),
+      target.dir,
+      words('Attached to a descriptor, not to a path: it lands where we looked, whatever was swapped since.'),
+      target.path,
+    ),
     ...target.close,
   ];
 }
@@ -173,14 +204,29 @@ function planCloseMount({ target }: PlannedMount, words: (why: string) => Words)
 
 /** Files of proc that lxcfs and the like may cover: they only tell numbers. The list is runc's. */
 const PROC_ALLOWED = new Set(
-  ['cpuinfo', 'diskstats', 'meminfo', 'stat', 'swaps', 'uptime', 'loadavg', 'slabinfo', 'net/dev', 'sys/kernel/ns_last_pid', 'sys/crypto/fips_enabled'].map(
-    (name) => `proc/${name}`,
-  ),
+  [
+    'cpuinfo',
+    'diskstats',
+    'meminfo',
+    'stat',
+    'swaps',
+    'uptime',
+    'loadavg',
+    'slabinfo',
+    'net/dev',
+    'sys/kernel/ns_last_pid',
+    'sys/crypto/fips_enabled',
+  ].map((name) => `proc/${name}`),
 );
 
 /** Throws CONFIG for a bind or tmpfs over a part of our own proc. */
 function assertMayCover({ target, options, mount, from }: PlannedMount): void {
-  if ((options.bind === false && mount.type !== 'tmpfs') || !target.startsWith('proc/') || PROC_ALLOWED.has(target)) return;
+  if (
+    (options.bind === false && mount.type !== 'tmpfs') ||
+    !target.startsWith('proc/') ||
+    PROC_ALLOWED.has(target)
+  )
+    return;
   throw new TinyrunError('CONFIG', `${from}: mount on /${target}: it is inside of proc`, {
     hint: 'of proc only files that tell numbers may be covered, such as /proc/meminfo',
   });
@@ -190,7 +236,8 @@ function assertMayCover({ target, options, mount, from }: PlannedMount): void {
 function refuseProc(planned: PlannedMount): Op[] {
   const { target, from, options, mount } = planned;
   if (options.bind === false && mount.type !== 'tmpfs') return [];
-  const why = 'A mount over a file of proc could defeat what is written there: labels, sysctls (CVE-2019-16884).';
+  const why =
+    'A mount over a file of proc could defeat what is written there: labels, sysctls (CVE-2019-16884).';
   const words = (what: string): Words => ({ what, why, from });
   const safe = `not-proc-${planned.index}`;
   return [
@@ -212,11 +259,18 @@ function planTakeBind({ slot, target }: PlannedMount, words: (why: string) => Wo
 }
 
 /** fsopen, options, fsmount: the mount lands in a register, attached nowhere. */
-function planNewFilesystem({ mount, options }: PlannedMount, register: string, words: (why: string) => Words): Op[] {
+function planNewFilesystem(
+  { mount, options }: PlannedMount,
+  register: string,
+  words: (why: string) => Words,
+): Op[] {
   const fs = o.reg('fs');
   const type = mount.type ?? 'none';
   const option = (key: string, value: string | undefined): Op => {
-    const extra = { ...words('The filesystem itself understands this option, or refuses it.'), what: `set ${type} option ${value === undefined ? key : `${key}=${value}`}` };
+    const extra = {
+      ...words('The filesystem itself understands this option, or refuses it.'),
+      what: `set ${type} option ${value === undefined ? key : `${key}=${value}`}`,
+    };
     return value === undefined ? o.fsconfigFlag(fs, key, extra) : o.fsconfigString(fs, key, value, extra);
   };
   const data = options.data.map((text) => {
@@ -224,13 +278,21 @@ function planNewFilesystem({ mount, options }: PlannedMount, register: string, w
     return sign < 0 ? option(text, undefined) : option(text.slice(0, sign), text.slice(sign + 1));
   });
   return [
-    o.fsopen(type, { ...words('A filesystem of its own, made by the container: it shows the namespaces of its maker.'), to: 'fs' }),
+    o.fsopen(type, {
+      ...words('A filesystem of its own, made by the container: it shows the namespaces of its maker.'),
+      to: 'fs',
+    }),
     ...(mount.source ? [option('source', mount.source)] : []),
     // The kernel has no fsconfig flag for these two; they change nothing that a container could see.
-    ...options.superblock.filter((flag) => flag !== 'silent' && flag !== 'iversion').map((flag) => option(flag, undefined)),
+    ...options.superblock
+      .filter((flag) => flag !== 'silent' && flag !== 'iversion')
+      .map((flag) => option(flag, undefined)),
     ...data,
     o.fsconfigCreate(fs, { ...words('Now the kernel makes the filesystem.') }),
-    o.fsmount(fs, options.set, { ...words('A mount of it, attached nowhere yet, with its attributes from the start.'), to: register }),
+    o.fsmount(fs, options.set, {
+      ...words('A mount of it, attached nowhere yet, with its attributes from the start.'),
+      to: register,
+    }),
     o.close(fs, { ...words('It has served.'), what: 'close the configuration' }),
     ...planAttributes(o.reg(register), { ...options, set: [], clear: [] }, words),
   ];

@@ -34,7 +34,10 @@ interface Joined extends Namespace {
 }
 
 /** The namespaces of the config, as what is done with them. */
-export function listNamespaces({ config }: Pick<PlanInput, 'config'>): { fresh: NamespaceType[]; joined: Joined[] } {
+export function listNamespaces({ config }: Pick<PlanInput, 'config'>): {
+  fresh: NamespaceType[];
+  joined: Joined[];
+} {
   const fresh: NamespaceType[] = [];
   const joined: Joined[] = [];
   (config.linux?.namespaces ?? []).forEach(({ type, path }, i) => {
@@ -67,7 +70,13 @@ export function planClone(input: PlanInput): Op[] {
       from: '/linux/namespaces',
       to: 'pid',
     }),
-    o.branch('pid', '==', 0, 'init', runtime('are we init?', 'clone3 returns twice: 0 in the child, its pid in the parent.')),
+    o.branch(
+      'pid',
+      '==',
+      0,
+      'init',
+      runtime('are we init?', 'clone3 returns twice: 0 in the child, its pid in the parent.'),
+    ),
   ];
 }
 
@@ -79,7 +88,10 @@ function planOpenNamespace({ type, path, from }: Joined): Op[] {
   });
   const right = `joinable-${type}`;
   return [
-    o.openat(o.AT_FDCWD, path, ['O_RDONLY'], { ...words(`open ${type} namespace ${path}`), to: `ns-${type}` }),
+    o.openat(o.AT_FDCWD, path, ['O_RDONLY'], {
+      ...words(`open ${type} namespace ${path}`),
+      to: `ns-${type}`,
+    }),
     o.call('ioctl', [o.reg(`ns-${type}`), o.flags('NS_GET_NSTYPE'), 0], {
       ...words(`join ${type} namespace ${path}: it is no namespace`),
       to: 'type',
@@ -91,7 +103,8 @@ function planOpenNamespace({ type, path, from }: Joined): Op[] {
 }
 
 function planStage(fresh: readonly NamespaceType[], joined: readonly Joined[]): Op[] {
-  const why = 'The stage joins what exists, and makes init from inside: init is born with all its namespaces.';
+  const why =
+    'The stage joins what exists, and makes init from inside: init is born with all its namespaces.';
   const report = 'Only the stage knows the pid of init.';
   const leave = { onError: { fail: 'leave' } };
   return [
@@ -99,7 +112,12 @@ function planStage(fresh: readonly NamespaceType[], joined: readonly Joined[]): 
     o.clone3([], { ...runtime('start the stage', why), to: 'stage' }),
     o.branch('stage', '!=', 0, 'staged', runtime('are we the stage?', 'clone3 returns twice.')),
     ...joined.map(({ type, path, from }) =>
-      o.setns(o.reg(`ns-${type}`), CLONE_FLAGS[type], { what: `join ${type} namespace ${path}`, why, from, ...leave }),
+      o.setns(o.reg(`ns-${type}`), CLONE_FLAGS[type], {
+        what: `join ${type} namespace ${path}`,
+        why,
+        from,
+        ...leave,
+      }),
     ),
     o.clone3([...cloneFlags(fresh), 'CLONE_PARENT'], {
       what: `start init in ${joined.map(({ type }) => type).join(', ')} (joined) and ${fresh.join(', ') || 'nothing'} (new)`,
@@ -110,10 +128,16 @@ function planStage(fresh: readonly NamespaceType[], joined: readonly Joined[]): 
     }),
     o.branch('pid', '==', 0, 'init', runtime('are we init?', 'clone3 returns twice.')),
     o.store('pid', o.buf('initpid'), 4, runtime('put the pid into a buffer', report)),
-    o.write(o.reg('pid-w'), o.buf('initpid'), 4, { ...runtime('tell the host program the pid of init', report), ...leave }),
+    o.write(o.reg('pid-w'), o.buf('initpid'), 4, {
+      ...runtime('tell the host program the pid of init', report),
+      ...leave,
+    }),
     o.exit(0, runtime('the stage has served', why)),
     o.label('staged'),
-    o.close(o.reg('pid-w'), runtime('close our end', 'Otherwise a stage that failed would leave us waiting for ever.')),
+    o.close(
+      o.reg('pid-w'),
+      runtime('close our end', 'Otherwise a stage that failed would leave us waiting for ever.'),
+    ),
     o.read(o.reg('pid-r'), o.buf('initpid'), 4, { ...runtime('read the pid of init', report), to: 'size' }),
     o.wait4(o.reg('stage'), o.buf('status'), [], {
       ...runtime('wait for the end of the stage', 'It has ended at once; nobody leaves a zombie.'),
@@ -140,7 +164,12 @@ export function planIdMaps(input: PlanInput): Op[] {
       from: `/linux/${field}`,
     };
     return [
-      o.format('pid', o.buf(`proc-${file}`, 6), { width: 10, pad: '/' }, { ...words, what: `put the pid into /proc/PID/${file}` }),
+      o.format(
+        'pid',
+        o.buf(`proc-${file}`, 6),
+        { width: 10, pad: '/' },
+        { ...words, what: `put the pid into /proc/PID/${file}` },
+      ),
       o.openat(o.AT_FDCWD, o.buf(`proc-${file}`), ['O_WRONLY'], { ...words, to: 'file' }),
       o.write(o.reg('file'), text, text.length, words),
       o.close(o.reg('file'), words),
@@ -151,7 +180,11 @@ export function planIdMaps(input: PlanInput): Op[] {
 
 /** Buffers of this module. */
 export function namespaceBuffers(input: PlanInput): { name: string; size: number; init?: string }[] {
-  const proc = (file: string) => ({ name: `proc-${file}`, size: PROC_PID.length + 20, init: `${PROC_PID}/${file}\0` });
+  const proc = (file: string) => ({
+    name: `proc-${file}`,
+    size: PROC_PID.length + 20,
+    init: `${PROC_PID}/${file}\0`,
+  });
   return [
     ...(listNamespaces(input).joined.length > 0 ? [{ name: 'initpid', size: 8 }] : []),
     ...(hasUser(input) ? [proc('oom_score_adj')] : []),
@@ -188,18 +221,33 @@ export function planTimeNamespace(input: PlanInput): Op[] {
       ? []
       : [
           o.openat(o.AT_FDCWD, '/proc/self/timens_offsets', ['O_WRONLY'], {
-            ...words('open /proc/self/timens_offsets', 'Nobody is in it yet: now its clocks can be set.', '/linux/timeOffsets'),
+            ...words(
+              'open /proc/self/timens_offsets',
+              'Nobody is in it yet: now its clocks can be set.',
+              '/linux/timeOffsets',
+            ),
             to: 'file',
           }),
           o.write(o.reg('file'), text, text.length, {
-            ...words(`set clocks: ${text.trim().replaceAll('\n', ', ')}`, 'The container sees its own uptime.', '/linux/timeOffsets'),
+            ...words(
+              `set clocks: ${text.trim().replaceAll('\n', ', ')}`,
+              'The container sees its own uptime.',
+              '/linux/timeOffsets',
+            ),
           }),
           o.close(o.reg('file'), words('close timens_offsets', 'It has served.', '/linux/timeOffsets')),
         ];
   return [
-    o.call('unshare', [o.flags('CLONE_NEWTIME')], words('make a time namespace', 'Its clocks must be set before anybody is in it.')),
+    o.call(
+      'unshare',
+      [o.flags('CLONE_NEWTIME')],
+      words('make a time namespace', 'Its clocks must be set before anybody is in it.'),
+    ),
     ...offsets,
-    o.openat(o.AT_FDCWD, '/proc/self/ns/time_for_children', ['O_RDONLY'], { ...words('open the new time namespace', enter), to: 'file' }),
+    o.openat(o.AT_FDCWD, '/proc/self/ns/time_for_children', ['O_RDONLY'], {
+      ...words('open the new time namespace', enter),
+      to: 'file',
+    }),
     o.setns(o.reg('file'), 'CLONE_NEWTIME', words('enter the time namespace', enter)),
     o.close(o.reg('file'), words('close the namespace file', 'It has served.')),
   ];

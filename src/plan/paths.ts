@@ -18,7 +18,10 @@ const MISSING = 'What is not there needs no mask.';
 export function planMaskedPaths(input: PlanInput, places: Places): Op[] {
   const paths = input.config.linux?.maskedPaths ?? [];
   if (paths.length === 0) return [];
-  return [...planNull(), ...paths.flatMap((path, index) => planMask(cleanInside(path), index, input, places))];
+  return [
+    ...planNull(),
+    ...paths.flatMap((path, index) => planMask(cleanInside(path), index, input, places)),
+  ];
 }
 
 /** Register `null`: the host's /dev/null, checked to be it. */
@@ -50,7 +53,12 @@ function planMask(path: string, index: number, input: PlanInput, places: Places)
   const next = `masked-${index}`;
   return [
     ...(input.sources.get(`/${path}`) === 'directory' ? planEmpty(words) : planCopyNull(words)),
-    o.moveMount(o.reg('mount'), o.reg(place.reg), { ...words(`mask /${path}`, MISSING), onError: { goto: { ENOENT: next } } }, place.path),
+    o.moveMount(
+      o.reg('mount'),
+      o.reg(place.reg),
+      { ...words(`mask /${path}`, MISSING), onError: { goto: { ENOENT: next } } },
+      place.path,
+    ),
     o.label(next),
     o.close(o.reg('mount'), words('close the mask', CLOSE)),
   ];
@@ -109,7 +117,11 @@ export function planReadonlyPaths({ config }: PlanInput, places: Places): Op[] {
     if (place.known === 'trusted' && place.type === 'kernel') {
       const dir = o.reg(place.reg);
       return [
-        o.openTree(dir, place.path, true, { ...words(`copy the mount at /${path}`), to: 'mount', ...missing }),
+        o.openTree(dir, place.path, true, {
+          ...words(`copy the mount at /${path}`),
+          to: 'mount',
+          ...missing,
+        }),
         ...planAttachReadonly(path, dir, place.path, words),
         o.label(next),
       ];
@@ -124,7 +136,8 @@ export function planReadonlyPaths({ config }: PlanInput, places: Places): Op[] {
   });
 }
 
-const READONLY = 'A path can be read-only where its filesystem is not: it is bound on itself, and the bind is read-only.';
+const READONLY =
+  'A path can be read-only where its filesystem is not: it is bound on itself, and the bind is read-only.';
 
 const planAttachReadonly = (path: string, dir: o.Fd, at: string, words: Explain): Op[] => [
   o.mountSetattr(o.reg('mount'), { set: ['MOUNT_ATTR_RDONLY'] }, true, words(`make /${path} read-only`)),

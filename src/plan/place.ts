@@ -31,8 +31,11 @@ export class Places {
   /** Where `path` (clean, relative to the root) stands, after the mounts told of so far. */
   find(path: string): Place {
     let best = '';
-    for (const mount of this.trusted.keys()) if (mount.length > best.length && isBelow(path, mount)) best = mount;
-    const covered = this.opaque.some((mount) => mount.length > best.length && (mount === path || isBelow(path, mount)));
+    for (const mount of this.trusted.keys())
+      if (mount.length > best.length && isBelow(path, mount)) best = mount;
+    const covered = this.opaque.some(
+      (mount) => mount.length > best.length && (mount === path || isBelow(path, mount)),
+    );
     if (covered) return { known: 'unknown' };
     const found = this.trusted.get(best);
     if (found !== undefined) return { known: 'trusted', ...found, path: path.slice(best.length + 1) };
@@ -41,7 +44,8 @@ export class Places {
 
   /** Tells of a mount that is attached now. Returns the register that keeps it open, if it is worth it. */
   mounted({ mount, options, target, index }: PlannedMount): string | undefined {
-    for (const known of this.trusted.keys()) if (known === target || isBelow(known, target)) this.trusted.delete(known);
+    for (const known of this.trusted.keys())
+      if (known === target || isBelow(known, target)) this.trusted.delete(known);
     const kernel = mount.type !== undefined && KERNEL_FILESYSTEMS[mount.type] === true;
     const own = options.bind === false && !options.tmpcopyup && (kernel || mount.type === 'tmpfs');
     if (!own) {

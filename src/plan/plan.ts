@@ -31,9 +31,16 @@ import {
 import { planMaskedPaths, planReadonlyPaths } from './paths.ts';
 import { Places } from './place.ts';
 import { planCloseDescriptors, planCwd, planExec, processBuffers } from './process.ts';
-import { planAttachRoot, planFinishRoot, planOwnFiles, planPivot, planRootTree, rootfsBuffers } from './rootfs.ts';
+import {
+  planAttachRoot,
+  planFinishRoot,
+  planOwnFiles,
+  planPivot,
+  planRootTree,
+  rootfsBuffers,
+} from './rootfs.ts';
 import { planBlockSignals, planRestoreSignals, planWaitAndForward, signalBuffers } from './signals.ts';
-import { planTaken, planTakeId, planWriteState, stateBuffers } from './state.ts';
+import { planTakeId, planTaken, planWriteState, stateBuffers } from './state.ts';
 import {
   planKeepStderr,
   planKeys,
@@ -65,7 +72,15 @@ export function planContainer(input: PlanInput): Program {
 function planHost(input: PlanInput): Op[] {
   const mounts = listMounts(input);
   return [
-    ...(input.logFd === undefined ? [] : [o.set('log', input.logFd, { what: 'write failures to the log', why: 'The file was opened before.', from: '--log' })]),
+    ...(input.logFd === undefined
+      ? []
+      : [
+          o.set('log', input.logFd, {
+            what: 'write failures to the log',
+            why: 'The file was opened before.',
+            from: '--log',
+          }),
+        ]),
     planName('tinyrun:host'),
     ...planBlockSignals(),
     planUmask(0, 'Files get the modes that are asked for.', 'runtime'),
@@ -96,7 +111,11 @@ function planInit(input: PlanInput): Op[] {
     ...planKeepStderr(input),
     ...planInitStart(input),
     ...planBecomeRoot(input),
-    o.call('setsid', [], runtime('start a session', "The caller's terminal and job control are not the container's.")),
+    o.call(
+      'setsid',
+      [],
+      runtime('start a session', "The caller's terminal and job control are not the container's."),
+    ),
     ...planTimeNamespace(input), // this and the next two go through the host's proc: before pivot_root
     ...(hasUser(input) ? [] : planOomScore(input, '/proc/self/oom_score_adj')),
     ...planSysctls(input),
@@ -107,7 +126,11 @@ function planInit(input: PlanInput): Op[] {
     ...planCwd(input),
     ...planTerminalStdio(input),
     ...planStdioOwner(input),
-    planUmask(input.config.process.user?.umask ?? 0o022, 'Which rights new files do not get.', '/process/user/umask'),
+    planUmask(
+      input.config.process.user?.umask ?? 0o022,
+      'Which rights new files do not get.',
+      '/process/user/umask',
+    ),
     ...planCredentials(input), // from here on init has the container's rights only
     ...planDeathWatch('last'),
     ...planRestoreSignals(input.host.sigIgnored),
@@ -129,7 +152,11 @@ function planTree(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
     ...planMounts(mounts.filter(fromConfig), input, places),
     ...planOwnFiles(input, places),
     ...planDevices(input, places),
-    ...planMounts(mounts.filter((mount) => !fromConfig(mount)), input, places), // volumes: last, and before pivot_root
+    ...planMounts(
+      mounts.filter((mount) => !fromConfig(mount)),
+      input,
+      places,
+    ), // volumes: last, and before pivot_root
     ...planTerminal(input, places),
     ...planMaskedPaths(input, places), // needs the host's /dev/null: before pivot_root
     ...planReadonlyPaths(input, places),
@@ -141,9 +168,14 @@ function planTree(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
 /** Limits that init, root of a user namespace only, could not raise itself. */
 function planFromOutside(input: PlanInput): Op[] {
   const score = planOomScore(input, o.buf('proc-oom_score_adj'));
-  const format = o.format('pid', o.buf('proc-oom_score_adj', 6), { width: 10, pad: '/' }, {
-    ...runtime('put the pid into /proc/PID/oom_score_adj', 'Only root of the host may lower it.'),
-  });
+  const format = o.format(
+    'pid',
+    o.buf('proc-oom_score_adj', 6),
+    { width: 10, pad: '/' },
+    {
+      ...runtime('put the pid into /proc/PID/oom_score_adj', 'Only root of the host may lower it.'),
+    },
+  );
   return [...planRlimits(input, o.reg('pid')), ...(score.length === 0 ? [] : [format, ...score])];
 }
 

@@ -19,14 +19,18 @@ export function planCwd({ config }: PlanInput): Op[] {
       ...words(`enter working directory ${cwd}`, 'Where the program starts.'),
       ...(onMissing ? { onError: { goto: { ENOENT: 'make-cwd' } } } : {}),
     });
-  const outside = 'A path such as /proc/self/fd/7 may lead out of the root: the kernel then says "(unreachable)" (CVE-2024-21626).';
+  const outside =
+    'A path such as /proc/self/fd/7 may lead out of the root: the kernel then says "(unreachable)" (CVE-2024-21626).';
   return [
     chdir(true),
     o.jump('in-cwd', words('the working directory is there', 'It usually is.')),
     o.label('make-cwd'),
     ...parts.map((_, i) =>
       o.mkdirat(o.AT_FDCWD, '/' + parts.slice(0, i + 1).join('/'), 0o755, {
-        ...words(`make directory /${parts.slice(0, i + 1).join('/')}`, 'A missing working directory is made, as runc does.'),
+        ...words(
+          `make directory /${parts.slice(0, i + 1).join('/')}`,
+          'A missing working directory is made, as runc does.',
+        ),
         onError: { ignore: ['EEXIST'] },
       }),
     ),
@@ -70,7 +74,12 @@ export function planExec(input: PlanInput): Op[] {
 
 const EXEC = 'Init becomes the program: the same process, the same pid, everything above stays as it is.';
 
-function planTry({ config, exits }: PlanInput, candidate: string, env: readonly string[], index: number): Op[] {
+function planTry(
+  { config, exits }: PlanInput,
+  candidate: string,
+  env: readonly string[],
+  index: number,
+): Op[] {
   const { args } = config.process;
   const words = (what: string): Words => ({ what, why: EXEC, from: '/process/args' });
   const next = `tried-${index}`;
@@ -102,13 +111,20 @@ function planNotExecuted({ config, exits }: PlanInput, candidates: readonly stri
       o.label(`absent-${i}`),
     ]),
     o.fail(
-      words(`exec: ${name}: ${absolute ? `stat ${config.process.args[0]}: no such file or directory` : 'executable file not found in $PATH'}`),
+      words(
+        `exec: ${name}: ${absolute ? `stat ${config.process.args[0]}: no such file or directory` : 'executable file not found in $PATH'}`,
+      ),
       { exit: exits.notFound },
     ),
     o.label('no-interpreter'),
-    o.fail(words(`exec: ${name}: no such file or directory: the file is there, but not the interpreter or loader that it names`), {
-      exit: exits.notFound,
-    }),
+    o.fail(
+      words(
+        `exec: ${name}: no such file or directory: the file is there, but not the interpreter or loader that it names`,
+      ),
+      {
+        exit: exits.notFound,
+      },
+    ),
     o.label('exec-denied'),
     o.fail(words(`exec: ${name}: permission denied`), { exit: exits.notExecutable }),
   ];

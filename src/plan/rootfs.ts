@@ -6,8 +6,8 @@ import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import { INIT_LAYER } from './init-layer.ts';
 import type { OverlayInput, PlanInput } from './input.ts';
-import { hasNew } from './namespaces.ts';
 import { planTarget } from './mount-point.ts';
+import { hasNew } from './namespaces.ts';
 import { type OverlayMount, type OverlaySetting, overlayMount } from './overlay.ts';
 import type { Places } from './place.ts';
 import { makeDirectories } from './state.ts';
@@ -26,7 +26,10 @@ export function planRootTree(input: PlanInput): Op[] {
   return [
     ...tree,
     o.mountSetattr(ROOT, { propagation: 'MS_SLAVE' }, true, {
-      ...runtime('make the rootfs a slave of the host', 'A clone of a shared mount would show the host every mount made in it.'),
+      ...runtime(
+        'make the rootfs a slave of the host',
+        'A clone of a shared mount would show the host every mount made in it.',
+      ),
     }),
   ];
 }
@@ -36,7 +39,7 @@ function planBareDirectory(path: string): Op[] {
   return [
     o.openat(o.AT_FDCWD, path, ['O_PATH', 'O_DIRECTORY'], {
       what: `open rootfs ${path}`,
-      why: 'Without a mount namespace of its own the container gets no mounts: they would be the host\'s.',
+      why: "Without a mount namespace of its own the container gets no mounts: they would be the host's.",
       from: '/root/path',
       to: 'root',
     }),
@@ -82,14 +85,28 @@ function planDataDirectory({ id }: PlanInput, overlay: OverlayInput): Op[] {
 
 function planOwnFile(name: string, text: string): Op[] {
   const words = (what: string) =>
-    runtime(what, "The container's own file, bound over the init layer's: what it writes there is in no layer.");
+    runtime(
+      what,
+      "The container's own file, bound over the init layer's: what it writes there is in no layer.",
+    );
   const bytes = new TextEncoder().encode(text);
   return [
-    o.openat(o.reg('data'), name, ['O_WRONLY', 'O_CREAT', 'O_EXCL'], { ...words(`create ${name}`), to: 'file' }, 0o644),
+    o.openat(
+      o.reg('data'),
+      name,
+      ['O_WRONLY', 'O_CREAT', 'O_EXCL'],
+      { ...words(`create ${name}`), to: 'file' },
+      0o644,
+    ),
     o.write(o.reg('file'), { bytes }, bytes.length, words(`write ${name}`)),
     o.close(o.reg('file'), words(`close ${name}`)),
     o.openTree(o.reg('data'), name, false, { ...words(`bind ${name}`), to: 'bind' }),
-    o.mountSetattr(o.reg('bind'), { propagation: 'MS_PRIVATE' }, false, words(`make the bind of ${name} private`)),
+    o.mountSetattr(
+      o.reg('bind'),
+      { propagation: 'MS_PRIVATE' },
+      false,
+      words(`make the bind of ${name} private`),
+    ),
     o.store('bind', o.buf('own', 4 * OWN_FILES.indexOf(name)), 4, words(`keep the bind of ${name}`)),
   ];
 }
@@ -101,7 +118,10 @@ function planInitLayer(dataRoot: string): Op[] {
   const layer = o.reg('initlayer');
   return [
     ...makeDirectories(at, 0o755, why),
-    o.openat(o.AT_FDCWD, at, ['O_PATH', 'O_DIRECTORY'], { ...runtime('open the init layer', why), to: 'initlayer' }),
+    o.openat(o.AT_FDCWD, at, ['O_PATH', 'O_DIRECTORY'], {
+      ...runtime('open the init layer', why),
+      to: 'initlayer',
+    }),
     ...INIT_LAYER.map((entry) => {
       const extra = {
         ...runtime(`make ${entry.path} in the init layer`, why),
@@ -138,20 +158,38 @@ function planOverlay(input: PlanInput, overlay: OverlayInput): Op[] {
 
 function chooseOverlay({ id, host }: PlanInput, { dataRoot, layers }: OverlayInput): OverlayMount {
   const data = `${dataRoot}/containers/${id}`;
-  const rootfs = { layers: [...layers, `${dataRoot}/init-layer`], upper: `${data}/upper`, work: `${data}/work`, merged: `${data}/merged` };
+  const rootfs = {
+    layers: [...layers, `${dataRoot}/init-layer`],
+    upper: `${data}/upper`,
+    work: `${data}/work`,
+    merged: `${data}/merged`,
+  };
   // The host program mounts it: never inside of the container's user namespace.
   return overlayMount(rootfs, host.kernel, false);
 }
 
 function planSetting(setting: OverlaySetting): Op[] {
   const fs = o.reg('fs');
-  const words = (what: string): Words => ({ what, why: OVERLAY, from: setting.key === 'lowerdir+' ? '/root/path' : 'runtime' });
+  const words = (what: string): Words => ({
+    what,
+    why: OVERLAY,
+    from: setting.key === 'lowerdir+' ? '/root/path' : 'runtime',
+  });
   if (setting.as === 'flag') return [o.fsconfigFlag(fs, setting.key, words(`set overlay ${setting.key}`))];
   if (setting.as === 'string')
-    return [o.fsconfigString(fs, setting.key, setting.value, words(`set overlay ${setting.key}=${setting.value}`))];
+    return [
+      o.fsconfigString(fs, setting.key, setting.value, words(`set overlay ${setting.key}=${setting.value}`)),
+    ];
   return [
-    o.openat(o.AT_FDCWD, setting.path, ['O_PATH', 'O_DIRECTORY'], { ...words(`open ${setting.path}`), to: 'layer' }),
-    o.call('fsconfig', [fs, o.flags('FSCONFIG_SET_FD'), setting.key, 0, o.reg('layer')], words(`set overlay ${setting.key}=${setting.path}`)),
+    o.openat(o.AT_FDCWD, setting.path, ['O_PATH', 'O_DIRECTORY'], {
+      ...words(`open ${setting.path}`),
+      to: 'layer',
+    }),
+    o.call(
+      'fsconfig',
+      [fs, o.flags('FSCONFIG_SET_FD'), setting.key, 0, o.reg('layer')],
+      words(`set overlay ${setting.key}=${setting.path}`),
+    ),
     o.close(o.reg('layer'), words(`close ${setting.path}`)),
   ];
 }
@@ -161,7 +199,10 @@ export function planOwnFiles({ rootfs }: PlanInput, places: Places): Op[] {
   if (rootfs.kind !== 'overlay') return [];
   return Object.keys(rootfs.files).flatMap((name) => {
     const words = (what: string): Words =>
-      runtime(what, "The container's own file: what it writes there is in neither the image nor the upper layer.");
+      runtime(
+        what,
+        "The container's own file: what it writes there is in neither the image nor the upper layer.",
+      );
     const path = `etc/${name}`;
     const target = planTarget(places.find(path), path, 'file', `own-${name}`, 'runtime');
     return [
@@ -179,10 +220,17 @@ export const rootfsBuffers = [{ name: 'own', size: 4 * OWN_FILES.length }];
 
 /** Init program: attach the root mount, so that it can become the root. */
 export function planAttachRoot(input: PlanInput): Op[] {
-  const why = 'pivot_root wants a mount that is attached in our namespace; on top of / it hides nothing that matters.';
+  const why =
+    'pivot_root wants a mount that is attached in our namespace; on top of / it hides nothing that matters.';
   const slave = o.call(
     'mount_setattr',
-    [o.AT_FDCWD, '/', o.flags('AT_RECURSIVE'), { struct: 'mount_attr', fields: { propagation: o.flags('MS_SLAVE') } }, 32],
+    [
+      o.AT_FDCWD,
+      '/',
+      o.flags('AT_RECURSIVE'),
+      { struct: 'mount_attr', fields: { propagation: o.flags('MS_SLAVE') } },
+      32,
+    ],
     runtime('make all mounts slaves', 'From here on no mount or unmount of ours reaches the host.'),
   );
   const { rootfs } = input;
@@ -201,15 +249,30 @@ export function planAttachRoot(input: PlanInput): Op[] {
 /** Before Linux 6.8 many layers fit into mount(2) only, which attaches at once: so it is done in here. */
 function planOldOverlay(data: string, merged: string): Op[] {
   return [
-    o.call('mount', ['overlay', merged, 'overlay', 0, data], runtime(`mount the overlay on ${merged}`, OVERLAY)),
-    o.openat(o.AT_FDCWD, merged, ['O_PATH', 'O_DIRECTORY'], { ...runtime(`open ${merged}`, OVERLAY), to: 'root' }),
+    o.call(
+      'mount',
+      ['overlay', merged, 'overlay', 0, data],
+      runtime(`mount the overlay on ${merged}`, OVERLAY),
+    ),
+    o.openat(o.AT_FDCWD, merged, ['O_PATH', 'O_DIRECTORY'], {
+      ...runtime(`open ${merged}`, OVERLAY),
+      to: 'root',
+    }),
   ];
 }
 
 /** Init program: the rootfs becomes `/`, and the host's tree is gone from this namespace. */
 export function planPivot(noPivot: boolean): Op[] {
-  const enter = o.call('fchdir', [ROOT], runtime('enter the rootfs', 'Both calls below work on the current directory.'));
-  const home = o.call('chdir', ['/'], runtime('go to the new /', 'The working directory is inside the rootfs for certain.'));
+  const enter = o.call(
+    'fchdir',
+    [ROOT],
+    runtime('enter the rootfs', 'Both calls below work on the current directory.'),
+  );
+  const home = o.call(
+    'chdir',
+    ['/'],
+    runtime('go to the new /', 'The working directory is inside the rootfs for certain.'),
+  );
   if (noPivot) {
     return [
       enter,
@@ -224,7 +287,10 @@ export function planPivot(noPivot: boolean): Op[] {
   return [
     enter,
     o.call('pivot_root', ['.', '.'], {
-      ...runtime('make the rootfs the root mount', 'Unlike chroot it changes the namespace: the old root can then be unmounted. "." twice stacks the old root over the new one (pivot_root(2)).'),
+      ...runtime(
+        'make the rootfs the root mount',
+        'Unlike chroot it changes the namespace: the old root can then be unmounted. "." twice stacks the old root over the new one (pivot_root(2)).',
+      ),
       from: '/root/path',
     }),
     o.call('umount2', ['.', o.flags('MNT_DETACH')], {

@@ -17,10 +17,16 @@ export const signalBuffers = [
 export function planBlockSignals(): Op[] {
   return [
     o.call('rt_sigprocmask', [o.flags('SIG_SETMASK'), ALL, 0, SIGSET_SIZE], {
-      ...runtime('block all signals', 'A signal in the middle of the work would leave it half done; none is lost.'),
+      ...runtime(
+        'block all signals',
+        'A signal in the middle of the work would leave it half done; none is lost.',
+      ),
     }),
     o.call('rt_sigaction', [o.flags('SIGCHLD'), { struct: 'kernel_sigaction', fields: {} }, 0, SIGSET_SIZE], {
-      ...runtime('give SIGCHLD its default meaning', 'Were it ignored, the kernel would not keep exit statuses for us.'),
+      ...runtime(
+        'give SIGCHLD its default meaning',
+        'Were it ignored, the kernel would not keep exit statuses for us.',
+      ),
     }),
   ];
 }

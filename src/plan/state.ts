@@ -38,11 +38,17 @@ export function planTakeId({ stateRoot, id }: PlanInput): Op[] {
       onError: { fail: 'leave' },
     }),
     o.flock(o.reg('stateroot'), ['LOCK_EX'], {
-      ...runtime('lock the state root', 'No other tinyrun may see our directory before it is locked as well.'),
+      ...runtime(
+        'lock the state root',
+        'No other tinyrun may see our directory before it is locked as well.',
+      ),
       onError: { fail: 'leave' },
     }),
     o.mkdirat(o.reg('stateroot'), id, 0o711, {
-      ...runtime(`create container ${id}`, 'mkdir is atomic: of two callers with the same id, one gets EEXIST.'),
+      ...runtime(
+        `create container ${id}`,
+        'mkdir is atomic: of two callers with the same id, one gets EEXIST.',
+      ),
       onError: { goto: { EEXIST: 'taken' }, fail: 'leave' },
     }),
     o.openat(o.reg('stateroot'), id, ['O_RDONLY', 'O_DIRECTORY'], {
@@ -50,7 +56,10 @@ export function planTakeId({ stateRoot, id }: PlanInput): Op[] {
       to: 'state',
     }),
     o.flock(o.reg('state'), ['LOCK_EX', 'LOCK_NB'], {
-      ...runtime('lock the state directory', 'The kernel drops this lock when we die: then others may clean up.'),
+      ...runtime(
+        'lock the state directory',
+        'The kernel drops this lock when we die: then others may clean up.',
+      ),
     }),
     o.flock(o.reg('stateroot'), ['LOCK_UN'], {
       ...runtime('unlock the state root', 'Others may create their containers.'),
@@ -62,9 +71,15 @@ export function planTakeId({ stateRoot, id }: PlanInput): Op[] {
 export function planTaken({ id }: PlanInput): Op[] {
   return [
     o.label('taken'),
-    o.fail(runtime(`container with given ID already exists: ${id}`, 'An id names one container until it is deleted.'), {
-      fail: 'leave',
-    }),
+    o.fail(
+      runtime(
+        `container with given ID already exists: ${id}`,
+        'An id names one container until it is deleted.',
+      ),
+      {
+        fail: 'leave',
+      },
+    ),
   ];
 }
 
@@ -107,9 +122,22 @@ export function planWriteState(input: PlanInput): Op[] {
   const why = 'The pid alone may be reused; with its start time it names one process for ever.';
   const complete = 'A reader sees the whole file or none: it is written aside and renamed.';
   return [
-    o.format('pid', o.buf('state', gap), { width: PID_GAP.length }, runtime('put the pid into state.json', complete)),
-    o.format('pid', o.buf('procstat', 6), { width: 10, pad: '/' }, runtime('put the pid into /proc/PID/stat', why)),
-    o.openat(o.AT_FDCWD, o.buf('procstat'), ['O_RDONLY'], { ...runtime('open /proc/PID/stat', why), to: 'file' }),
+    o.format(
+      'pid',
+      o.buf('state', gap),
+      { width: PID_GAP.length },
+      runtime('put the pid into state.json', complete),
+    ),
+    o.format(
+      'pid',
+      o.buf('procstat', 6),
+      { width: 10, pad: '/' },
+      runtime('put the pid into /proc/PID/stat', why),
+    ),
+    o.openat(o.AT_FDCWD, o.buf('procstat'), ['O_RDONLY'], {
+      ...runtime('open /proc/PID/stat', why),
+      to: 'file',
+    }),
     o.read(o.reg('file'), o.buf('stat'), 1024, { ...runtime('read /proc/PID/stat', why), to: 'size' }),
     ...replaceFd('init.stat', why),
     o.write(o.reg('file'), o.buf('stat'), o.reg('size'), runtime('write init.stat', why)),

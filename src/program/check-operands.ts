@@ -5,7 +5,7 @@ import { constantValue } from '../sys/constants.ts';
 import { errnos } from '../sys/errno.ts';
 import { structs } from '../sys/structs.ts';
 import { argumentsOf } from '../sys/syscall-arguments.ts';
-import { syscallNumbers } from '../sys/syscalls.ts';
+import { syscallNumber } from '../sys/syscalls.ts';
 import type { Arch } from './encode.ts';
 import * as layout from './layout.ts';
 import type { Arg, CallOp } from './op.ts';
@@ -48,7 +48,7 @@ export function checkCall({ call, args, onError = {} }: CallOp, around: Surround
   const { goto = {}, ignore = [] } = onError;
   const rules = [...Object.keys(goto), ...ignore];
   return [
-    ...unless(syscallNumbers[around.arch][call] !== undefined, `${around.arch} has no system call ${call}`),
+    ...unless(syscallNumber(call, around.arch) !== undefined, `${around.arch} has no system call ${call}`),
     ...(expected === undefined
       ? []
       : unless(expected.length === count, `it has ${count} arguments, not ${expected.length}`)),

@@ -10,7 +10,10 @@ import { ARENA_ADDRESS, PROGRAM_ADDRESS } from './layout.ts';
 import type { Arg } from './op.ts';
 
 /** Operands that point at something to be placed. */
-export type Placed = Extract<Arg, { bytes: unknown } | { vec: unknown } | { struct: unknown } | { structs: unknown }>;
+export type Placed = Extract<
+  Arg,
+  { bytes: unknown } | { vec: unknown } | { struct: unknown } | { structs: unknown }
+>;
 
 interface Resolve {
   flags: (names: readonly string[]) => number;

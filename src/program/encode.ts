@@ -8,7 +8,7 @@
 import { TinyrunError } from '../errors.ts';
 import { constantValue } from '../sys/constants.ts';
 import { errnos, errnoWords } from '../sys/errno.ts';
-import { syscallNumbers } from '../sys/syscalls.ts';
+import { syscallNumber } from '../sys/syscalls.ts';
 import { ConstantData } from './data.ts';
 import * as layout from './layout.ts';
 import type { Arg, CallOp, Label, Op, Program, Report, Section } from './op.ts';
@@ -32,7 +32,12 @@ type RealOp = Exclude<Op, { op: 'label' }>;
 const utf8 = new TextEncoder();
 const LAST_ERRNO = 133; // EHWPOISON, <asm-generic/errno.h>
 /** Calls that do not return when they succeed: a trace shows them before they run. */
-const noReturn: Readonly<Record<string, true>> = { execve: true, execveat: true, exit_group: true, exit: true };
+const noReturn: Readonly<Record<string, true>> = {
+  execve: true,
+  execveat: true,
+  exit_group: true,
+  exit: true,
+};
 
 /** The value of constants or-ed together; throws PROGRAM on a name that the table does not have. */
 export function flagsValue(names: readonly string[], arch: Arch): number {
@@ -72,7 +77,6 @@ const [NUMBER, ARGS, ERRORS, FAIL, TEXT, JSON_TEXT, TRACE] = [
 class Encoder {
   private readonly arch: Arch;
   private readonly program: Program;
-  private readonly numbers: Readonly<Record<string, number>>;
   private readonly wantsJson: boolean;
   private readonly labels = new Map<Label, number>();
   private readonly buffers = new Map<string, { at: number; size: number }>();
@@ -92,7 +96,6 @@ class Encoder {
   constructor(program: Program, arch: Arch, exact: boolean) {
     this.arch = arch;
     this.program = program;
-    this.numbers = syscallNumbers[arch];
     this.wantsJson = program.reports.some((report) => report.format === 'json');
     let opCount = 0;
     for (const section of program.sections) {
@@ -280,12 +283,10 @@ class Encoder {
   }
 
   private call(op: CallOp, section: Section, at: number, index: number): void {
-    const number = this.numbers[op.call];
+    const number = syscallNumber(op.call, this.arch);
     const { args, onError, to } = op;
-    if (number === undefined)
-      throw new TinyrunError('PROGRAM', `no system call ${op.call} on ${this.arch}`);
-    if (args.length > layout.MAX_ARGS)
-      throw new TinyrunError('PROGRAM', `too many arguments of ${op.call}`);
+    if (number === undefined) throw new TinyrunError('PROGRAM', `no system call ${op.call} on ${this.arch}`);
+    if (args.length > layout.MAX_ARGS) throw new TinyrunError('PROGRAM', `too many arguments of ${op.call}`);
     let argKinds = noReturn[op.call] === undefined ? 0 : layout.NO_RETURN;
     for (let i = 0; i < args.length; i++) argKinds |= this.arg(args[i]!, at + ARGS + 2 * i) << (2 * i);
     const rules = onError === undefined ? 0 : this.rules(op, at + ERRORS, index);

@@ -1,7 +1,18 @@
 // Typed makers of ops, so that a planner reads like the system calls it plans, and a wrong operand does not compile.
 // Arguments stand in the order of the man pages; the last one is the words, the result register and the error policy.
 
-import type { Arg, BranchOp, CallOp, Comparison, ErrorPolicy, FormatOp, LabelOp, Op, Reg, Words } from './op.ts';
+import type {
+  Arg,
+  BranchOp,
+  CallOp,
+  Comparison,
+  ErrorPolicy,
+  FormatOp,
+  LabelOp,
+  Op,
+  Reg,
+  Words,
+} from './op.ts';
 
 /** What every call takes besides its operands. */
 export interface Extra extends Words {
@@ -32,7 +43,13 @@ export function call(name: string, args: readonly Arg[], extra: Extra): CallOp {
 
 export const label = (name: string): LabelOp => ({ op: 'label', name });
 export const jump = (to: string, words: Words): Op => ({ op: 'jump', to, ...words });
-export const branch = (register: Reg, is: Comparison, value: BranchOp['value'], to: string, words: Words): Op => ({
+export const branch = (
+  register: Reg,
+  is: Comparison,
+  value: BranchOp['value'],
+  to: string,
+  words: Words,
+): Op => ({
   op: 'branch',
   reg: register,
   is,
@@ -47,7 +64,12 @@ export const format = (
   options: Pick<FormatOp, 'width' | 'pad' | 'to'>,
   words: Words,
 ): Op => ({ op: 'format', reg: register, ...into, ...options, ...words });
-export const store = (register: Reg, into: { buf: string; at: number }, bytes: 1 | 2 | 4 | 8, words: Words): Op => ({
+export const store = (
+  register: Reg,
+  into: { buf: string; at: number },
+  bytes: 1 | 2 | 4 | 8,
+  words: Words,
+): Op => ({
   op: 'store',
   reg: register,
   ...into,
@@ -61,8 +83,17 @@ export const load = (from: { buf: string; at: number }, bytes: 1 | 2 | 4 | 8, to
   to,
   ...words,
 });
-export const exitCode = (status: Reg, to: Reg, words: Words): Op => ({ op: 'exitcode', reg: status, to, ...words });
-export const fail = (words: Words, policy: { exit?: number; fail?: string } = {}): Op => ({ op: 'fail', ...policy, ...words });
+export const exitCode = (status: Reg, to: Reg, words: Words): Op => ({
+  op: 'exitcode',
+  reg: status,
+  to,
+  ...words,
+});
+export const fail = (words: Words, policy: { exit?: number; fail?: string } = {}): Op => ({
+  op: 'fail',
+  ...policy,
+  ...words,
+});
 
 // Files
 
@@ -90,8 +121,10 @@ export const openInRoot = (root: Fd, path: Text, how: Flags, extra: Extra): Call
   );
 
 export const close = (fd: Fd, extra: Extra): CallOp => call('close', [fd], extra);
-export const read = (fd: Fd, into: Memory, size: number, extra: Extra): CallOp => call('read', [fd, into, size], extra);
-export const write = (fd: Fd, from: Memory, size: Int, extra: Extra): CallOp => call('write', [fd, from, size], extra);
+export const read = (fd: Fd, into: Memory, size: number, extra: Extra): CallOp =>
+  call('read', [fd, into, size], extra);
+export const write = (fd: Fd, from: Memory, size: Int, extra: Extra): CallOp =>
+  call('write', [fd, from, size], extra);
 export const mkdirat = (dir: Fd, path: Text, mode: number, extra: Extra): CallOp =>
   call('mkdirat', [dir, path, mode], extra);
 export const unlinkat = (dir: Fd, path: Text, how: Flags, extra: Extra): CallOp =>
@@ -101,9 +134,20 @@ export const symlinkat = (target: string, dir: Fd, path: Text, extra: Extra): Ca
 export const renameat = (dir: Fd, from: Text, toDir: Fd, to: Text, extra: Extra): CallOp =>
   call('renameat2', [dir, from, toDir, to, 0], extra);
 /** mknod(2): `type` is S_IFREG, S_IFCHR, ...; the umask is zero while a container is made. */
-export const mknodat = (dir: Fd, path: Text, type: string, mode: number, device: number, extra: Extra): CallOp =>
-  call('mknodat', [dir, path, S_IF[type]! + mode, device], extra);
-const S_IF: Readonly<Record<string, number>> = { S_IFREG: 0o100000, S_IFCHR: 0o020000, S_IFBLK: 0o060000, S_IFIFO: 0o010000 };
+export const mknodat = (
+  dir: Fd,
+  path: Text,
+  type: string,
+  mode: number,
+  device: number,
+  extra: Extra,
+): CallOp => call('mknodat', [dir, path, S_IF[type]! + mode, device], extra);
+const S_IF: Readonly<Record<string, number>> = {
+  S_IFREG: 0o100000,
+  S_IFCHR: 0o020000,
+  S_IFBLK: 0o060000,
+  S_IFIFO: 0o010000,
+};
 export const fchownat = (dir: Fd, path: Text, uid: number, gid: number, how: Flags, extra: Extra): CallOp =>
   call('fchownat', [dir, path, uid, gid, { flags: how }], extra);
 export const flock = (fd: Fd, how: Flags, extra: Extra): CallOp => call('flock', [fd, { flags: how }], extra);
@@ -184,10 +228,14 @@ export const prctl = (option: string, args: readonly Arg[], extra: Extra): CallO
 export const clone3 = (cloneFlags: Flags, extra: Extra): CallOp =>
   call(
     'clone3',
-    [{ struct: 'clone_args', fields: { flags: { flags: cloneFlags }, exit_signal: { flags: ['SIGCHLD'] } } }, 88],
+    [
+      { struct: 'clone_args', fields: { flags: { flags: cloneFlags }, exit_signal: { flags: ['SIGCHLD'] } } },
+      88,
+    ],
     extra,
   );
-export const setns = (fd: Fd, type: string, extra: Extra): CallOp => call('setns', [fd, { flags: [type] }], extra);
+export const setns = (fd: Fd, type: string, extra: Extra): CallOp =>
+  call('setns', [fd, { flags: [type] }], extra);
 export const wait4 = (pid: Int, status: Memory | 0, how: Flags, extra: Extra): CallOp =>
   call('wait4', [pid, status, { flags: how }, 0], extra);
 export const kill = (pid: Int, signal: Int | { flags: readonly string[] }, extra: Extra): CallOp =>

@@ -25,11 +25,13 @@ export function readBundle(bundle: string, log: Log): Config {
     const error = refused('CONFIG', `read ${path}`, -text);
     throw new TinyrunError('CONFIG', error.message, {
       data: error.data,
-      hint: text === -2 ? 'a bundle is a directory with a config.json: make one with `tinyrun spec`' : undefined!,
+      hint:
+        text === -2 ? 'a bundle is a directory with a config.json: make one with `tinyrun spec`' : undefined!,
     });
   }
   const { config, problems, warnings } = validateConfig(parseConfig(text, path));
-  if (problems.length > 0) throw new TinyrunError('CONFIG', formatProblems(problems, path), { data: { problems } });
+  if (problems.length > 0)
+    throw new TinyrunError('CONFIG', formatProblems(problems, path), { data: { problems } });
   if (warnings.length > 0) log.warn(formatProblems(warnings, path));
   const unapplied = unappliedFields(config);
   if (unapplied.length > 0) log.warn(`${path}: not applied by this version: ${unapplied.join(', ')}`);

@@ -7,7 +7,15 @@ import { constants } from '../sys/constants.ts';
 import { errnos } from '../sys/errno.ts';
 import type { GlobalOptions } from './options.ts';
 import { assertLegal } from './status.ts';
-import { type Container, findContainer, lockContainer, notFound, removeLocked, removeStale, statOf } from './store.ts';
+import {
+  type Container,
+  findContainer,
+  lockContainer,
+  notFound,
+  removeLocked,
+  removeStale,
+  statOf,
+} from './store.ts';
 
 /** How long an end may take, of a killed process or of the host program behind it. */
 const PATIENCE_MS = 10_000;
@@ -17,7 +25,11 @@ const PATIENCE_MS = 10_000;
  * @param force kill it if it runs; one that is not there is no error
  * @throws TinyrunError NOT_FOUND, or STATE if it is not stopped, in runc's words
  */
-export function deleteContainer(global: Pick<GlobalOptions, 'root' | 'dataRoot'>, id: string, force: boolean): void {
+export function deleteContainer(
+  global: Pick<GlobalOptions, 'root' | 'dataRoot'>,
+  id: string,
+  force: boolean,
+): void {
   const { root, dataRoot } = global;
   const container = findContainer(root, id);
   if (container === undefined) {
@@ -62,7 +74,14 @@ function waitForEnd(id: string, pidfd: number): void {
   pollfd.setInt32(0, pidfd, true);
   pollfd.setInt16(4, constants['POLLIN']!, true);
   const timeout = new BigInt64Array([BigInt(PATIENCE_MS / 1000), 0n]); // struct timespec
-  const ready = rawSyscall('ppoll', new Uint8Array(pollfd.buffer), 1, new Uint8Array(timeout.buffer), null, 0);
+  const ready = rawSyscall(
+    'ppoll',
+    new Uint8Array(pollfd.buffer),
+    1,
+    new Uint8Array(timeout.buffer),
+    null,
+    0,
+  );
   if (ready < 0) throw new SystemError(`wait for the end of container ${id}`, -ready);
   if (ready === 0) throw tooLate(id, 'its init was killed and does not end');
 }
@@ -86,5 +105,8 @@ function removeWhenFree(root: string, id: string, dataDirectory: string | undefi
 }
 
 function tooLate(id: string, why: string): TinyrunError {
-  return new TinyrunError('STATE', `cannot delete container ${id}: ${why}`, { hint: 'try again later', data: { id } });
+  return new TinyrunError('STATE', `cannot delete container ${id}: ${why}`, {
+    hint: 'try again later',
+    data: { id },
+  });
 }

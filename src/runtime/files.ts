@@ -22,12 +22,12 @@ const decodeName = (name: Name): string => decoder.decode(name.subarray(0, -1));
 /**
  * Opens a directory; of a symlink in the last place, nothing is opened.
  * @param dir fd that a relative path starts from
- * @returns undefined where there is none
+ * @returns undefined where there is none, or something else
  * @throws SystemError
  */
 export function openDirectory(dir: number, path: string): number | undefined {
   const fd = rawSyscall('openat', dir, path, DIRECTORY, 0);
-  if (fd === errno('ENOENT')) return undefined;
+  if (fd === errno('ENOENT') || fd === errno('ENOTDIR')) return undefined;
   if (fd < 0) throw new SystemError(`open directory ${path}`, -fd);
   return fd;
 }
@@ -85,7 +85,8 @@ export function ownerOf(fd: number): number {
  */
 export function readDirectory(fd: number): string[] {
   const names: string[] = [];
-  for (let batch = firstNames(fd); batch.length > 0; batch = nextNames(fd)) names.push(...batch.map(decodeName));
+  for (let batch = firstNames(fd); batch.length > 0; batch = nextNames(fd))
+    names.push(...batch.map(decodeName));
   return names.filter((name) => name !== '.' && name !== '..');
 }
 

@@ -1,14 +1,33 @@
 // `tinyrun list`: the containers of a state root as a table, as JSON, or as ids; runc's forms.
 
+import { SystemError } from '../../native-bindings/libc.ts';
+import { TinyrunError } from '../errors.ts';
 import { AT_FDCWD, readSmall } from './files.ts';
 import type { Log } from './log.ts';
 import type { GlobalOptions } from './options.ts';
-import { type Container, listContainers, listIds, removeStale } from './store.ts';
+import { type Container, findContainer, listIds, removeStale } from './store.ts';
 
-/** First removes what killed tinyruns left, which nobody else would come across: their ids are random. */
-export function currentContainers({ root, dataRoot }: Pick<GlobalOptions, 'root' | 'dataRoot'>, log: Log): Container[] {
-  for (const id of listIds(root)) if (removeStale(root, id, dataRoot)) log.debug(`removed the leftover container ${id}`);
-  return listContainers(root, log.warn);
+/**
+ * All containers, by id; half-made ones are left out, and one that cannot be read is warned about. What killed tinyruns
+ * left is removed on the way: nobody else would come across it, since its ids are random.
+ */
+export function listContainers(
+  { root, dataRoot }: Pick<GlobalOptions, 'root' | 'dataRoot'>,
+  log: Log,
+): Container[] {
+  const containers: Container[] = [];
+  for (const id of listIds(root)) {
+    try {
+      if (removeStale(root, id, dataRoot))
+        log.debug(`removed container ${id}, left by a tinyrun that was killed`);
+      const container = findContainer(root, id);
+      if (container !== undefined) containers.push(container);
+    } catch (error) {
+      if (!(error instanceof TinyrunError || error instanceof SystemError)) throw error;
+      log.warn(`list container ${id}: ${error.message}`);
+    }
+  }
+  return containers;
 }
 
 /** One line of JSON; runc's `null` where there are none. */
@@ -28,13 +47,20 @@ const GAP = 3;
 /** The table. Control characters in a path, which could steer a terminal, are shown as `?`. */
 export function formatTable(containers: readonly Container[], names: ReadonlyMap<number, string>): string {
   const rows = containers.map(({ state: { id, pid, status, bundle, created }, uid }) =>
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-    [id, `${pid}`, status, bundle, created, ownerName(uid, names)].map((cell) => cell.replace(/[\x00-\x1f\x7f-\x9f]/g, '?')),
+    [id, `${pid}`, status, bundle, created, ownerName(uid, names)].map((cell) =>
+      cell.replace(/\p{Cc}/gu, '?'),
+    ),
   );
   const table = [HEAD, ...rows];
-  const widths = HEAD.map((_, column) => Math.max(NARROWEST, ...table.map((row) => [...row[column]!].length + GAP)));
+  const widths = HEAD.map((_, column) =>
+    Math.max(NARROWEST, ...table.map((row) => [...row[column]!].length + GAP)),
+  );
   const line = (row: string[]): string =>
-    row.map((cell, column) => (column === row.length - 1 ? cell : cell + ' '.repeat(widths[column]! - [...cell].length))).join('');
+    row
+      .map((cell, column) =>
+        column === row.length - 1 ? cell : cell + ' '.repeat(widths[column]! - [...cell].length),
+      )
+      .join('');
   return table.map((row) => `${line(row)}\n`).join('');
 }
 

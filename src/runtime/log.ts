@@ -33,7 +33,11 @@ export function logEnds(format: GlobalOptions['logFormat'], level: Level, now: n
 }
 
 /** The messages of one tinyrun. The log file is opened for each message: there are few. */
-export function createLog({ log: file, logFormat, debug }: Pick<GlobalOptions, 'log' | 'logFormat' | 'debug'>): Log {
+export function createLog({
+  log: file,
+  logFormat,
+  debug,
+}: Pick<GlobalOptions, 'log' | 'logFormat' | 'debug'>): Log {
   const append = (level: Level, text: string): void => {
     if (file === undefined) return;
     const [before, behind] = logEnds(logFormat, level, Date.now());

@@ -11,13 +11,18 @@ import { parseAddHost, parseDns, parseDnsSearch } from '../rootfs/network-flags.
 import { resolvConf } from '../rootfs/resolv-conf.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
 import { readText } from './probe.ts';
-import { statDirectory } from './run.ts';
+import { statDirectory } from './gather.ts';
 
 /** Files of the host that the container's own are made from; beyond this they are not what they should be. */
 const HOST_FILE_LIMIT = 1 << 20;
 
 /** Throws TinyrunError CONFIG where a layer is missing, USAGE for bad --add-host and --dns. */
-export function gatherOverlay(global: GlobalOptions, options: RunOptions, config: Config, host: HostFacts): OverlayInput {
+export function gatherOverlay(
+  global: GlobalOptions,
+  options: RunOptions,
+  config: Config,
+  host: HostFacts,
+): OverlayInput {
   const annotation = config.annotations?.['io.tinyrun.layers'];
   const layers =
     annotation === undefined

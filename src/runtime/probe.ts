@@ -63,7 +63,10 @@ export function probeHost(): HostFacts {
   const release = field(2);
   const [major = 0, minor = 0] = release.split('.').map((part) => Number.parseInt(part, 10));
   if (major < 5 || (major === 5 && minor < 14))
-    throw new TinyrunError('HOST', `Linux ${release} is too old: tinyrun needs 5.14 or newer (mount_setattr, close_range)`);
+    throw new TinyrunError(
+      'HOST',
+      `Linux ${release} is too old: tinyrun needs 5.14 or newer (mount_setattr, close_range)`,
+    );
   const status = readText('/proc/self/status', 1 << 20);
   if (typeof status === 'number') throw refused('HOST', 'read /proc/self/status', -status);
   const mask = (name: string): bigint => {
@@ -87,7 +90,9 @@ const S_IFMT = 0o170000;
 const S_IFDIR = 0o040000;
 
 /** What is at a path: its kind, and mode and owner; or the negative errno. */
-export function statPath(path: string): { kind: SourceKind; mode: number; uid: number; gid: number } | number {
+export function statPath(
+  path: string,
+): { kind: SourceKind; mode: number; uid: number; gid: number } | number {
   const statx = new Uint8Array(256);
   const result = rawSyscall('statx', constants['AT_FDCWD']!, path, 0, constants['STATX_BASIC_STATS']!, statx);
   if (result < 0) return result;
@@ -127,7 +132,10 @@ function readInRoot(root: string, path: string, limit: number): string | undefin
   if (dir < 0) return undefined;
   try {
     // O_NONBLOCK: a fifo of a hostile image must not hold us up.
-    const text = readFd(openat2(dir, path, constants['O_CLOEXEC']! | constants['O_NONBLOCK']!, 0, IN_ROOT), limit);
+    const text = readFd(
+      openat2(dir, path, constants['O_CLOEXEC']! | constants['O_NONBLOCK']!, 0, IN_ROOT),
+      limit,
+    );
     return typeof text === 'string' ? text : undefined;
   } catch (error) {
     if (error instanceof SystemError) return undefined;
@@ -142,10 +150,15 @@ export function probeCgroups(): CgroupHierarchy[] {
   const own = readText('/proc/self/cgroup', 1 << 20);
   const mounts = readText('/proc/self/mountinfo', 1 << 26);
   if (typeof own === 'number' || typeof mounts === 'number') return [];
-  const paths = new Map(own.trim().split('\n').map((line) => {
-    const [, controllers = '', path = '/'] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
-    return [controllers, path] as const;
-  }));
+  const paths = new Map(
+    own
+      .trim()
+      .split('\n')
+      .map((line) => {
+        const [, controllers = '', path = '/'] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
+        return [controllers, path] as const;
+      }),
+  );
   const hierarchies: CgroupHierarchy[] = [];
   for (const line of mounts.split('\n')) {
     const [before, after] = line.split(' - ');
@@ -153,7 +166,10 @@ export function probeCgroups(): CgroupHierarchy[] {
     const mountPoint = before?.split(' ')[4];
     if (mountPoint === undefined || (type !== 'cgroup' && type !== 'cgroup2')) continue;
     const names = options.split(',');
-    const controllers = type === 'cgroup2' ? '' : [...paths.keys()].find((key) => key !== '' && key.split(',').every((name) => names.includes(name)));
+    const controllers =
+      type === 'cgroup2'
+        ? ''
+        : [...paths.keys()].find((key) => key !== '' && key.split(',').every((name) => names.includes(name)));
     if (controllers === undefined || hierarchies.some((known) => known.controllers === controllers)) continue;
     hierarchies.push({ controllers, mountPoint, path: paths.get(controllers) ?? '/' });
   }
@@ -195,7 +211,13 @@ function readLinkInRoots(roots: readonly string[], path: string): string | undef
     const dir = open(root, O_PATH | O_DIRECTORY);
     if (dir < 0) continue;
     try {
-      const link = openat2(dir, path, O_PATH | constants['O_NOFOLLOW']! | constants['O_CLOEXEC']!, 0, IN_ROOT);
+      const link = openat2(
+        dir,
+        path,
+        O_PATH | constants['O_NOFOLLOW']! | constants['O_CLOEXEC']!,
+        0,
+        IN_ROOT,
+      );
       const into = new Uint8Array(4096);
       const size = rawSyscall('readlinkat', link, '', into, into.length);
       close(link);

@@ -1,33 +1,18 @@
 // `tinyrun run`: from the bundle to a program, and into it. Everything before `become` only reads; everything after is
 // an op. What few containers need (volume flags, overlays, traces) is loaded only for those.
 
-import { fcntl, open, rawSyscall } from '../../native-bindings/libc.ts';
+import { rawSyscall } from '../../native-bindings/libc.ts';
 import { becomeProgram } from '../engine/native.ts';
 import { TinyrunError } from '../errors.ts';
-import type { Config } from '../oci/config.ts';
-import { parseMountOptions } from '../oci/mount-options.ts';
 import { ungrantableCapabilities } from '../plan/credentials.ts';
 import type { HostFacts } from '../plan/host.ts';
-import type { FlagMount, PlanInput, RootfsInput, SourceKind } from '../plan/input.ts';
-import { cleanInside } from '../plan/mount-point.ts';
-import { bindSource } from '../plan/mounts.ts';
-import { hasNew } from '../plan/namespaces.ts';
 import { planContainer } from '../plan/plan.ts';
-import type { Program, Report } from '../program/op.ts';
+import type { Program } from '../program/op.ts';
 import { constants } from '../sys/constants.ts';
-import { readBundle } from './bundle.ts';
+import { gatherInput } from './gather.ts';
 import { createLog, type Log } from './log.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
-import {
-  existsInRoot,
-  findHome,
-  openDirectory,
-  probeCgroups,
-  probeHost,
-  refused,
-  resolveDangling,
-  statPath,
-} from './probe.ts';
+import { probeHost, statPath } from './probe.ts';
 
 /**
  * Runs a container in the foreground: this process becomes its host program and ends with its exit code.
@@ -37,17 +22,24 @@ export async function runContainer(global: GlobalOptions, options: RunOptions): 
   const log = createLog(global);
   const host = probeHost();
   if (host.euid !== 0)
-    throw new TinyrunError('HOST', 'run a container: you are not root', { hint: 'use sudo; `tinyrun explain` needs no root' });
+    throw new TinyrunError('HOST', 'run a container: you are not root', {
+      hint: 'use sudo; `tinyrun explain` needs no root',
+    });
   const input = await gatherInput(global, options, host, log);
   // A descriptor that the caller promised but did not open is tolerated, as by runc.
   for (let fd = 3; fd < 3 + options.preserveFds; fd++) rawSyscall('fcntl', fd, constants['F_SETFD']!, 0);
   const ungrantable = ungrantableCapabilities(input);
   if (ungrantable.length > 0) log.warn(`capabilities that this host cannot grant: ${ungrantable.join(', ')}`);
-  if (openDirectory(`${global.root}/${options.id}`) >= 0) {
-    const { removeStale } = await import('./store.ts');
-    removeStale(global.root, options.id);
-  }
+  await clearWay(global, options.id, input.rootfs.kind === 'overlay');
   return await become(planContainer(input), global, options, host, log);
+}
+
+/** What a killed tinyrun has left of a container with this id; what is alive or kept stays, and the id is taken. */
+async function clearWay({ root, dataRoot }: GlobalOptions, id: string, overlay: boolean): Promise<void> {
+  const left =
+    typeof statPath(`${root}/${id}`) !== 'number' ||
+    (overlay && typeof statPath(`${dataRoot}/containers/${id}`) !== 'number');
+  if (left) (await import('./store.ts')).removeStale(root, id, dataRoot);
 }
 
 async function become(
@@ -57,7 +49,8 @@ async function become(
   host: HostFacts,
   log: Log,
 ): Promise<never> {
-  const lines = options.trace === undefined ? undefined : (await import('../explain/listing.ts')).traceLines(program);
+  const lines =
+    options.trace === undefined ? undefined : (await import('../explain/listing.ts')).traceLines(program);
   const engineOptions = {
     name: 'tinyrun',
     fallbackDirectory: global.root,
@@ -73,155 +66,8 @@ async function become(
 
 /** The program that `run` would become: nothing is changed, and no root is needed. */
 export async function explainContainer(global: GlobalOptions, options: RunOptions): Promise<Program> {
-  return planContainer(await gatherInput(global, { ...options, trace: undefined }, probeHost(), createLog(global)));
+  return planContainer(
+    await gatherInput(global, { ...options, trace: undefined }, probeHost(), createLog(global)),
+  );
 }
 
-/** Reads all that a plan depends on. */
-async function gatherInput(global: GlobalOptions, options: RunOptions, host: HostFacts, log: Log): Promise<PlanInput> {
-  const config = readBundle(options.bundle, log);
-  if (options.args !== undefined && options.args.length > 0) config.process.args = options.args;
-  if (options.hostname !== undefined) config.hostname = options.hostname;
-  const rootfs = await gatherRootfs(global, options, config, host);
-  const roots = rootfs.kind === 'directory' ? [rootfs.path] : rootfs.layers.toReversed();
-  const flagMounts = await gatherFlagMounts(options, host);
-  const logFd = global.log === undefined ? undefined : openInherited(global.log);
-  return {
-    config,
-    host,
-    id: options.id,
-    bundle: options.bundle,
-    stateRoot: global.root,
-    rootfs,
-    flagMounts,
-    sources: gatherSources(config, flagMounts, options.bundle),
-    ...gatherDestinations(config, flagMounts, roots),
-    home: config.process.env?.some((entry) => entry.startsWith('HOME=')) ? '/' : findHome(roots, config.process.user?.uid ?? 0),
-    cgroups: config.mounts?.some(({ type }) => type === 'cgroup') ? probeCgroups() : [],
-    transient: options.remove || !(options.named || options.keep),
-    exits:
-      options.form === 'bundle'
-        ? { failure: 125, notExecutable: 126, notFound: 127 }
-        : { failure: 1, notExecutable: 1, notFound: 1 },
-    noPivot: options.noPivot,
-    preserveFds: options.preserveFds,
-    pidFile: options.pidFile,
-    terminal: config.process.terminal ? (await import('./terminal.ts')).probeTerminal() : undefined,
-    self: [process.execPath],
-    reports: reports(global, host, logFd),
-    logFd,
-    trace: options.trace === undefined ? undefined : openTrace(options.trace),
-    step: options.stepFd === undefined ? undefined : keepOpen(options.stepFd),
-  };
-}
-
-/** Where failures are told: stderr, and the file of --log, whose lines have the form of createLog. */
-function reports(global: GlobalOptions, { now }: HostFacts, logFd: number | undefined): Report[] {
-  const stderr: Report = { reg: 'stderr', format: 'text', prefix: 'tinyrun: ', suffix: '\n' };
-  if (logFd === undefined) return [stderr];
-  const time = new Date(now).toISOString();
-  const file: Report =
-    global.logFormat === 'json'
-      ? { reg: 'log', format: 'json', prefix: '{"level":"error","msg":"', suffix: `","time":"${time}"}\n` }
-      : { reg: 'log', format: 'json', prefix: `time="${time}" level=error msg="`, suffix: '"\n' };
-  return [stderr, file];
-}
-
-/** Opens a file for appending so that the program inherits it; the container does not. */
-function openInherited(path: string): number {
-  const fd = open(path, constants['O_WRONLY']! | constants['O_CREAT']! | constants['O_APPEND']!, 0o644);
-  if (fd < 0) throw refused('HOST', `open ${path}`, -fd);
-  fcntl(fd, constants['F_SETFD']!, 0);
-  return fd;
-}
-
-const openTrace = (trace: string): number => (/^\d+$/.test(trace) ? keepOpen(Number(trace)) : openInherited(trace));
-
-/** The JavaScript engine marks all descriptors from 4 up close-on-exec at its start: takes that back. */
-function keepOpen(fd: number): number {
-  fcntl(fd, constants['F_SETFD']!, 0);
-  return fd;
-}
-
-const absolute = (path: string, bundle: string): string => (path.startsWith('/') ? path : `${bundle}/${path}`);
-
-async function gatherRootfs(
-  global: GlobalOptions,
-  options: RunOptions,
-  config: Config,
-  host: HostFacts,
-): Promise<RootfsInput> {
-  const layers = config.annotations?.['io.tinyrun.layers'];
-  const overlay = options.overlay || layers !== undefined || config.annotations?.['io.tinyrun.overlay'] === 'true';
-  if (!overlay) {
-    const path = absolute(config.root.path, options.bundle);
-    statDirectory(path, '/root/path');
-    return { kind: 'directory', path };
-  }
-  if (!hasNew({ config }, 'mount'))
-    throw new TinyrunError('CONFIG', 'an overlay rootfs needs a mount namespace of its own: /linux/namespaces has none');
-  const { gatherOverlay } = await import('./overlay.ts');
-  return gatherOverlay(global, options, config, host);
-}
-
-/** The mode and owner of a directory that must be there. */
-export function statDirectory(path: string, from: string): { mode: number; uid: number; gid: number } {
-  const stat = statPath(path);
-  if (typeof stat === 'number') throw refused('CONFIG', `${from}: open rootfs ${path}`, -stat);
-  if (stat.kind !== 'directory') throw refused('CONFIG', `${from}: open rootfs ${path}`, 20); // ENOTDIR
-  return stat;
-}
-
-async function gatherFlagMounts(options: RunOptions, host: HostFacts): Promise<FlagMount[]> {
-  const { volumes, mounts, tmpfs } = options;
-  if (volumes.length + mounts.length + tmpfs.length === 0) return [];
-  const { parseFlagMounts } = await import('./flag-mounts.ts');
-  return parseFlagMounts(volumes, mounts, tmpfs, host.cwd);
-}
-
-/** What is at the source of each bind; a missing one is an error unless it is to be made. */
-function gatherSources(config: Config, flagMounts: readonly FlagMount[], bundle: string): Map<string, SourceKind> {
-  const sources = new Map<string, SourceKind>();
-  const add = (mount: { source?: string; options?: string[] }, createSource: boolean, from: string): void => {
-    const { bind, remount } = parseMountOptions(mount.options ?? []);
-    if (bind === false || remount) return;
-    const path = bindSource({ destination: '', ...mount }, bundle);
-    const stat = statPath(path);
-    if (typeof stat !== 'number') sources.set(path, stat.kind);
-    else if (createSource && stat === -2) sources.set(path, 'missing');
-    else if (from.startsWith('--mount') && stat === -2)
-      throw new TinyrunError('USAGE', `invalid mount config for type "bind": bind source path does not exist: ${path}`);
-    else throw refused('CONFIG', `${from}: bind source ${path}`, -stat);
-  };
-  (config.mounts ?? []).forEach((mount, i) => add(mount, false, `/mounts/${i}`));
-  for (const path of config.linux?.maskedPaths ?? []) {
-    if (!path.startsWith('/proc/') && !path.startsWith('/sys/')) continue;
-    const stat = statPath(path);
-    sources.set(path, typeof stat === 'number' ? 'missing' : stat.kind);
-  }
-  for (const { mount, createSource, from } of flagMounts) add(mount, createSource, from);
-  return sources;
-}
-
-/** Which mount destinations are in the rootfs, and which lead through a dangling symlink. */
-function gatherDestinations(
-  config: Config,
-  flagMounts: readonly FlagMount[],
-  roots: readonly string[],
-): Pick<PlanInput, 'present' | 'resolved'> {
-  const resolved = new Map<string, string>();
-  const present = new Set<string>();
-  const directories = roots.map(openDirectory);
-  for (const { destination } of [...(config.mounts ?? []), ...flagMounts.map(({ mount }) => mount)]) {
-    const path = cleanInside(destination);
-    if (path === '') continue;
-    if (directories.some((dir) => existsInRoot(dir, path))) {
-      present.add(path);
-      continue;
-    }
-    const target = resolveDangling(roots, destination);
-    if (target !== undefined) resolved.set(destination, target);
-  }
-  // In an overlay a whiteout may hide what a lower layer has.
-  if (roots.length > 1) present.clear();
-  return { present, resolved };
-}

@@ -41,13 +41,26 @@ interface Transition {
 
 /** The legal transitions. `create` has none: there is no container before it, and it ends in `created`. */
 export const transitions: Readonly<Record<Operation, Transition>> = {
-  start: { from: ['created'], to: 'running', refusal: (id) => `cannot start container ${id} that is not created` },
-  kill: { from: ['created', 'running', 'paused'], to: 'stopped', refusal: (id) => `cannot kill container ${id}: container not running` },
-  delete: { from: ['stopped'], to: undefined, refusal: (id) => `cannot delete container ${id} that is not stopped` },
+  start: {
+    from: ['created'],
+    to: 'running',
+    refusal: (id) => `cannot start container ${id} that is not created`,
+  },
+  kill: {
+    from: ['created', 'running', 'paused'],
+    to: 'stopped',
+    refusal: (id) => `cannot kill container ${id}: container not running`,
+  },
+  delete: {
+    from: ['stopped'],
+    to: undefined,
+    refusal: (id) => `cannot delete container ${id} that is not stopped`,
+  },
 };
 
 /** @throws TinyrunError STATE if the operation is not legal in this status */
 export function assertLegal(operation: Operation, id: string, status: Status): void {
   const { from, refusal } = transitions[operation];
-  if (!from.includes(status)) throw new TinyrunError('STATE', `${refusal(id)}: ${status}`, { data: { id, status } });
+  if (!from.includes(status))
+    throw new TinyrunError('STATE', `${refusal(id)}: ${status}`, { data: { id, status } });
 }

@@ -14,7 +14,7 @@ import { constants } from '../sys/constants.ts';
 import { errnos } from '../sys/errno.ts';
 import { AT_FDCWD, exists, openDirectory, ownerOf, readDirectory, readSmall, removeTree } from './files.ts';
 import { isId } from './id.ts';
-import { parseStat, type ProcessStat, statusOf } from './status.ts';
+import { type ProcessStat, parseStat, statusOf } from './status.ts';
 
 /** A container as it is now. */
 export interface Container {
@@ -59,24 +59,6 @@ export function readContainer(root: string, id: string): Container {
 /** Engines and scripts look for these words of runc's. */
 export const notFound = (root: string, id: string): TinyrunError =>
   new TinyrunError('NOT_FOUND', `container does not exist: ${id}`, { data: { id, root } });
-
-/**
- * All containers, by id. Half-made ones are left out; of one that cannot be read, `problem` is told.
- * @param root state root, absolute; it need not exist
- */
-export function listContainers(root: string, problem: (text: string) => void): Container[] {
-  const containers: Container[] = [];
-  for (const id of listIds(root)) {
-    try {
-      const container = findContainer(root, id);
-      if (container !== undefined) containers.push(container);
-    } catch (error) {
-      if (!(error instanceof TinyrunError || error instanceof SystemError)) throw error;
-      problem(error.message);
-    }
-  }
-  return containers;
-}
 
 /** The ids that have a state directory, half-made or not, sorted. */
 export function listIds(root: string): string[] {
@@ -141,7 +123,10 @@ function isSavedState(value: unknown, id: string): value is SavedState {
   if (typeof tinyrun !== 'object' || tinyrun === null || !('transient' in tinyrun)) return false;
   const data = 'dataDirectory' in tinyrun ? tinyrun.dataDirectory : undefined;
   // It is removed with all that is in it: nothing but a container's own directory may be named here.
-  if (data !== undefined && !(typeof data === 'string' && data.startsWith('/') && data.endsWith(`/containers/${id}`)))
+  if (
+    data !== undefined &&
+    !(typeof data === 'string' && data.startsWith('/') && data.endsWith(`/containers/${id}`))
+  )
     return false;
   const texts = [state.ociVersion, state.bundle, state.rootfs, state.created, state.owner];
   return state.id === id && typeof pid === 'number' && texts.every((text) => typeof text === 'string');

@@ -17,7 +17,13 @@ export function probeTerminal(): TerminalInput {
     const winsize = new Uint8Array(8);
     rawSyscall('ioctl', fd, constants['TIOCGWINSZ']!, winsize);
     const view = new DataView(winsize.buffer);
-    return { fd, rows: view.getUint16(0, true), columns: view.getUint16(2, true), saved, raw: makeRaw(saved) };
+    return {
+      fd,
+      rows: view.getUint16(0, true),
+      columns: view.getUint16(2, true),
+      saved,
+      raw: makeRaw(saved),
+    };
   }
   return { fd: undefined, rows: 24, columns: 80, saved, raw: saved };
 }

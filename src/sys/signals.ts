@@ -1,10 +1,8 @@
 // Signals by name, as `kill CONTAINER SIGNAL`, annotations and Docker write them -> numbers, and back. The kernel's
 // real-time signals begin at 32, the C library's SIGRTMIN at 34: names mean the latter. Source: signal(7), kill(1).
 
-import { constants } from './constants.ts';
-
-const LAST = constants.SIGRTMAX!;
-const FIRST_REAL_TIME = constants.SIGRTMIN!;
+const FIRST_REAL_TIME = 34; // SIGRTMIN of the C library
+const LAST = 64; // SIGRTMAX
 
 /** Signal numbers by name without SIG: `TERM`. The second names come last. */
 export const signals: Readonly<Record<string, number>> = {

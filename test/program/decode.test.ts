@@ -14,7 +14,7 @@ import {
 import * as layout from '../../src/program/layout.ts';
 import type { Arg, Program } from '../../src/program/op.ts';
 import { errnos } from '../../src/sys/errno.ts';
-import { syscallNumbers } from '../../src/sys/syscalls.ts';
+import { syscallNumber } from '../../src/sys/syscalls.ts';
 import { randomNumbers, randomProgram } from './generator.ts';
 import { hostProgram } from './interpreter.ts';
 
@@ -92,7 +92,7 @@ function expected({ op, section, number }: Place, labels: ReadonlyMap<string, nu
       ];
       const failure = [op.what, labels.get(fail), exit];
       const noReturn = op.call === 'execve';
-      return [op.op, syscallNumbers.x64[op.call], rules, noReturn, ...failure, ...op.args.map(comparableArg)];
+      return [op.op, syscallNumber(op.call, 'x64'), rules, noReturn, ...failure, ...op.args.map(comparableArg)];
     }
     case 'jump':
       return [op.op, labels.get(op.to)];

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -24,6 +25,7 @@
 #include <sys/un.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char *command; // for messages
@@ -61,6 +63,31 @@ static int do_true(int argc, char **argv) { return 0; }
 static int do_exit(int argc, char **argv) { need(argc, 1); return atoi(argv[1]); }
 static int do_signal(int argc, char **argv) { need(argc, 1); must(kill(getpid(), atoi(argv[1]))); pause(); return 0; }
 static int do_sleep(int argc, char **argv) { need(argc, 1); usleep(atof(argv[1]) * 1e6); return 0; }
+
+// try SUB-COMMAND...: what it prints, errors as well, and goes on; says `ok` where nothing else tells that it worked.
+static int run(int argc, char **argv);
+static int do_try(int argc, char **argv) {
+  need(argc, 1);
+  int status;
+  pid_t child = must(fork());
+  if (child == 0) {
+    must(dup2(1, 2));
+    int code = run(argc - 1, argv + 1);
+    if (code == 0) puts("ok");
+    exit(code);
+  }
+  return must(waitpid(child, &status, 0)) < 0;
+}
+
+static int do_exec(int argc, char **argv) { need(argc, 1); return must(execv(argv[1], argv + 1)); }
+
+// await PATH: until it is there.
+static int do_await(int argc, char **argv) {
+  need(argc, 1);
+  for (int i = 0; i < 10000; i++, usleep(1000))
+    if (access(argv[1], F_OK) == 0) return 0;
+  return must(access(argv[1], F_OK));
+}
 
 static int do_args(int argc, char **argv) {
   for (int i = 1; i < argc; i++) puts(argv[i]);
@@ -156,6 +183,7 @@ static int do_readlink(int argc, char **argv) {
   return puts(target) < 0;
 }
 
+static int do_unlink(int argc, char **argv) { need(argc, 1); return must(unlink(argv[1])); }
 static int do_mkdir(int argc, char **argv) { need(argc, 1); return must(mkdir(argv[1], 0755)); }
 
 // mknod PATH c|b|p [MAJOR MINOR]
@@ -165,6 +193,13 @@ static int do_mknod(int argc, char **argv) {
   dev_t device = argc > 4 ? makedev(atoi(argv[3]), atoi(argv[4])) : 0;
   return must(mknod(argv[1], type | 0600, device));
 }
+
+// mount SOURCE TARGET TYPE [DATA]
+static int do_mount(int argc, char **argv) {
+  need(argc, 3);
+  return must(mount(argv[1], argv[2], argv[3], 0, argc > 4 ? argv[4] : 0));
+}
+static int do_umount(int argc, char **argv) { need(argc, 1); return must(umount(argv[1])); }
 
 static int do_sysctl(int argc, char **argv) {
   need(argc, 1);
@@ -216,6 +251,20 @@ static int do_hostname(int argc, char **argv) {
   struct utsname name;
   must(uname(&name));
   return puts(name.nodename) < 0;
+}
+
+static int do_machine(int argc, char **argv) {
+  struct utsname name;
+  must(uname(&name));
+  return puts(name.machine) < 0;
+}
+
+// clock: seconds of the monotonic and of the boot time clock.
+static int do_clock(int argc, char **argv) {
+  struct timespec monotonic, boottime;
+  must(clock_gettime(CLOCK_MONOTONIC, &monotonic));
+  must(clock_gettime(CLOCK_BOOTTIME, &boottime));
+  return printf("%ld %ld\n", (long)monotonic.tv_sec, (long)boottime.tv_sec) < 0;
 }
 
 static int do_domainname(int argc, char **argv) {
@@ -320,6 +369,9 @@ static const struct {
     {"exit", do_exit},
     {"signal", do_signal},
     {"sleep", do_sleep},
+    {"try", do_try},
+    {"exec", do_exec},
+    {"await", do_await},
     {"args", do_args},
     {"env", do_env},
     {"trap", do_trap},
@@ -329,8 +381,11 @@ static const struct {
     {"write", do_write},
     {"stat", do_stat},
     {"readlink", do_readlink},
+    {"unlink", do_unlink},
     {"mkdir", do_mkdir},
     {"mknod", do_mknod},
+    {"mount", do_mount},
+    {"umount", do_umount},
     {"sysctl", do_sysctl},
     {"mountinfo", do_mountinfo},
     {"status", do_status},
@@ -340,6 +395,8 @@ static const struct {
     {"ids", do_ids},
     {"umask", do_umask},
     {"hostname", do_hostname},
+    {"machine", do_machine},
+    {"clock", do_clock},
     {"domainname", do_domainname},
     {"ns", do_ns},
     {"limits", do_limits},

@@ -1,14 +1,15 @@
 // Signals, errnos, limits and arguments between their names and numbers.
 
+import { readFileSync } from 'node:fs';
 import { constants as host } from 'node:os';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { constants } from '../../src/sys/constants.ts';
+import { allConstants, constants } from '../../src/sys/constants.ts';
 import { errnoCauses, errnoName, errnos, errnoWords } from '../../src/sys/errno.ts';
 import { rlimits } from '../../src/sys/rlimits.ts';
 import { parseSignal, signalName, signals } from '../../src/sys/signals.ts';
 import { argumentKind, argumentsOf, syscallArguments } from '../../src/sys/syscall-arguments.ts';
-import { syscallNumbers } from '../../src/sys/syscalls.ts';
+import { plannedSyscalls, syscallTable } from '../../src/sys/syscalls.ts';
 
 test('a signal is read as people write it', () => {
   const cases: Readonly<Record<string, number>> = {
@@ -79,7 +80,7 @@ test('a signal name is the usual one and reads back', () => {
 
 test('signals are those of the constants and of the host', () => {
   const { CLD: _, ...known } = signals; // the C library's second name of CHLD
-  for (const name in known) assert.is(known[name], constants[`SIG${name}`], name);
+  for (const name in known) assert.is(known[name], allConstants()[`SIG${name}`], name);
   for (const [name, number] of Object.entries(host.signals)) assert.is(parseSignal(name), number, name);
 });
 
@@ -106,12 +107,12 @@ test('a limit stands at the place of its number', () => {
     rlimits.map((name) => constants[name]),
     rlimits.map((_, number) => number),
   );
-  assert.is(rlimits.length, Object.keys(constants).filter((name) => name.startsWith('RLIMIT_')).length);
+  assert.is(rlimits.length, Object.keys(allConstants()).filter((name) => name.startsWith('RLIMIT_')).length);
 });
 
 test('arguments are listed for system calls that exist, six at most', () => {
   for (const [call, args] of Object.entries(syscallArguments)) {
-    assert.ok(call in syscallNumbers.x64, call);
+    assert.ok(call in syscallTable('x64'), call);
     assert.ok(args.length <= 6, call);
     assert.is(new Set(args.map(([name]) => name)).size, args.length, call);
   }
@@ -132,14 +133,31 @@ test('arguments are listed for system calls that exist, six at most', () => {
 
 test('both architectures number their calls once each and share the newer numbers', () => {
   const FIRST_SHARED = 424; // since Linux 5.1 a call has one number everywhere
-  for (const table of Object.values(syscallNumbers)) {
+  for (const table of [syscallTable('x64'), syscallTable('arm64')]) {
     const numbers = Object.values(table);
     assert.is(new Set(numbers).size, numbers.length);
     assert.is(Math.max(...numbers), 469);
   }
   const shared = (table: Readonly<Record<string, number>>) =>
     Object.entries(table).filter(([, number]) => number >= FIRST_SHARED);
-  assert.equal(shared(syscallNumbers.x64), shared(syscallNumbers.arm64));
+  assert.equal(shared(syscallTable('x64')), shared(syscallTable('arm64')));
+});
+
+test('what plans and system calls of our own name stands in the small tables, which every start makes', () => {
+  const sources = [
+    ...new Bun.Glob('src/{plan,program,engine,runtime}/*.ts').scanSync('.'),
+    'native-bindings/libc.ts',
+  ];
+  const all = allConstants();
+  const calls = new Set(plannedSyscalls());
+  for (const file of sources) {
+    const text = readFileSync(file, 'utf8');
+    for (const [, name = ''] of text.matchAll(/'([A-Z_][A-Z0-9_]+)'/g))
+      if (name in all)
+        assert.ok(name in constants, `${file}: move ${name} into \`constants\` of src/sys/constants.ts`);
+    for (const [, name = ''] of text.matchAll(/\bcall\(\s*'([a-z0-9_]+)'/g))
+      assert.ok(calls.has(name), `${file}: move ${name} into \`planned\` of src/sys/syscalls.ts`);
+  }
 });
 
 test.run();

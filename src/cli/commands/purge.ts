@@ -1,0 +1,15 @@
+// tinyrun purge ID CODE: what the host program of a transient container becomes at its end, if the container has
+// written files (plan/end.ts). Exits with the container's exit code.
+import { TinyrunError } from '../../errors.ts';
+import { assertId } from '../../runtime/id.ts';
+import type { GlobalOptions } from '../../runtime/options.ts';
+import { removeStale } from '../../runtime/store.ts';
+import type { CommandLine } from '../command-line.ts';
+
+export function run({ args: [id = '', code = ''] }: CommandLine, { root, dataRoot }: GlobalOptions): number {
+  assertId(id);
+  if (!/^\d{1,3}$/.test(code))
+    throw new TinyrunError('USAGE', `purge ${id}: ${JSON.stringify(code)} is no exit code`);
+  removeStale(root, id, dataRoot);
+  return Number(code);
+}

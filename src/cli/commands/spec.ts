@@ -1,0 +1,21 @@
+// tinyrun spec: a config.json to start from. Never over one that is there.
+import { close, open, SystemError } from '../../../native-bindings/libc.ts';
+import { TinyrunError } from '../../errors.ts';
+import { defaultConfig } from '../../oci/defaults.ts';
+import { print } from '../../runtime/log.ts';
+import type { GlobalOptions } from '../../runtime/options.ts';
+import { constants } from '../../sys/constants.ts';
+import { errnos } from '../../sys/errno.ts';
+import { type CommandLine, text } from '../command-line.ts';
+import { absolute } from '../global.ts';
+
+export function run(line: CommandLine, _global: GlobalOptions, cwd: string): number {
+  const path = `${absolute(text(line, 'bundle') ?? '.', cwd)}/config.json`;
+  const fd = open(path, constants['O_WRONLY']! | constants['O_CREAT']! | constants['O_EXCL']!, 0o666);
+  if (fd === -errnos['EEXIST']!)
+    throw new TinyrunError('EXISTS', 'File config.json exists. Remove it first', { data: { path } }); // runc's words
+  if (fd < 0) throw new SystemError(`create ${path}`, -fd);
+  print(fd, `${JSON.stringify(defaultConfig(), undefined, '\t')}\n`);
+  close(fd);
+  return 0;
+}

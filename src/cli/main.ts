@@ -1,0 +1,70 @@
+// The entry: words -> a command -> an exit code. The only place that prints errors and decides what they exit with.
+//
+//   run, bundle form   125 where tinyrun itself fails; 126, 127 and all others come from the container (Docker)
+//   anything else      1 (runc)
+//
+// A command's module is loaded when it is called, and yargs only where the fast path gives up: on the way to a
+// container, each module costs time.
+
+import { TinyrunError } from '../errors.ts';
+import { createLog, print } from '../runtime/log.ts';
+import type { GlobalOptions } from '../runtime/options.ts';
+import type { CommandLine } from './command-line.ts';
+import { parseFast, scanGlobals } from './fast.ts';
+import { toGlobalOptions } from './global.ts';
+
+/** A command's module. `run` gives the exit code, unless the process becomes a container. */
+interface Command {
+  run(line: CommandLine, global: GlobalOptions, cwd: string): number | Promise<number>;
+}
+
+const load: Readonly<Record<string, () => Promise<Command>>> = {
+  run: () => import('./commands/run.ts'),
+  spec: () => import('./commands/spec.ts'),
+  list: () => import('./commands/list.ts'),
+  state: () => import('./commands/state.ts'),
+  delete: () => import('./commands/delete.ts'),
+  explain: () => import('./commands/explain.ts'),
+  purge: () => import('./commands/purge.ts'),
+  version: () => import('./commands/version.ts'),
+};
+
+async function main(argv: readonly string[]): Promise<number> {
+  let line: CommandLine | undefined;
+  try {
+    const parsed = parseFast(argv) ?? (await (await import('./yargs.ts')).parseWithYargs(argv));
+    if ('output' in parsed) {
+      print(1, parsed.output);
+      return 0;
+    }
+    line = parsed;
+    const cwd = process.cwd();
+    const command = await load[line.command]!();
+    return await command.run(line, toGlobalOptions(line.options, cwd), cwd);
+  } catch (error) {
+    tell(error, toGlobalOptions(line?.options ?? scanGlobals(argv).options, '/'));
+    return (error instanceof TinyrunError ? error.exit : undefined) ?? (await failureExit(argv, line));
+  }
+}
+
+/** Prints an error. Those that are not ours are failed system calls, whose message says all, and our own mistakes. */
+function tell(error: unknown, global: GlobalOptions): void {
+  const log = createLog(global);
+  const hint = error instanceof TinyrunError && error.hint !== undefined ? `; ${error.hint}` : '';
+  log.error((error instanceof Error ? error.message : String(error)) + hint);
+  for (let cause = error; global.debug && cause instanceof Error; cause = cause.cause)
+    log.debug(cause.stack ?? cause.message);
+}
+
+async function failureExit(argv: readonly string[], line: CommandLine | undefined): Promise<number> {
+  const name = argv[scanGlobals(argv).next];
+  if (name !== 'run') return 1;
+  // Engines that use runc's form name the bundle; a mistaken command line without one is taken for a person's.
+  if (line === undefined) return argv.some((word) => /^--?b(undle)?(=|$)/.test(word)) ? 1 : 125;
+  return (await import('./run-options.ts')).formOf(line) === 'runc' ? 1 : 125;
+}
+
+const [first, ...rest] = process.argv.slice(2);
+// The ffi engine starts this executable once more, as the process that runs a program.
+if (first === '--ffi-program') (await import('../engine/ffi.ts')).runHandedOver(Number(rest[0]));
+process.exit(await main(process.argv.slice(2)));

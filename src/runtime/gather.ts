@@ -1,0 +1,202 @@
+// All that a plan depends on (plan/input.ts), from the bundle, the command line and the host. Only reads.
+
+import { close, fcntl, open } from '../../native-bindings/libc.ts';
+import { TinyrunError } from '../errors.ts';
+import type { Config, Mount } from '../oci/config.ts';
+import { parseMountOptions } from '../oci/mount-options.ts';
+import type { HostFacts } from '../plan/host.ts';
+import type { FlagMount, PlanInput, RootfsInput, SourceKind } from '../plan/input.ts';
+import { cleanInside } from '../plan/mount-point.ts';
+import { bindSource } from '../plan/mounts.ts';
+import { hasNew } from '../plan/namespaces.ts';
+import type { Report } from '../program/op.ts';
+import { constants } from '../sys/constants.ts';
+import { readBundle } from './bundle.ts';
+import { type Log, logEnds } from './log.ts';
+import type { GlobalOptions, RunOptions } from './options.ts';
+import {
+  existsInRoot,
+  findHome,
+  openDirectory,
+  probeCgroups,
+  refused,
+  resolveDangling,
+  statPath,
+} from './probe.ts';
+
+/** Throws TinyrunError where the bundle or the flags are wrong, or name what is not there. */
+export async function gatherInput(
+  global: GlobalOptions,
+  options: RunOptions,
+  host: HostFacts,
+  log: Log,
+): Promise<PlanInput> {
+  const config = readBundle(options.bundle, log);
+  if (options.args !== undefined && options.args.length > 0) config.process.args = options.args;
+  if (options.hostname !== undefined) config.hostname = options.hostname;
+  const rootfs = await gatherRootfs(global, options, config, host);
+  const roots = rootfs.kind === 'directory' ? [rootfs.path] : rootfs.layers.toReversed();
+  const flagMounts = await gatherFlagMounts(options, host);
+  const logFd = global.log === undefined ? undefined : openInherited(global.log);
+  return {
+    config,
+    host,
+    id: options.id,
+    bundle: options.bundle,
+    stateRoot: global.root,
+    rootfs,
+    flagMounts,
+    sources: gatherSources(config, flagMounts, options.bundle),
+    ...gatherDestinations(config, flagMounts, roots),
+    home: config.process.env?.some((entry) => entry.startsWith('HOME='))
+      ? '/'
+      : findHome(roots, config.process.user?.uid ?? 0),
+    cgroups: config.mounts?.some(({ type }) => type === 'cgroup') ? probeCgroups() : [],
+    transient: options.remove || !(options.named || options.keep),
+    exits:
+      options.form === 'bundle'
+        ? { failure: 125, notExecutable: 126, notFound: 127 }
+        : { failure: 1, notExecutable: 1, notFound: 1 },
+    noPivot: options.noPivot,
+    preserveFds: options.preserveFds,
+    pidFile: options.pidFile,
+    terminal: config.process.terminal ? (await import('./terminal.ts')).probeTerminal() : undefined,
+    self: [process.execPath],
+    reports: reports(global, host, logFd),
+    logFd,
+    trace: options.trace === undefined ? undefined : openTrace(options.trace),
+    step: options.stepFd === undefined ? undefined : keepOpen(options.stepFd),
+  };
+}
+
+/** Where failures are told: stderr, and the file of --log, whose lines have the form of createLog. */
+function reports(global: GlobalOptions, { now }: HostFacts, logFd: number | undefined): Report[] {
+  const stderr: Report = { reg: 'stderr', format: 'text', prefix: 'tinyrun: ', suffix: '\n' };
+  if (logFd === undefined) return [stderr];
+  const [prefix, suffix] = logEnds(global.logFormat, 'error', now);
+  const file: Report = { reg: 'log', format: 'json', prefix, suffix };
+  return [stderr, file];
+}
+
+/** Opens a file for appending so that the program inherits it; the container does not. */
+function openInherited(path: string): number {
+  const fd = open(path, constants['O_WRONLY']! | constants['O_CREAT']! | constants['O_APPEND']!, 0o644);
+  if (fd < 0) throw refused('HOST', `open ${path}`, -fd);
+  fcntl(fd, constants['F_SETFD']!, 0);
+  return fd;
+}
+
+const openTrace = (trace: string): number =>
+  /^\d+$/.test(trace) ? keepOpen(Number(trace)) : openInherited(trace);
+
+/** The JavaScript engine marks all descriptors from 4 up close-on-exec at its start: takes that back. */
+function keepOpen(fd: number): number {
+  fcntl(fd, constants['F_SETFD']!, 0);
+  return fd;
+}
+
+const absolute = (path: string, bundle: string): string =>
+  path.startsWith('/') ? path : `${bundle}/${path}`;
+
+async function gatherRootfs(
+  global: GlobalOptions,
+  options: RunOptions,
+  config: Config,
+  host: HostFacts,
+): Promise<RootfsInput> {
+  const layers = config.annotations?.['io.tinyrun.layers'];
+  const overlay =
+    options.overlay || layers !== undefined || config.annotations?.['io.tinyrun.overlay'] === 'true';
+  if (!overlay) {
+    const path = absolute(config.root.path, options.bundle);
+    statDirectory(path, '/root/path');
+    return { kind: 'directory', path };
+  }
+  if (!hasNew({ config }, 'mount'))
+    throw new TinyrunError(
+      'CONFIG',
+      'an overlay rootfs needs a mount namespace of its own: /linux/namespaces has none',
+    );
+  const { gatherOverlay } = await import('./overlay.ts');
+  return gatherOverlay(global, options, config, host);
+}
+
+/** The mode and owner of a directory that must be there. */
+export function statDirectory(path: string, from: string): { mode: number; uid: number; gid: number } {
+  const stat = statPath(path);
+  if (typeof stat === 'number') throw refused('CONFIG', `${from}: open rootfs ${path}`, -stat);
+  if (stat.kind !== 'directory') throw refused('CONFIG', `${from}: open rootfs ${path}`, 20); // ENOTDIR
+  return stat;
+}
+
+async function gatherFlagMounts(options: RunOptions, host: HostFacts): Promise<FlagMount[]> {
+  const { volumes, mounts, tmpfs } = options;
+  if (volumes.length + mounts.length + tmpfs.length === 0) return [];
+  const { parseFlagMounts } = await import('./flag-mounts.ts');
+  return parseFlagMounts(volumes, mounts, tmpfs, host.cwd);
+}
+
+/** What is at the source of each bind; a missing one is an error unless it is to be made. */
+function gatherSources(
+  config: Config,
+  flagMounts: readonly FlagMount[],
+  bundle: string,
+): Map<string, SourceKind> {
+  const sources = new Map<string, SourceKind>();
+  const add = (mount: { source?: string; options?: string[] }, createSource: boolean, from: string): void => {
+    const { bind, remount } = parseMountOptions(mount.options ?? []);
+    if (bind === false || remount) return;
+    const path = bindSource({ destination: '', ...mount }, bundle);
+    const stat = statPath(path);
+    if (typeof stat !== 'number') sources.set(path, stat.kind);
+    else if (createSource && stat === -2) sources.set(path, 'missing');
+    else if (from.startsWith('--mount') && stat === -2)
+      throw new TinyrunError(
+        'USAGE',
+        `invalid mount config for type "bind": bind source path does not exist: ${path}`,
+      );
+    else throw refused('CONFIG', `${from}: bind source ${path}`, -stat);
+  };
+  const mounts = config.mounts ?? [];
+  for (let i = 0; i < mounts.length; i++) add(mounts[i]!, false, `/mounts/${i}`);
+  for (const path of config.linux?.maskedPaths ?? []) {
+    if (!path.startsWith('/proc/') && !path.startsWith('/sys/')) continue;
+    const stat = statPath(path);
+    sources.set(path, typeof stat === 'number' ? 'missing' : stat.kind);
+  }
+  for (const { mount, createSource, from } of flagMounts) add(mount, createSource, from);
+  return sources;
+}
+
+/**
+ * Which mount destinations are in the rootfs, and which lead through a dangling symlink. What is below another mount
+ * cannot be known before that is there.
+ */
+function gatherDestinations(
+  config: Config,
+  flagMounts: readonly FlagMount[],
+  roots: readonly string[],
+): Pick<PlanInput, 'present' | 'resolved'> {
+  const resolved = new Map<string, string>();
+  const present = new Set<string>();
+  const before: string[] = [];
+  const directories = roots.map(openDirectory);
+  const look = ({ destination }: Mount): void => {
+    const path = cleanInside(destination);
+    const below = before.some((mount) => path.startsWith(`${mount}/`));
+    before.push(path);
+    if (path === '' || below) return;
+    if (directories.some((dir) => existsInRoot(dir, path))) {
+      present.add(path);
+      return;
+    }
+    const target = resolveDangling(roots, destination);
+    if (target !== undefined) resolved.set(destination, target);
+  };
+  for (const mount of config.mounts ?? []) look(mount);
+  for (const { mount } of flagMounts) look(mount);
+  for (const dir of directories) close(dir);
+  // In an overlay a whiteout may hide what a lower layer has.
+  if (roots.length > 1) present.clear();
+  return { present, resolved };
+}

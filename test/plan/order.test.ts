@@ -1,0 +1,285 @@
+// The order in which a container is made: each line of spec/lifecycle.md that says "before" or "after", on what plans
+// really do on a quiet kernel.
+
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type Change, errno, INPUTS, type Step, stepsOf } from '../support/plan-input.ts';
+
+/** The inputs with a mount namespace of their own: the others mount nothing. */
+const MOUNTING = Object.entries(INPUTS).filter(([name]) => name !== 'no mount namespace');
+const PIVOT = /^pivot_root\(|^chroot\(/;
+/** What changes a mount namespace, or makes something to put into it. */
+const MOUNTS = /^(\$\S+ = )?(move_mount|mount|open_tree|fsopen|fsmount|fsconfig|umount2)\(/;
+const ATTACHES = /^(move_mount|mount|pivot_root|umount2|chroot)\(/;
+
+/** Where the first step that matches is; there must be one. */
+function first(steps: readonly Step[], pattern: RegExp): number {
+  const at = steps.findIndex(({ text }) => pattern.test(text));
+  assert.is.not(at, -1, `no step matches ${pattern}`);
+  return at;
+}
+
+function last(steps: readonly Step[], pattern: RegExp): number {
+  const at = steps.findLastIndex(({ text }) => pattern.test(text));
+  assert.is.not(at, -1, `no step matches ${pattern}`);
+  return at;
+}
+
+/** What init does: the process that ends with execve. */
+function initSteps(change: Change, ...rest: Parameters<typeof stepsOf> extends [unknown?, ...infer R] ? R : never) {
+  const steps = stepsOf(change, ...rest);
+  const init = steps.find(({ op }) => op.call === 'execve')?.process;
+  return steps.filter(({ process }) => process === init);
+}
+
+test('the id is taken before anything exists that would have to be undone', () => {
+  for (const [name, change] of Object.entries(INPUTS)) {
+    const steps = stepsOf(change);
+    const before = steps.slice(0, first(steps, /^mkdirat\(\$stateroot, "c1"/)).map(({ text }) => text);
+    assert.equal(
+      before,
+      [
+        'prctl(PR_SET_NAME, "tinyrun:host")',
+        'rt_sigprocmask(SIG_SETMASK, sigset{bits: 0xffffffffffffffffn}, 0, 8)',
+        'rt_sigaction(SIGCHLD, kernel_sigaction{}, 0, 8)',
+        'umask(0)',
+        'mkdirat(AT_FDCWD, "/run", 0755)  ignore EEXIST  fail -> leave',
+        'mkdirat(AT_FDCWD, "/run/tinyrun", 0711)  ignore EEXIST  fail -> leave',
+        '$stateroot = openat(AT_FDCWD, "/run/tinyrun", O_RDONLY|O_DIRECTORY|O_CLOEXEC, 0)  fail -> leave',
+        'flock($stateroot, LOCK_EX)  fail -> leave',
+      ],
+      name,
+    );
+  }
+});
+
+test('the state directory is locked before others may look into the state root', () => {
+  const steps = stepsOf();
+  const taken = first(steps, /^mkdirat\(\$stateroot/);
+  const locked = first(steps, /^flock\(\$state, LOCK_EX\|LOCK_NB\)/);
+  assert.ok(taken < locked);
+  assert.ok(locked < first(steps, /^flock\(\$stateroot, LOCK_UN\)/));
+});
+
+test('nothing is attached before clone3, and never by the host program', () => {
+  for (const [name, change] of Object.entries(INPUTS)) {
+    const steps = stepsOf(change);
+    assert.ok(first(steps, /= clone3\(/) < first(steps, ATTACHES), name);
+    assert.equal(
+      steps.filter(({ process, text }) => process === 0 && ATTACHES.test(text)),
+      [],
+      name,
+    );
+  }
+});
+
+test('/ is made a slave before the rootfs is attached, and both before any other mount', () => {
+  for (const [name, change] of MOUNTING) {
+    const [slave, root] = initSteps(change)
+      .map(({ text }) => text)
+      .filter((text) => MOUNTS.test(text) || text.startsWith('mount_setattr('));
+    assert.is(slave, 'mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, mount_attr{propagation: MS_SLAVE}, 32)', name);
+    assert.match(root!, /^move_mount\(\$root, "", AT_FDCWD, "\/"|^mount\("overlay", "\/var\/lib/, name);
+  }
+});
+
+test('nothing is mounted after pivot_root', () => {
+  for (const [name, change] of MOUNTING) {
+    const steps = initSteps(change);
+    const pivot = first(steps, PIVOT);
+    assert.ok(last(steps, /^move_mount\(|^mount\(/) < pivot, name);
+    const later = steps.slice(pivot + 1).filter(({ text }) => MOUNTS.test(text));
+    assert.equal(
+      later.map(({ text }) => text),
+      change.noPivot ? [] : ['umount2(".", MNT_DETACH)'],
+      name,
+    );
+  }
+});
+
+test('pivot_root is entered by a descriptor, and the old root is detached at once', () => {
+  for (const [name, change] of MOUNTING) {
+    const texts = initSteps(change).map(({ text }) => text);
+    const at = texts.findIndex((text) => PIVOT.test(text));
+    const expected = change.noPivot ? ['chroot(".")'] : ['pivot_root(".", ".")', 'umount2(".", MNT_DETACH)'];
+    assert.equal(
+      texts.slice(at - 1, at + expected.length + 1),
+      ['fchdir($root)', ...expected, 'chdir("/")'],
+      name,
+    );
+  }
+});
+
+test("config.mounts, then the container's own files, devices, volumes, masks and read-only paths", () => {
+  const steps = initSteps({
+    ...INPUTS['an overlay and volumes'],
+    config: (config) => void (config.linux!.devices = [{ type: 'c', path: '/dev/fuse', major: 10, minor: 229 }]),
+  });
+  const where = (pattern: RegExp) => {
+    const places = steps.flatMap(({ op, text }, i) =>
+      /^(move_mount|mknodat|symlinkat)\(/.test(text) && pattern.test(`${op.from} ${op.what}`) ? [i] : [],
+    );
+    assert.ok(places.length > 0, String(pattern));
+    return { first: places[0]!, last: places.at(-1)! };
+  };
+  const kinds = [
+    /attach the rootfs$/,
+    /^\/mounts\/\d+ mount /,
+    /^runtime mount (hosts|hostname|resolv.conf) on/,
+    /^\S+ (make device|link) \/dev\//,
+    /^--(volume|mount|tmpfs) mount/,
+    /^\/linux\/maskedPaths/,
+    /^\/linux\/readonlyPaths/,
+  ].map(where);
+  for (const [i, kind] of kinds.slice(1).entries()) assert.ok(kinds[i]!.last < kind.first, `kind ${i + 1}`);
+});
+
+test('config.mounts keep their order', () => {
+  const order = initSteps({})
+    .filter(({ op, text }) => text.startsWith('move_mount(') && op.from.startsWith('/mounts/'))
+    .map(({ op }) => op.from);
+  assert.equal(order, ['/mounts/0', '/mounts/1', '/mounts/2', '/mounts/3', '/mounts/4', '/mounts/5', '/mounts/6']);
+});
+
+test("sysctls and the time namespace's clocks are written through the host's proc", () => {
+  const sysctl = initSteps(INPUTS['devices, masks and read-only paths in strange places']!);
+  assert.ok(first(sysctl, /"\/proc\/sys\/net\/ipv4\/ip_forward"/) < first(sysctl, /^mount_setattr\(AT_FDCWD/));
+  const clocks = initSteps(INPUTS['joined namespaces and a new time namespace']!);
+  assert.ok(first(clocks, /"\/proc\/self\/timens_offsets"/) < first(clocks, /^mount_setattr\(AT_FDCWD/));
+});
+
+test('a read-only root and its propagation are set after the pivot: until then mount points are made', () => {
+  const steps = initSteps({ config: (config) => void (config.linux!.rootfsPropagation = 'private') });
+  const pivot = first(steps, PIVOT);
+  assert.ok(pivot < first(steps, /^mount_setattr\(\$root, "", AT_EMPTY_PATH, mount_attr\{attr_set: MOUNT_ATTR_RDONLY/));
+  assert.ok(pivot < first(steps, /^mount_setattr\(\$root, .*propagation: MS_PRIVATE/));
+});
+
+test('credentials come last, in the one order that the kernel allows', () => {
+  const steps = initSteps({
+    config: ({ process }) => {
+      process.user = { uid: 1000, gid: 100, additionalGids: [10] };
+      process.capabilities = {
+        bounding: ['CAP_KILL'],
+        effective: ['CAP_KILL'],
+        permitted: ['CAP_KILL'],
+        inheritable: ['CAP_KILL'],
+        ambient: ['CAP_KILL'],
+      };
+      process.args = ['/bin/true'];
+    },
+  });
+  const tail = steps.slice(first(steps, /^umask\(022\)/)).map(({ text }) => text.replace(/\{.*|\[.*| goto.*/, '…'));
+  const once = tail.filter((text, i) => text.slice(0, 22) !== tail[i - 1]?.slice(0, 22)); // PR_CAPBSET_DROP, ...
+  assert.equal(once, [
+    'umask(022)',
+    'prctl(PR_CAPBSET_DROP, 0)',
+    'prctl(PR_SET_KEEPCAPS, 1)',
+    'setgroups(1, base64"CgAAAA==")',
+    'setresgid(100, 100, 100)',
+    'setresuid(1000, 1000, 1000)',
+    'prctl(PR_SET_KEEPCAPS, 0)',
+    'capset(user_cap_header…',
+    'prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)',
+    'prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)',
+    'prctl(PR_SET_PDEATHSIG, SIGKILL)',
+    '$dead = ppoll(&pollfd+0, 1, timespec…',
+    'rt_sigaction(13, kernel_sigaction…',
+    'rt_sigprocmask(SIG_SETMASK, sigset…',
+    'close_range(3, 4294967295, CLOSE_RANGE_CLOEXEC)',
+    'execve("/bin/true", …',
+  ]);
+  assert.is(tail.filter((text) => text.startsWith('prctl(PR_CAPBSET_DROP')).length, 40);
+  assert.is(tail.filter((text) => text === 'prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, 5, 0, 0)').length, 1);
+  assert.ok(first(steps, PIVOT) < first(steps, /^prctl\(PR_CAPBSET_DROP/));
+});
+
+test('what init still needs rights for is done before it loses them', () => {
+  const steps = initSteps(INPUTS['devices, masks and read-only paths in strange places']!);
+  const user = first(steps, /^setresuid\(1000/);
+  for (const pattern of [/prlimit64\(0/, /^fchown\(|^\$?statx\(0/, /^sched_setattr\(/, /^umask\(022\)/, /^chdir\("\/srv/])
+    assert.ok(last(steps, pattern) < user, String(pattern));
+});
+
+test('init dies with the host program from its start, and again after the change of user', () => {
+  for (const [name, change] of Object.entries(INPUTS)) {
+    const steps = initSteps(change);
+    const death = /^prctl\(PR_SET_PDEATHSIG, SIGKILL\)/;
+    assert.ok(first(steps, death) < first(steps, /^setsid\(/), name);
+    assert.ok(last(steps, death) > last(steps, /^setresuid\(/), name);
+  }
+});
+
+test('close_range comes directly before execve, and nothing but its candidates behind', () => {
+  for (const [name, change] of Object.entries(INPUTS)) {
+    let tried = 0;
+    const steps = initSteps(change, (call) => {
+      if (call.call !== 'execve' || call.process === 0) return undefined;
+      return tried++ < 3 ? errno('ENOENT') : undefined;
+    });
+    const calls = steps.slice(first(steps, /^close_range\(/) + 1).map(({ op }) => op.call);
+    if (calls.length > 3) assert.equal([...new Set(calls.slice(0, 4))], ['execve'], name);
+    else assert.is(calls[0], 'execve', name);
+  }
+});
+
+test('id maps are written, and limits raised, before init is let go on', () => {
+  const steps = stepsOf(INPUTS['a user namespace']).filter(({ process }) => process === 0);
+  const go = first(steps, /^write\(\$go-w, "g", 1\)/);
+  for (const pattern of [/proc-uid_map/, /proc-gid_map/, /^prlimit64\(\$pid, RLIMIT_NOFILE/, /proc-oom_score_adj/])
+    assert.ok(last(steps, pattern) < go, String(pattern));
+  assert.ok(go < first(steps, /"state.json"/));
+});
+
+test('in a user namespace init waits before it becomes root, and then only sets up', () => {
+  for (const name of ['a user namespace', 'joined namespaces and a new time namespace']) {
+    const steps = initSteps(INPUTS[name]!);
+    const waits = first(steps, /= read\(\$go-r/);
+    assert.ok(waits < first(steps, /^setresgid\(0, 0, 0\)/), name);
+    assert.ok(waits < first(steps, MOUNTS), name);
+    assert.ok(first(steps, /^setresuid\(0, 0, 0\)/) < first(steps, /^setsid\(/), name);
+  }
+});
+
+test('existing namespaces are joined before init is made, the user namespace last', () => {
+  const steps = stepsOf(INPUTS['joined namespaces and a new time namespace']);
+  const stage = steps.filter(({ process }) => process === 1).map(({ text }) => text.replace(/\{.*| {2}.*/, ''));
+  assert.equal(stage.slice(0, 3), [
+    'setns($ns-network, CLONE_NEWNET)',
+    'setns($ns-user, CLONE_NEWUSER)',
+    '$pid = clone3(clone_args',
+  ]);
+});
+
+test('state.json appears by a rename, before the pid file does', () => {
+  const steps = stepsOf(INPUTS['kept until deleted']).filter(({ process }) => process === 0);
+  const order = [
+    /"state.json.tmp", O_WRONLY/,
+    /^write\(\$file, &state\+0/,
+    /^renameat2\(\$state, "state.json.tmp", \$state, "state.json"/,
+    /"\/tmp\/.pid", O_WRONLY/,
+    /^renameat2\(AT_FDCWD, "\/tmp\/.pid", AT_FDCWD, "\/tmp\/pid"/,
+    /rt_sigtimedwait/,
+  ].map((pattern) => first(steps, pattern));
+  assert.equal(
+    order,
+    order.toSorted((a, b) => a - b),
+  );
+});
+
+test('a terminal is opened before pivot_root, and becomes stdio after it, before the change of user', () => {
+  const steps = initSteps({
+    ...INPUTS['a terminal'],
+    config: (config) => {
+      config.process.terminal = true;
+      config.process.user = { uid: 1000 };
+    },
+  });
+  const pivot = first(steps, PIVOT);
+  assert.ok(first(steps, /TIOCGPTPEER/) < pivot);
+  assert.ok(pivot < first(steps, /^dup3\(\$slave, 0/));
+  assert.ok(last(steps, /TIOCSCTTY/) < first(steps, /^fchown\(|statx\(0/)); // the owner of the terminal, not of the caller's
+  assert.ok(last(steps, /^dup3\(/) < first(steps, /^setresuid\(1000/));
+});
+
+test.run();

@@ -1,0 +1,91 @@
+// What a refused command owes its caller: one clear line, the right exit code, and a machine as it was before.
+
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import * as assert from 'uvu/assert';
+import { type Bundle, type Result, runTinyrun } from './bundle.ts';
+
+export interface RefusalOptions {
+  /** The exit code of the bundle form; default 125. runc's form always gives 1. */
+  code?: number;
+  /** Options of `run`, in front of the bundle. */
+  flags?: readonly string[];
+  /** The container's words, behind `--`. */
+  args?: readonly string[];
+  /** The bundle to name; default: the bundle's own directory. */
+  path?: string;
+}
+
+/** Runs the bundle in both forms: either must fail in one line that `says` matches, and leave nothing behind. */
+export function assertRefused(bundle: Bundle, says: RegExp, options: RefusalOptions = {}): void {
+  const { code = 125, flags = [], path = bundle.dir } = options;
+  const args = options.args === undefined ? [] : ['--', ...options.args];
+  assertFails(bundle, runTinyrun(bundle, ['run', ...flags, path, ...args]), says, code);
+  assertFails(bundle, runTinyrun(bundle, ['run', ...flags, '--bundle', path, bundle.id, ...args]), says, 1);
+}
+
+/** A result that is a failure in one line, after which nothing is left. */
+export function assertFails(bundle: Bundle, result: Result, says: RegExp, code: number): void {
+  assert.is(result.stdout, '');
+  assert.match(result.stderr, says);
+  assert.match(result.stderr, /^tinyrun: [^\n]+\n$/, 'one line');
+  assert.not.match(result.stderr, /\.ts:\d|\bat .+:\d+:\d+|\$bunfs/, 'no stack trace');
+  assert.is(result.code, code, result.stderr);
+  assert.equal(leftovers(bundle), []);
+}
+
+/** A result that is a success without a word on stderr. */
+export function assertSucceeds(result: Result): void {
+  assert.is(result.stderr, '');
+  assert.is(result.code, 0);
+}
+
+/** All that is left of a bundle's containers: state, own files, mounts, processes. */
+export function leftovers(bundle: Bundle): string[] {
+  const folder = `${dirname(bundle.dir)}/`;
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
+  return [
+    ...listTree(bundle.root),
+    ...listTree(join(bundle.dataRoot, 'containers')),
+    ...mounts.filter((line) => line.includes(folder)),
+    ...processesOf(bundle).map((pid) => `process ${pid} ${readProc(`${pid}/comm`).trim()}`),
+  ];
+}
+
+/** Paths below a directory; none where it is missing. */
+export function listTree(directory: string): string[] {
+  if (statSync(directory, { throwIfNoEntry: false }) === undefined) return [];
+  return readdirSync(directory, { recursive: true, withFileTypes: true }).map((entry) =>
+    join(entry.parentPath, entry.name),
+  );
+}
+
+/** The processes that hold a file of the bundle open, name it, or live in mounts of it. */
+export function processesOf(bundle: Bundle): number[] {
+  const folder = `${dirname(bundle.dir)}/`;
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
+  return pids.map(Number).filter((pid) => {
+    const texts = [readProc(`${pid}/cmdline`), ...linksOf(pid), readProc(`${pid}/mountinfo`)];
+    return texts.some((text) => text.includes(folder)) && !/^State:\s+[ZX]/m.test(readProc(`${pid}/status`));
+  });
+}
+
+/** A file of /proc; empty where its process is gone, or a kernel thread. */
+function readProc(path: string): string {
+  return unlessGone(() => readFileSync(`/proc/${path}`, 'utf8'), '');
+}
+
+function linksOf(pid: number): string[] {
+  const fds = unlessGone(() => readdirSync(`/proc/${pid}/fd`), []);
+  return fds.map((fd) => unlessGone(() => readlinkSync(`/proc/${pid}/fd/${fd}`), ''));
+}
+
+function unlessGone<T>(read: () => T, otherwise: T): T {
+  try {
+    return read();
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (['ENOENT', 'ESRCH', 'EINVAL', 'EACCES'].includes(String(code))) return otherwise;
+    throw error;
+  }
+}
