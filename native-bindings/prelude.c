@@ -1,6 +1,7 @@
 // The prelude: the first code of the tinyrun executable, before the JavaScript engine's. It keeps what the engine is
 // about to change, takes from the environment what would steer the engine (which runs as root, for a caller that may
-// not be), and goes on at the engine's entry point with the stack and the registers as they were.
+// not be), opens /dev/null in place of a closed stdin, stdout or stderr (or the engine's own files would be called
+// so), and goes on at the engine's entry point with the stack and the registers as they were.
 //
 // scripts/prelude.ts links it at CODE_ADDRESS, as a segment of its own, and gives it DATA_ADDRESS, a page of the same
 // segment, and ENGINE_ENTRY. src/runtime/prelude.ts reads the page. The dynamic loader ran before this and has
@@ -43,7 +44,9 @@ __asm__(".section .text.start,\"ax\"\n"
         "  mov $ENGINE_ENTRY, %rax\n"
         "  jmp *%rax\n");
 
-enum { SYS_mprotect = 10, SYS_clock_gettime = 228, SYS_prlimit64 = 302 };
+enum {
+  SYS_mprotect = 10, SYS_fcntl = 72, SYS_clock_gettime = 228, SYS_exit_group = 231, SYS_openat = 257, SYS_prlimit64 = 302
+};
 
 static long syscall4(long number, u64 a, u64 b, u64 c, u64 d) {
   register u64 r10 __asm__("r10") = d;
@@ -62,7 +65,9 @@ __asm__(".section .text.start,\"ax\"\n"
         "  ldr x16, =ENGINE_ENTRY\n"
         "  br x16\n");
 
-enum { SYS_mprotect = 226, SYS_clock_gettime = 113, SYS_prlimit64 = 261 };
+enum {
+  SYS_fcntl = 25, SYS_openat = 56, SYS_exit_group = 94, SYS_clock_gettime = 113, SYS_mprotect = 226, SYS_prlimit64 = 261
+};
 
 static long syscall4(long number, u64 a, u64 b, u64 c, u64 d) {
   register u64 x8 __asm__("x8") = number;
@@ -76,6 +81,7 @@ static long syscall4(long number, u64 a, u64 b, u64 c, u64 d) {
 #endif
 
 enum { RLIMIT_NOFILE = 7, CLOCK_MONOTONIC = 1, PROT_READ = 1, PROT_WRITE = 2, PAGE = 4096 };
+enum { AT_FDCWD = -100, O_RDWR = 2, F_GETFD = 1, EBADF = 9, FAILURE = 125 };
 
 static int same(const char *a, const char *b) {
   while (*a && *a == *b) a++, b++;
@@ -93,6 +99,15 @@ static int steers_the_engine(const char *variable) {
   return 0;
 }
 
+// A new file gets the lowest free number. Were that 0, 1 or 2, what is meant for the caller would be written into a file
+// of ours, and a container would be given it: so nothing is done without three open files.
+static void open_stdio(void) {
+  for (u64 fd = 0; fd < 3; fd++)
+    if (syscall4(SYS_fcntl, fd, F_GETFD, 0, 0) == -EBADF &&
+        syscall4(SYS_openat, AT_FDCWD, (u64) "/dev/null", O_RDWR, 0) != (long)fd)
+      syscall4(SYS_exit_group, FAILURE, 0, 0, 0);
+}
+
 // `stack` is as the kernel made it: argc, argv, NULL, envp, NULL, auxv. The loader and libc hold pointers into it, so the
 // variables move up in place, as unsetenv(3) would do it, and the auxiliary vector stays.
 __attribute__((used)) void prelude(u64 *stack) {
@@ -100,6 +115,7 @@ __attribute__((used)) void prelude(u64 *stack) {
   for (; *env; env++)
     if (!steers_the_engine(*env)) *kept++ = *env;
   while (kept < env) *kept++ = 0;
+  open_stdio();
 
   struct page *page = (struct page *)DATA_ADDRESS;
   if (syscall4(SYS_mprotect, DATA_ADDRESS, PAGE, PROT_READ | PROT_WRITE, 0) != 0) return; // no magic: not to be read

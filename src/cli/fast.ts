@@ -30,6 +30,7 @@ export function parseFast(argv: readonly string[]): CommandLine | undefined {
       if (after === undefined) return undefined;
       i = after;
     } else {
+      if (word.length > 1 && word.startsWith('-')) return undefined; // `-1`: a number, or what else?
       if (args.push(word) > spec.args[1]) return undefined;
       i++;
     }

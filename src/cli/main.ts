@@ -10,6 +10,7 @@ import { TinyrunError } from '../errors.ts';
 import { createLog, print } from '../runtime/log.ts';
 import type { GlobalOptions } from '../runtime/options.ts';
 import type { CommandLine } from './command-line.ts';
+import { printVersion } from './commands/version.ts';
 import { parseFast, scanGlobals } from './fast.ts';
 import { toGlobalOptions } from './global.ts';
 
@@ -26,7 +27,6 @@ const load: Readonly<Record<string, () => Promise<Command>>> = {
   delete: () => import('./commands/delete.ts'),
   explain: () => import('./commands/explain.ts'),
   purge: () => import('./commands/purge.ts'),
-  version: () => import('./commands/version.ts'),
 };
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -38,6 +38,7 @@ async function main(argv: readonly string[]): Promise<number> {
       return 0;
     }
     line = parsed;
+    if (line.command === 'version') return printVersion();
     const cwd = process.cwd();
     const command = await load[line.command]!();
     return await command.run(line, toGlobalOptions(line.options, cwd), cwd);
@@ -49,7 +50,9 @@ async function main(argv: readonly string[]): Promise<number> {
 
 /** Prints an error. Those that are not ours are failed system calls, whose message says all, and our own mistakes. */
 function tell(error: unknown, global: GlobalOptions): void {
-  const log = createLog(global);
+  // That the log cannot be opened need not be tried to be logged.
+  const unlogged = error instanceof TinyrunError && error.data['option'] === '--log';
+  const log = createLog(unlogged ? { ...global, log: undefined } : global);
   const hint = error instanceof TinyrunError && error.hint !== undefined ? `; ${error.hint}` : '';
   log.error((error instanceof Error ? error.message : String(error)) + hint);
   for (let cause = error; global.debug && cause instanceof Error; cause = cause.cause)

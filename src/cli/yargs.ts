@@ -84,17 +84,19 @@ function parseWords(
   const parser = quietParser().options(
     mapTable(table, ({ alias }) => ({ type: 'string', nargs: 1, ...(alias === undefined ? {} : { alias }) })),
   );
+  const known = knownOptions(command, table, words);
   let parsed: Record<string, unknown>;
   try {
-    parsed = parser.parseSync(explicitFlags(table, words));
+    parsed = parser.parseSync(known);
   } catch (error) {
-    throw usage(command, error instanceof Error ? error.message : String(error));
+    const message = error instanceof Error ? error.message : String(error);
+    throw usage(command, message.replace(/^option (.+) needs/, (_, word) => `option ${dashed(word)} needs`));
   }
   const { _: args, '--': rest, $0: _name, ...given } = parsed;
   const options: Record<string, OptionValue> = {};
   for (const [word, value] of Object.entries(given)) {
     const found = findOption(table, word);
-    if (found === undefined) throw usage(command, `unknown option ${word.length === 1 ? '-' : '--'}${word}`);
+    if (found === undefined) throw usage(command, `unknown option ${dashed(word)}`);
     const [name, spec] = found;
     if (word === name && value !== undefined)
       options[name] = readValues(command, name, spec, [value].flat().map(String));
@@ -102,6 +104,7 @@ function parseWords(
   return { options, args: strings(args), rest: rest === undefined ? undefined : strings(rest) };
 }
 
+const dashed = (word: string): string => (word.length === 1 ? `-${word}` : `--${word}`);
 const strings = (list: unknown): string[] => [list].flat().map(String);
 
 function readValues(command: string, name: string, spec: OptionSpec, texts: string[]): OptionValue {
@@ -115,12 +118,18 @@ function readValues(command: string, name: string, spec: OptionSpec, texts: stri
   return values[values.length - 1]!;
 }
 
-/** Writes a flag as `--flag=true`: yargs would take a word behind it, a bundle called `true`, as its value. */
-function explicitFlags(table: OptionTable, words: readonly string[]): string[] {
+/**
+ * Refuses unknown options, whose words yargs would take for names of its own objects' fields (`--constructor`), and
+ * writes a flag as `--flag=true`: yargs would take a word behind it, a bundle called `true`, as its value.
+ */
+function knownOptions(command: string, table: OptionTable, words: readonly string[]): string[] {
   const end = words.indexOf('--');
   return words.map((word, index) => {
-    if (!isOption(word) || word.includes('=') || (end >= 0 && index >= end)) return word;
-    return findOption(table, word.replace(/^--?/, ''))?.[1].type === 'flag' ? `${word}=true` : word;
+    if (!isOption(word) || (end >= 0 && index >= end)) return word;
+    const name = word.slice(word.startsWith('--') ? 2 : 1).split('=', 1)[0]!;
+    const found = findOption(table, name);
+    if (found === undefined) throw usage(command, `unknown option ${dashed(name)}`);
+    return found[1].type === 'flag' && !word.includes('=') ? `${word}=true` : word;
   });
 }
 
@@ -139,7 +148,7 @@ function quietParser(): Argv {
       'short-option-groups': false,
     })
     .detectLocale(false)
-    .updateStrings({ 'Not enough arguments following: %s': 'option --%s needs a value' })
+    .updateStrings({ 'Not enough arguments following: %s': 'option %s needs a value' })
     .help(false)
     .version(false)
     .exitProcess(false)

@@ -5,53 +5,60 @@
 // there, keeping the permitted set over the change of uid (PR_SET_KEEPCAPS); then the other sets; ambient at the very
 // end, since only what is permitted and inheritable may be raised.
 
-import type { Arg, Op, Words } from '../program/op.ts';
+import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import { capabilities } from '../sys/capabilities.ts';
 import type { PlanInput } from './input.ts';
 
 const FROM = '/process/capabilities';
 
-/** The bits of the names that exist and that the host can grant at all; the others were warned about. */
-function bits(names: readonly string[] | undefined, grantable: bigint): bigint {
-  let set = 0n;
-  for (const name of names ?? []) {
-    const bit = capabilities[name];
-    if (bit !== undefined) set |= 1n << BigInt(bit);
-  }
-  return set & grantable;
+/** Which capabilities the host can grant at all: those of the caller's bounding set. */
+function isGrantable(capBounding: bigint): (bit: number) => boolean {
+  const words = [Number(capBounding & 0xffffffffn), Number(capBounding >> 32n)];
+  return (bit) => ((words[bit >> 5]! >>> (bit & 31)) & 1) === 1;
 }
 
 /** Names of the config that the host cannot grant: the spec wants a warning, not a failure. */
 export function ungrantableCapabilities({ config, host }: Pick<PlanInput, 'config' | 'host'>): string[] {
-  const all = new Set(Object.values(config.process.capabilities ?? {}).flat());
-  return [...all].filter((name) => {
+  const grantable = isGrantable(host.capBounding);
+  const {
+    bounding = [],
+    effective = [],
+    permitted = [],
+    inheritable = [],
+    ambient = [],
+  } = config.process.capabilities ?? {};
+  const missing = new Set<string>();
+  for (const name of [...bounding, ...effective, ...permitted, ...inheritable, ...ambient]) {
     const bit = capabilities[name];
-    return bit !== undefined && (host.capBounding & (1n << BigInt(bit))) === 0n;
-  });
+    if (bit !== undefined && !grantable(bit)) missing.add(name);
+  }
+  return [...missing];
 }
 
 /** Init program: bounding set, groups, ids, sets, no_new_privs. */
 export function planCredentials(input: PlanInput): Op[] {
-  const sets = input.config.process.capabilities ?? {};
-  const grantable = input.host.capBounding;
-  const bounding = bits(sets.bounding, grantable);
-  const permitted = bits(sets.permitted, grantable);
-  const inheritable = bits(sets.inheritable, grantable);
+  const { bounding, effective, permitted, inheritable, ambient } = input.config.process.capabilities ?? {};
+  const grantable = isGrantable(input.host.capBounding);
   return [
-    ...planBounding(bounding, grantable),
+    ...planBounding(bounding ?? [], grantable),
     ...planIds(input),
-    planCapset(bits(sets.effective, grantable), permitted, inheritable),
-    ...planAmbient(bits(sets.ambient, grantable) & permitted & inheritable),
+    planCapset(effective ?? [], permitted ?? [], inheritable ?? [], grantable),
+    ...planAmbient(
+      (ambient ?? []).filter((name) => permitted?.includes(name) && inheritable?.includes(name)),
+      grantable,
+    ),
     ...planNoNewPrivs(input),
   ];
 }
 
-function planBounding(bounding: bigint, grantable: bigint): Op[] {
+type Grantable = (bit: number) => boolean;
+
+function planBounding(bounding: readonly string[], grantable: Grantable): Op[] {
   const ops: Op[] = [];
-  for (const [name, bit] of Object.entries(capabilities)) {
-    const mask = 1n << BigInt(bit);
-    if ((grantable & mask) === 0n || (bounding & mask) !== 0n) continue;
+  for (const name in capabilities) {
+    const bit = capabilities[name]!;
+    if (!grantable(bit) || bounding.includes(name)) continue;
     ops.push(
       o.prctl('PR_CAPBSET_DROP', [bit], {
         what: `drop ${name} from the bounding set`,
@@ -102,17 +109,29 @@ function planIds({ config }: PlanInput): Op[] {
   ];
 }
 
-function planCapset(effective: bigint, permitted: bigint, inheritable: bigint): Op {
-  const word = (shift: bigint): Record<string, Arg> => ({
-    effective: Number((effective >> shift) & 0xffffffffn),
-    permitted: Number((permitted >> shift) & 0xffffffffn),
-    inheritable: Number((inheritable >> shift) & 0xffffffffn),
-  });
+/** The two 32-bit words of a set, as capset(2) takes them. */
+function words(names: readonly string[], grantable: Grantable): [number, number] {
+  const set: [number, number] = [0, 0];
+  for (const name of names) {
+    const bit = capabilities[name];
+    if (bit !== undefined && grantable(bit)) set[bit >> 5]! |= 1 << (bit & 31);
+  }
+  return set;
+}
+
+function planCapset(
+  effective: readonly string[],
+  permitted: readonly string[],
+  inheritable: readonly string[],
+  grantable: Grantable,
+): Op {
+  const [e, p, i] = [words(effective, grantable), words(permitted, grantable), words(inheritable, grantable)];
+  const half = (n: 0 | 1) => ({ effective: e[n] >>> 0, permitted: p[n] >>> 0, inheritable: i[n] >>> 0 });
   return o.call(
     'capset',
     [
       { struct: 'user_cap_header', fields: { version: o.flags('_LINUX_CAPABILITY_VERSION_3') } },
-      { structs: 'user_cap_data', items: [word(0n), word(32n)] },
+      { structs: 'user_cap_data', items: [half(0), half(1)] },
     ],
     {
       what: 'set the effective, permitted and inheritable capabilities',
@@ -122,7 +141,7 @@ function planCapset(effective: bigint, permitted: bigint, inheritable: bigint): 
   );
 }
 
-function planAmbient(ambient: bigint): Op[] {
+function planAmbient(ambient: readonly string[], grantable: Grantable): Op[] {
   const ops: Op[] = [
     o.prctl('PR_CAP_AMBIENT', [o.flags('PR_CAP_AMBIENT_CLEAR_ALL'), 0, 0, 0], {
       what: 'clear the ambient capabilities',
@@ -130,8 +149,9 @@ function planAmbient(ambient: bigint): Op[] {
       from: `${FROM}/ambient`,
     }),
   ];
-  for (const [name, bit] of Object.entries(capabilities)) {
-    if ((ambient & (1n << BigInt(bit))) === 0n) continue;
+  for (const name of ambient) {
+    const bit = capabilities[name];
+    if (bit === undefined || !grantable(bit)) continue;
     ops.push(
       o.prctl('PR_CAP_AMBIENT', [o.flags('PR_CAP_AMBIENT_RAISE'), bit, 0, 0], {
         what: `raise ${name} in the ambient set`,

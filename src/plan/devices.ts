@@ -108,7 +108,7 @@ function planDevDirectory(places: Places): Dev {
 
 /** mkdev(3): how the kernel packs the numbers for mknod(2). */
 const mkdev = (major: number, minor: number): number =>
-  (minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12);
+  ((minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12)) >>> 0;
 const NODE_TYPES = { c: 'S_IFCHR', u: 'S_IFCHR', b: 'S_IFBLK', p: 'S_IFIFO' } as const;
 
 /** The directory of a node: /dev itself, or opened for it. */

@@ -5,29 +5,53 @@ import type { Rlimit, Scheduler } from '../oci/config.ts';
 import type { Arg, Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import type { PlanInput } from './input.ts';
+import { hasUser } from './namespaces.ts';
 
 /** RLIM_INFINITY is -1, or all bits: config.json may say either. */
 const limit = (value: number | bigint): bigint => BigInt.asUintN(64, BigInt(value));
 
-/**
- * prlimit64(2) for the limits of the config, and to give back what the JavaScript engine raised.
- * @param pid 0 for the caller itself
- */
-export function planRlimits({ config, host }: PlanInput, pid: 0 | { reg: string }): Op[] {
-  const rlimits = config.process.rlimits ?? [];
-  const ops = rlimits.map((rlimit, i) =>
-    planRlimit(rlimit, pid, `/process/rlimits/${i}`, 'A limit that the config asks for.'),
-  );
+/** Those of the config, and the one that the JavaScript engine raised, which is given back. */
+function listRlimits({ config, host }: PlanInput): PlannedRlimit[] {
+  const why = 'A limit that the config asks for.';
+  const rlimits = (config.process.rlimits ?? []).map((rlimit, i) => ({ rlimit, why, from: `/process/rlimits/${i}` }));
   const { noFile } = host;
-  if (noFile !== undefined && !rlimits.some(({ type }) => type === 'RLIMIT_NOFILE')) {
-    const why =
-      'The JavaScript engine raised the soft limit at its start: the container gets the one that tinyrun was given.';
-    ops.push(planRlimit({ type: 'RLIMIT_NOFILE', ...noFile }, pid, 'runtime', why));
-  }
-  return ops;
+  if (noFile === undefined || rlimits.some(({ rlimit }) => rlimit.type === 'RLIMIT_NOFILE')) return rlimits;
+  const raised =
+    'The JavaScript engine raised the soft limit at its start: the container gets the one that tinyrun was given.';
+  return [...rlimits, { rlimit: { type: 'RLIMIT_NOFILE', ...noFile }, why: raised, from: 'runtime' }];
 }
 
-function planRlimit({ type, soft, hard }: Rlimit, pid: 0 | { reg: string }, from: string, why: string): Op {
+interface PlannedRlimit {
+  rlimit: Rlimit;
+  why: string;
+  from: string;
+}
+
+/**
+ * Whether init sets it itself, when all else is done. Root of a user namespace only cannot raise limits: there the host
+ * program does it. But a low limit of open files must not come before the mounts, and to lower it init has the right.
+ */
+function isInits({ rlimit: { type, hard } }: PlannedRlimit, input: PlanInput): boolean {
+  if (!hasUser(input)) return true;
+  const { noFile } = input.host;
+  return type === 'RLIMIT_NOFILE' && noFile !== undefined && limit(hard) <= limit(noFile.hard);
+}
+
+/** Init program: prlimit64(2) for itself. */
+export function planRlimits(input: PlanInput): Op[] {
+  return listRlimits(input)
+    .filter((planned) => isInits(planned, input))
+    .map((planned) => planRlimit(planned, 0));
+}
+
+/** Host program: prlimit64(2) for limits that init could not raise. */
+export function planRlimitsFromOutside(input: PlanInput, pid: { reg: string }): Op[] {
+  return listRlimits(input)
+    .filter((planned) => !isInits(planned, input))
+    .map((planned) => planRlimit(planned, pid));
+}
+
+function planRlimit({ rlimit: { type, soft, hard }, why, from }: PlannedRlimit, pid: 0 | { reg: string }): Op {
   const value: Arg = { struct: 'rlimit64', fields: { rlim_cur: limit(soft), rlim_max: limit(hard) } };
   return o.call('prlimit64', [pid, o.flags(type), value, 0], {
     what: `set ${type} to ${soft}:${hard}`,

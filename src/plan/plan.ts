@@ -16,7 +16,7 @@ import {
 } from './handshake.ts';
 import type { PlanInput } from './input.ts';
 import { planNames, planSysctls } from './kernel.ts';
-import { planOomScore, planRlimits, planScheduling } from './limits.ts';
+import { planOomScore, planRlimits, planRlimitsFromOutside, planScheduling } from './limits.ts';
 import { cgroupBuffers, planCgroupSources } from './mount-cgroup.ts';
 import { bindBuffers, listMounts, type PlannedMount, planBindSources, planMounts } from './mounts.ts';
 import {
@@ -121,7 +121,7 @@ function planInit(input: PlanInput): Op[] {
     ...planSysctls(input),
     ...planNames(input),
     ...(hasNew(input, 'mount') ? planTree(input, listMounts(input)) : planPivot(true)),
-    ...(hasUser(input) ? [] : planRlimits(input, 0)),
+    ...planRlimits(input),
     ...planScheduling(input),
     ...planCwd(input),
     ...planTerminalStdio(input),
@@ -176,7 +176,7 @@ function planFromOutside(input: PlanInput): Op[] {
       ...runtime('put the pid into /proc/PID/oom_score_adj', 'Only root of the host may lower it.'),
     },
   );
-  return [...planRlimits(input, o.reg('pid')), ...(score.length === 0 ? [] : [format, ...score])];
+  return [...planRlimitsFromOutside(input, o.reg('pid')), ...(score.length === 0 ? [] : [format, ...score])];
 }
 
 const planName = (name: string): Op =>

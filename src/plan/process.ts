@@ -65,7 +65,9 @@ export function planExec(input: PlanInput): Op[] {
   const path = env.findLast((entry) => entry.startsWith('PATH='))?.slice(5) ?? DEFAULT_PATH;
   const candidates = program.includes('/')
     ? [program]
-    : path.split(':').map((directory) => (directory === '' ? program : `${directory}/${program}`));
+    : path === '' // finds nothing, as in runc; an empty part of a longer PATH is the working directory, as in a shell
+      ? []
+      : path.split(':').map((directory) => (directory === '' ? program : `${directory}/${program}`));
   return [
     ...candidates.flatMap((candidate, i) => planTry(input, candidate, environment, i)),
     ...planNotExecuted(input, candidates),
@@ -100,6 +102,13 @@ function planNotExecuted({ config, exits }: PlanInput, candidates: readonly stri
   const why = 'Nothing could be executed; the reason is worth a precise word.';
   const words = (what: string): Words => ({ what, why, from: '/process/args/0' });
   const absolute = config.process.args[0]!.includes('/');
+  const notFound = o.fail(
+    words(
+      `exec: ${name}: ${absolute ? `stat ${config.process.args[0]}: no such file or directory` : 'executable file not found in $PATH'}`,
+    ),
+    { exit: exits.notFound },
+  );
+  if (candidates.length === 0) return [notFound];
   return [
     o.branch('denied', '==', 1, 'exec-denied', words('was one of them no executable file?')),
     ...candidates.flatMap((candidate, i) => [
@@ -110,12 +119,7 @@ function planNotExecuted({ config, exits }: PlanInput, candidates: readonly stri
       o.jump('no-interpreter', words('it is: what it needs to run is missing')),
       o.label(`absent-${i}`),
     ]),
-    o.fail(
-      words(
-        `exec: ${name}: ${absolute ? `stat ${config.process.args[0]}: no such file or directory` : 'executable file not found in $PATH'}`,
-      ),
-      { exit: exits.notFound },
-    ),
+    notFound,
     o.label('no-interpreter'),
     o.fail(
       words(

@@ -10,7 +10,7 @@ import { planTarget } from './mount-point.ts';
 import { hasNew } from './namespaces.ts';
 import { type OverlayMount, type OverlaySetting, overlayMount } from './overlay.ts';
 import type { Places } from './place.ts';
-import { makeDirectories } from './state.ts';
+import { makeDirectories, planWriteWhole } from './state.ts';
 
 /** Register of the rootfs' descriptor: the detached mount, and the root directory once it is attached. */
 export const ROOT = o.reg('root');
@@ -98,7 +98,7 @@ function planOwnFile(name: string, text: string): Op[] {
       { ...words(`create ${name}`), to: 'file' },
       0o644,
     ),
-    o.write(o.reg('file'), { bytes }, bytes.length, words(`write ${name}`)),
+    ...planWriteWhole(name, { bytes }, bytes.length, words),
     o.close(o.reg('file'), words(`close ${name}`)),
     o.openTree(o.reg('data'), name, false, { ...words(`bind ${name}`), to: 'bind' }),
     o.mountSetattr(

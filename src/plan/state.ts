@@ -142,12 +142,33 @@ export function planWriteState(input: PlanInput): Op[] {
     ...replaceFd('init.stat', why),
     o.write(o.reg('file'), o.buf('stat'), o.reg('size'), runtime('write init.stat', why)),
     ...replaceFd('state.json.tmp', complete),
-    o.write(o.reg('file'), o.buf('state'), size, runtime('write state.json', complete)),
+    ...planWriteWhole('state.json', o.buf('state'), size, (what) => runtime(what, complete)),
     o.close(o.reg('file'), runtime('close state.json', complete)),
     o.renameat(o.reg('state'), 'state.json.tmp', o.reg('state'), 'state.json', {
       ...runtime('put state.json in its place', complete),
     }),
     ...planPidFile(input),
+  ];
+}
+
+const PAGE = 4096;
+
+/**
+ * Writes a whole file, open in register `file`. On a full filesystem write(2) may take a part of it, and calls that no
+ * failure; what fits into a page is taken as a whole or not at all.
+ */
+export function planWriteWhole(
+  name: string,
+  text: Parameters<typeof o.write>[1],
+  size: number,
+  words: (what: string) => Words,
+): Op[] {
+  if (size <= PAGE) return [o.write(o.reg('file'), text, size, words(`write ${name}`))];
+  return [
+    o.write(o.reg('file'), text, size, { ...words(`write ${name}`), to: 'size' }),
+    o.branch('size', '==', size, `whole-${name}`, words('was all of it written?')),
+    o.fail(words(`write ${name}: no space left on device for more than a part of its ${size} bytes`)),
+    o.label(`whole-${name}`),
   ];
 }
 

@@ -60,6 +60,14 @@ export class ConstantData {
     return at;
   }
 
+  /** The offset of words, which are hardly ever the same twice: not worth a look-up. */
+  words(value: string): number {
+    const at = this.stringsEnd;
+    this.strings.push(value);
+    this.stringsEnd = at + this.sizeOf(value) + 1;
+    return at;
+  }
+
   /** The offset that the next new string will have. */
   nextString(): number {
     return this.stringsEnd;

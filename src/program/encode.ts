@@ -167,12 +167,12 @@ class Encoder {
       start += words.length;
       block += words;
     }
-    this.data.string(block);
+    this.data.words(block);
   }
 
   /** A string's offset and size into two words. */
   private span(at: number, words: string): void {
-    this.head[at] = this.data.string(words);
+    this.head[at] = this.data.words(words);
     this.head[at + 1] = this.data.sizeOf(words);
   }
 

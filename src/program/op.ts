@@ -51,8 +51,8 @@ export interface CallOp extends Words {
   op: 'call';
   call: string; // a name of sys/syscalls.ts
   args: readonly Arg[];
-  to?: Reg; // receives the result
-  onError?: ErrorPolicy;
+  to?: Reg | undefined; // receives the result
+  onError?: ErrorPolicy | undefined;
 }
 
 /** Where `branch` goes if the comparison (signed, 64 bits) holds; `&` is: any of these bits are set. */

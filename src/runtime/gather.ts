@@ -37,7 +37,7 @@ export async function gatherInput(
   const rootfs = await gatherRootfs(global, options, config, host);
   const roots = rootfs.kind === 'directory' ? [rootfs.path] : rootfs.layers.toReversed();
   const flagMounts = await gatherFlagMounts(options, host);
-  const logFd = global.log === undefined ? undefined : openInherited(global.log);
+  const logFd = global.log === undefined ? undefined : openInherited(global.log, '--log');
   return {
     config,
     host,
@@ -79,15 +79,15 @@ function reports(global: GlobalOptions, { now }: HostFacts, logFd: number | unde
 }
 
 /** Opens a file for appending so that the program inherits it; the container does not. */
-function openInherited(path: string): number {
+function openInherited(path: string, option: '--log' | '--trace'): number {
   const fd = open(path, constants['O_WRONLY']! | constants['O_CREAT']! | constants['O_APPEND']!, 0o644);
-  if (fd < 0) throw refused('HOST', `open ${path}`, -fd);
+  if (fd < 0) throw refused('HOST', `${option}: open ${path}`, -fd, { option });
   fcntl(fd, constants['F_SETFD']!, 0);
   return fd;
 }
 
 const openTrace = (trace: string): number =>
-  /^\d+$/.test(trace) ? keepOpen(Number(trace)) : openInherited(trace);
+  /^\d+$/.test(trace) ? keepOpen(Number(trace)) : openInherited(trace, '--trace');
 
 /** The JavaScript engine marks all descriptors from 4 up close-on-exec at its start: takes that back. */
 function keepOpen(fd: number): number {

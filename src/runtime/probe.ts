@@ -15,9 +15,15 @@ const O_DIRECTORY = constants[process.arch === 'arm64' ? 'O_DIRECTORY' : 'O_DIRE
 const IN_ROOT = constants['RESOLVE_IN_ROOT']! | constants['RESOLVE_NO_MAGICLINKS']!;
 
 /** `open /etc/x: ENOENT no such file or directory`, as an error of the given kind. */
-export function refused(code: 'CONFIG' | 'HOST', what: string, errno: number): TinyrunError {
+export function refused(
+  code: 'CONFIG' | 'HOST',
+  what: string,
+  errno: number,
+  data: Record<string, unknown> = {},
+): TinyrunError {
   const name = errnoName(errno);
-  return new TinyrunError(code, `${what}: ${name} ${errnoWords[name] ?? ''}`, { data: { errno: name } });
+  const message = `${what}: ${name} ${errnoWords[name] ?? ''}`;
+  return new TinyrunError(code, message, { data: { ...data, errno: name } });
 }
 
 /**

@@ -1,11 +1,17 @@
 // What a program sees in a container, in one call: a bundle, a run of the payload in it, and what that printed.
 
+import { join } from 'node:path';
 import type { Config } from '../../src/oci/config.ts';
 import { type Bundle, type Result, type RunOptions, runTinyrun, tinyrun, withBundle, writeConfig } from './bundle.ts';
+
+/** The program itself, which also runs outside of containers. */
+export const payload = join(import.meta.dir, '../../dist/payload');
 
 export interface Run {
   /** Changes the config of bundle.ts, and the bundle: its rootfs, its folders. */
   config?: (config: Config, bundle: Bundle) => void;
+  /** How the container's own words name the payload; default `/payload`. */
+  program?: string;
   /** Flags of `tinyrun run`. */
   flags?: readonly string[];
   /** A command that tinyrun is started by: `['prlimit', '--nofile=64']`. */
@@ -17,7 +23,7 @@ export interface Run {
 export function runPayload(bundle: Bundle, commands: readonly string[], run: Run = {}): Result {
   run.config?.(bundle.config, bundle);
   writeConfig(bundle);
-  const args = ['run', ...(run.flags ?? []), bundle.dir, '--', '/payload', ...commands];
+  const args = ['run', ...(run.flags ?? []), bundle.dir, '--', run.program ?? '/payload', ...commands];
   if (run.via === undefined) return runTinyrun(bundle, args, run.options);
   return runCommand([...run.via, tinyrun, '--root', bundle.root, '--data-root', bundle.dataRoot, ...args]);
 }
@@ -43,10 +49,10 @@ export function output({ stdout, stderr, code }: Result): string {
   return stdout;
 }
 
-/** The words and the code of a run that must fail before its program starts: of a container that cannot be made. */
-export async function refusalOf(run: Run): Promise<string> {
+/** The words of a run that must fail before its program starts. */
+export async function refusalOf(run: Run, exit = 125): Promise<string> {
   const { stdout, stderr, code } = await runOnce(['args', 'started'], run);
-  if (code !== 125 || stdout !== '') throw new Error(`no refusal, but exit code ${code}: ${stderr}${stdout}`);
+  if (code !== exit || stdout !== '') throw new Error(`no refusal, but exit code ${code}: ${stderr}${stdout}`);
   return stderr.trimEnd();
 }
 
@@ -116,3 +122,12 @@ export async function withHelper(
     await child.exited;
   }
 }
+
+/**
+ * For `via`: a mount namespace that nobody else is in, whose mounts are shared among themselves, as on a host with
+ * systemd; the script runs in it first.
+ */
+export const inMountNamespace = (script = ':'): string[] => {
+  const shared = 'mount --make-rprivate / && mount --make-rshared /';
+  return ['unshare', '-m', 'sh', '-ec', `${shared}\n${script}\nexec "$@"`, 'sh'];
+};

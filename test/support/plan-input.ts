@@ -123,7 +123,11 @@ export const INPUTS: Readonly<Record<string, Change>> = {
   'nothing is in the rootfs': { present: new Set() },
   'kept until deleted': { transient: false, pidFile: '/tmp/pid', logFd: 9 },
   'a chroot instead of a pivot': { noPivot: true },
-  'no mount namespace': { config: minimalConfig((config) => void (config.linux!.namespaces = [])) },
+  'no mount namespace': {
+    config: minimalConfig((config) => {
+      config.linux!.namespaces = [];
+    }),
+  },
   'a user namespace': {
     config: (config) => {
       config.linux!.namespaces!.push({ type: 'user' });
@@ -171,7 +175,9 @@ export const INPUTS: Readonly<Record<string, Change>> = {
     ],
   },
   'a terminal': {
-    config: (config) => void (config.process.terminal = true),
+    config: (config) => {
+      config.process.terminal = true;
+    },
     terminal: TERMINAL,
   },
   'devices, masks and read-only paths in strange places': {

@@ -6,7 +6,7 @@ import { print } from '../../runtime/log.ts';
 /** The commit that the executable was built from, a string literal; scripts/build.ts may set it. */
 declare const TINYRUN_COMMIT: string | undefined;
 
-export function run(): number {
+export function printVersion(): number {
   const commit = typeof TINYRUN_COMMIT === 'undefined' ? 'unknown' : TINYRUN_COMMIT;
   print(1, `tinyrun version ${version}\ncommit: ${commit}\nspec: ${OCI_VERSION}\n`);
   return 0;

@@ -1,0 +1,159 @@
+// npm run bench [-- --runs N]: speed and memory of tinyrun beside what else this machine has. Prints Markdown; README.md
+// shows it. It never fails on a figure, and leaves nothing behind, however it ends.
+
+import { writeFileSync } from 'node:fs';
+import { cpus, loadavg, release } from 'node:os';
+import { join } from 'node:path';
+import { buildExecutable } from '../scripts/build.ts';
+import { buildTwin, measureBudget } from './budget.ts';
+import { type Place, withPlace } from './bundle.ts';
+import { type Bounds, compare, tryOnce } from './measure.ts';
+import { measureMemory } from './memory.ts';
+import {
+  findRuntimes,
+  findSandboxes,
+  hideUnifiedCgroups,
+  tinyrun,
+  tinyrunCommand,
+  versions,
+} from './runtimes.ts';
+import { formatTable, milliseconds, target } from './table.ts';
+
+/** Seconds after which no measurement begins any more. */
+const LONGEST = 90;
+const RUNS = 40;
+const AT_ONCE = 100;
+
+const say = (text: string): void => console.log(text);
+
+/** What `tinyrun run` is compared with, and how slow it may be, times the other. */
+const targets: Readonly<Record<string, number>> = { '`crun run`': 1.5, '`runc run`': 0.45 };
+
+async function measureSpeed(place: Place, bounds: Bounds): Promise<void> {
+  const ours = [...tinyrunCommand(place), 'run', place.bundles.true];
+  const others = [
+    ...findSandboxes(place),
+    ...findRuntimes(place)
+      .slice(1)
+      .map(({ name, run }) => ({ name: `\`${name} run\``, command: run(place.bundles.true, 'bench') })),
+    {
+      name: '`tinyrun run --overlay`',
+      command: [...tinyrunCommand(place), 'run', '--overlay', place.bundles.true],
+    },
+  ];
+  const problem = tryOnce(ours);
+  if (problem !== undefined) throw new Error(`${ours.join(' ')}: ${problem}`);
+  const rows: string[][] = [];
+  const left: string[] = [];
+  for (const { name, command } of others) {
+    const reason = tryOnce(command);
+    if (reason === undefined) {
+      const { a, b, ratio } = await compare(ours, command, bounds);
+      const most = targets[name];
+      rows.push([
+        name,
+        milliseconds(b),
+        milliseconds(a),
+        ratio.toFixed(2),
+        most === undefined ? '' : target(ratio, most),
+      ]);
+    } else left.push(`${name} does not run here: ${reason}`);
+  }
+  say(formatTable(['running `true` with', 'ms', '`tinyrun run`, ms', 'ratio', 'target'], rows));
+  for (const line of left) say(`${line}\n`);
+}
+
+async function measureStart(place: Place, bounds: Bounds): Promise<void> {
+  const source = join(place.dir, 'empty.ts');
+  const empty = join(place.dir, 'empty');
+  writeFileSync(source, '');
+  buildExecutable(source, empty);
+  const { a, b, ratio } = await compare([tinyrun, '--version'], [empty], bounds);
+  const row = [
+    'an empty program, compiled alike',
+    milliseconds(b),
+    milliseconds(a),
+    ratio.toFixed(2),
+    target(ratio, 1.3),
+  ];
+  say(formatTable(['starting', 'ms', '`tinyrun --version`, ms', 'ratio', 'target'], [row]));
+}
+
+async function measureStages(place: Place, bounds: Bounds): Promise<void> {
+  const [, ...words] = [...tinyrunCommand(place), 'run', place.bundles.true];
+  const twin = buildTwin(place);
+  const stages = await measureBudget([twin, ...words], bounds);
+  const { a, b } = await compare([tinyrun, ...words], [twin, ...words], bounds);
+  const all = stages.at(-1)!.ms;
+  const rows = stages.map(({ name, ms }) => [name, ms.toFixed(2), `${Math.round((100 * ms) / all)} %`]);
+  say(formatTable(['where the time of `tinyrun run` goes', 'ms', 'share'], rows));
+  say(
+    `Taken from a twin of tinyrun with a clock in it: ${milliseconds(b)} ms, where tinyrun takes ${milliseconds(a)}.\n`,
+  );
+}
+
+async function measureMemories(place: Place, bounds: Bounds): Promise<void> {
+  const rows: string[][] = [];
+  let executable = 0;
+  for (const runtime of findRuntimes(place)) {
+    if (tryOnce(runtime.run(place.bundles.true, 'bench')) !== undefined) continue;
+    const one = await measureMemory(runtime, place.bundles.wait, 1, bounds);
+    const many = await measureMemory(runtime, place.bundles.wait, AT_ONCE, bounds);
+    const each = many.pss / many.containers;
+    executable = Math.max(executable, one.executable);
+    rows.push([
+      `\`${runtime.name} run\``,
+      String(one.pss),
+      `${many.containers}: ${many.pss}`,
+      each.toFixed(each < 100 ? 1 : 0),
+      runtime.name === 'tinyrun' ? target(Math.max(one.pss, each), 64, ' KB') : '',
+    ]);
+  }
+  say(formatTable(['memory beside containers, KB', 'one', 'many at once', 'each of many', 'target'], rows));
+  say(
+    `PSS of the waiting process. tinyrun's is a program in memory, a file of ${executable} KB, of which PSS counts what is mapped.\n`,
+  );
+}
+
+async function main(): Promise<void> {
+  const runs = readRuns(process.argv.slice(2));
+  const stop = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(name, () => stop.abort(new Error(`interrupted by ${name}`)));
+  const bounds: Bounds = { runs, signal: stop.signal, until: Bun.nanoseconds() + LONGEST * 1e9 };
+
+  const hidden = hideUnifiedCgroups();
+  const load = loadavg()[0]!.toFixed(1);
+  say(`Linux ${release()}, ${cpus().length} processors, load ${load}; ${versions()}
+
+Each line is two commands run in turns, A B A B ..., ${runs} times each. Times are medians, from fork to wait; the ratio is
+the median of tinyrun's time divided by the other's of the same turn, so that a busy machine slows both and leaves it
+alone: compare ratios between machines, not times. Below 1, tinyrun is faster. crun runs without cgroups${
+    hidden
+      ? ', and\ncgroup version 2 is hidden from all, since crun refuses machines that have both versions'
+      : ''
+  }.
+`);
+  await withPlace(async (place) => {
+    await measureSpeed(place, bounds);
+    await measureStages(place, bounds);
+    await measureMemories(place, bounds);
+    await measureStart(place, bounds);
+  });
+}
+
+/** `--runs N`. */
+function readRuns(words: readonly string[]): number {
+  if (words.length === 0) return RUNS;
+  const [name, value = ''] = words[0]!.includes('=') ? words[0]!.split('=') : words;
+  if (name !== '--runs' || !/^[1-9]\d*$/.test(value)) {
+    console.error(`bench: ${words.join(' ')}: not understood; try: npm run bench -- --runs ${RUNS}`);
+    process.exit(2);
+  }
+  return Number(value);
+}
+
+await main().catch((error: unknown) => {
+  console.error(`bench: ${error instanceof Error ? error.message : error}`);
+  process.exitCode = 1;
+});

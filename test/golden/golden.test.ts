@@ -1,0 +1,70 @@
+// What the planner makes of some bundles, as files that a person reads: a change of the planner shows in a review as a
+// change of programs. `UPDATE_GOLDEN=1` writes them anew; look at the difference before you believe it.
+
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { parseConfig } from '../../src/oci/parse.ts';
+import { validateConfig } from '../../src/oci/validate.ts';
+import { planContainer } from '../../src/plan/plan.ts';
+import { checkProgram } from '../../src/program/check.ts';
+import { parseProgram, printProgram } from '../../src/program/text.ts';
+import { type Change, OVERLAY, planInput, TERMINAL } from '../support/plan-input.ts';
+
+const folder = import.meta.dir;
+const names = readdirSync(folder, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map((entry) => entry.name)
+  .sort();
+
+/** Few capabilities to drop and one signal to restore, so that the programs stay short. */
+const HOST: Change['host'] = { capBounding: 0x20000421n, sigIgnored: 1n << 12n, noFile: undefined };
+
+/** What is not in config.json. */
+const CHANGES: Readonly<Record<string, Change>> = {
+  overlay: {
+    rootfs: { ...OVERLAY, rootUid: 1000 },
+    flagMounts: [
+      {
+        mount: { destination: '/data', source: '/srv/new', options: ['rbind', 'rprivate'] },
+        createSource: true,
+        from: '--volume',
+      },
+    ],
+    sources: new Map([['/srv/new', 'missing']]),
+    transient: false,
+  },
+  terminal: { terminal: TERMINAL },
+};
+
+function planGolden(name: string) {
+  const { config, problems } = validateConfig(parseConfig(readFileSync(join(folder, name, 'config.json'), 'utf8')));
+  assert.equal(problems, []);
+  return planContainer(planInput({ ...CHANGES[name], config, host: HOST }));
+}
+
+test('every change belongs to a bundle', () => {
+  for (const name of Object.keys(CHANGES)) assert.ok(names.includes(name), name);
+});
+
+for (const name of names) {
+  test(`${name}: the plan is the one in program.txt`, () => {
+    const text = printProgram(planGolden(name));
+    const file = join(folder, name, 'program.txt');
+    if (process.env['UPDATE_GOLDEN']) writeFileSync(file, text);
+    assert.ok(existsSync(file), 'run it once with UPDATE_GOLDEN=1');
+    assert.fixture(text, readFileSync(file, 'utf8'));
+  });
+
+  test(`${name}: nothing is wrong with the program`, () => {
+    for (const arch of ['x64', 'arm64'] as const) assert.equal(checkProgram(planGolden(name), arch), [], arch);
+  });
+
+  test(`${name}: the text form reads back as the same program`, () => {
+    const program = planGolden(name);
+    assert.equal(parseProgram(printProgram(program)), program);
+  });
+}
+
+test.run();

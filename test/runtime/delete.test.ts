@@ -1,0 +1,107 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { close } from '../../native-bindings/libc.ts';
+import { TinyrunError } from '../../src/errors.ts';
+import { deleteContainer } from '../../src/runtime/delete.ts';
+import { lockContainer, readContainer } from '../../src/runtime/store.ts';
+import { ENDED, withStateRoot } from '../support/state-root.ts';
+
+const messageOf = (act: () => unknown): string => {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof TinyrunError) return `${error.code} ${error.message}`;
+    throw error;
+  }
+  return 'no error';
+};
+
+/** Runs a process that stands for a container's init, and ends it. */
+async function withProcess(use: (child: ChildProcess, pid: number) => void | Promise<void>): Promise<void> {
+  const child = spawn('sleep', ['60'], { stdio: 'ignore' });
+  await once(child, 'spawn');
+  try {
+    await use(child, child.pid!);
+  } finally {
+    child.kill('SIGKILL');
+  }
+}
+
+test('deleteContainer: a stopped container goes, with its own files', async () => {
+  await withStateRoot((roots) => {
+    roots.add('c1', { ...ENDED, dataDirectory: roots.addData('c1') });
+    deleteContainer(roots, 'c1', false);
+    assert.equal(readdirSync(roots.root), []);
+    assert.equal(readdirSync(join(roots.dataRoot, 'containers')), []);
+  });
+});
+
+test('deleteContainer: an unknown id is an error, but not with force', async () => {
+  await withStateRoot((roots) => {
+    assert.is(messageOf(() => deleteContainer(roots, 'c1', false)), 'NOT_FOUND container does not exist: c1');
+    deleteContainer(roots, 'c1', true);
+    deleteContainer({ ...roots, root: `${roots.root}/missing` }, 'c1', true);
+  });
+});
+
+test('deleteContainer: a running container stays', async () => {
+  await withStateRoot((roots) => {
+    roots.add('c1');
+    assert.is(
+      messageOf(() => deleteContainer(roots, 'c1', false)),
+      'STATE cannot delete container c1 that is not stopped: running',
+    );
+    assert.is(readContainer(roots.root, 'c1').state.status, 'running');
+  });
+});
+
+test('deleteContainer: with force a running container is killed', async () => {
+  await withProcess(async (child, pid) => {
+    await withStateRoot(async (roots) => {
+      roots.add('c1', { pid });
+      const exit = once(child, 'exit');
+      deleteContainer(roots, 'c1', true);
+      assert.equal(readdirSync(roots.root), []);
+      assert.equal(await exit, [null, 'SIGKILL']);
+    });
+  });
+});
+
+test('deleteContainer: with force a process that only has the pid of an ended init lives on', async () => {
+  await withProcess(async (child, pid) => {
+    await withStateRoot((roots) => {
+      roots.add('c1', { pid, stat: ENDED.stat });
+      deleteContainer(roots, 'c1', true);
+      assert.equal(readdirSync(roots.root), []);
+    });
+    assert.is(process.kill(pid, 0), true);
+    assert.is(child.exitCode, null);
+  });
+});
+
+test('deleteContainer: one that is being made is not stopped', async () => {
+  await withStateRoot((roots) => {
+    mkdirSync(join(roots.root, 'c1'));
+    const lock = lockContainer(roots.root, 'c1');
+    const message = 'STATE cannot delete container c1 that is not stopped: creating';
+    assert.is(messageOf(() => deleteContainer(roots, 'c1', false)), message);
+    assert.is(messageOf(() => deleteContainer(roots, 'c1', true)), message);
+    if (typeof lock !== 'string') close(lock.fd);
+  });
+});
+
+test('deleteContainer: a half-made leftover goes', async () => {
+  await withStateRoot((roots) => {
+    mkdirSync(join(roots.root, 'c1'));
+    roots.addData('c1');
+    deleteContainer(roots, 'c1', false);
+    assert.equal(readdirSync(roots.root), []);
+    assert.equal(readdirSync(join(roots.dataRoot, 'containers')), []);
+  });
+});
+
+test.run();

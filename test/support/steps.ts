@@ -1,0 +1,107 @@
+// A run that is held at each op: `--step-fd` makes the interpreter read a byte before each, in the host program and in
+// the init program alike, and a test decides how many bytes there are.
+
+import { closeSync, readFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { close, open, syscall } from '../../native-bindings/libc.ts';
+import { constants } from '../../src/sys/constants.ts';
+import { type Bundle, tinyrun } from './bundle.ts';
+
+const FIONREAD = 0x541b; // <asm-generic/ioctls.h>: how many bytes can be read
+
+/** A terminal such as a caller has: pty(7). */
+export interface Terminal {
+  slave: number;
+  /** Its settings, struct termios. */
+  settings: () => string;
+  close: () => void;
+}
+
+export function openTerminal(): Terminal {
+  const flags = constants['O_RDWR']! | constants['O_NOCTTY']! | constants['O_CLOEXEC']!;
+  const master = open('/dev/ptmx', flags);
+  syscall('unlock a terminal', 'ioctl', master, constants['TIOCSPTLCK']!, new Uint8Array(4));
+  const slave = syscall('open the slave', 'ioctl', master, constants['TIOCGPTPEER']!, flags);
+  return {
+    slave,
+    settings: () => {
+      const termios = new Uint8Array(36);
+      syscall('read the settings', 'ioctl', slave, constants['TCGETS']!, termios);
+      return termios.toHex();
+    },
+    close: () => {
+      close(slave);
+      close(master);
+    },
+  };
+}
+
+export interface Stepped {
+  /** The host program, once it runs. */
+  pid: number;
+  /** Waits until the last byte is taken: the op that it is for has begun. */
+  taken: () => Promise<void>;
+  /** Lets it go on without further steps. */
+  release: () => void;
+  /** The exit code; 128 + signal. */
+  exited: Promise<number>;
+  stderr: () => Promise<string>;
+}
+
+/** Starts `tinyrun run ARGS`, which does `steps` ops and then waits. */
+export function startStepped(
+  bundle: Bundle,
+  args: readonly string[],
+  steps: number,
+  terminal?: Terminal,
+): Stepped {
+  const pipe = new Int32Array(2);
+  syscall('make a pipe', 'pipe2', new Uint8Array(pipe.buffer), constants['O_CLOEXEC']!);
+  const [reader, writer] = pipe as unknown as [number, number];
+  writeSync(writer, new Uint8Array(steps));
+  const roots = ['--root', bundle.root, '--data-root', bundle.dataRoot];
+  const stdio = terminal === undefined ? ['ignore', 'ignore', 'pipe'] : Array(3).fill(terminal.slave);
+  const child = Bun.spawn([tinyrun, ...roots, 'run', '--step-fd', '3', ...args], {
+    cwd: '/',
+    stdio: [...stdio, reader] as never,
+  });
+  let held = true;
+  const release = () => {
+    if (held) closeSync(writer);
+    if (held) closeSync(reader);
+    held = false;
+  };
+  return {
+    pid: child.pid,
+    exited: child.exited,
+    release,
+    stderr: () => (terminal === undefined ? new Response(child.stderr as never).text() : Promise.resolve('')),
+    taken: async () => {
+      const left = new Int32Array([-1]);
+      while (left[0] !== 0 && child.exitCode === null) {
+        syscall('ask what is left', 'ioctl', reader, FIONREAD, new Uint8Array(left.buffer));
+        await Bun.sleep(1);
+      }
+    },
+  };
+}
+
+/** How many ops a whole run takes, both programs together. */
+export function countOps(bundle: Bundle, args: readonly string[], terminal?: Terminal): number {
+  const trace = join(bundle.dir, 'trace');
+  const roots = ['--root', bundle.root, '--data-root', bundle.dataRoot];
+  const fd = terminal?.slave ?? 'ignore';
+  const done = Bun.spawnSync([tinyrun, ...roots, 'run', '--trace', trace, ...args], { stdio: [fd, fd, fd] });
+  if (done.exitCode !== 0) throw new Error(`the run failed: ${done.exitCode}`);
+  return readFileSync(trace, 'utf8').split('\n').length - 1;
+}
+
+/** The children of a process, oldest first. */
+export function childrenOf(pid: number): number[] {
+  try {
+    const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+    return text.split(' ').filter(Boolean).map(Number);
+  } catch {
+    return []; // it has ended
+  }
+}
