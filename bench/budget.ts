@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { buildExecutable } from '../scripts/build.ts';
 import type { Place } from './bundle.ts';
 import { monotonicOffset } from './clock.ts';
-import { type Bounds, isOver, median } from './measure.ts';
+import { assertNotInterrupted, type Bounds, isOver, LONGEST, median } from './measure.ts';
 
 /** A part of the way; `ms` is a median, so that they add up only roughly. */
 export interface Stage {
@@ -43,7 +43,7 @@ export function buildTwin(place: Place): string {
 export async function measureBudget(command: readonly string[], bounds: Bounds): Promise<Stage[]> {
   const runs: Map<string, number>[] = [];
   for (let done = -1; !(await isOver(bounds, done)); done++) {
-    const moments = runOnce(command, monotonicOffset());
+    const moments = await runOnce(command, monotonicOffset(), bounds.signal);
     if (done >= 0) runs.push(moments);
   }
   return [...stages, ['all', 'fork', 'end'] as const].map(([name, from, to]) => ({
@@ -53,10 +53,19 @@ export async function measureBudget(command: readonly string[], bounds: Bounds):
 }
 
 /** Moments by name, nanoseconds of CLOCK_MONOTONIC. */
-function runOnce(command: readonly string[], offset: number): Map<string, number> {
+async function runOnce(
+  command: readonly string[],
+  offset: number,
+  signal: AbortSignal,
+): Promise<Map<string, number>> {
   const fork = Bun.nanoseconds() + offset;
-  const { exitCode, stdout, stderr } = Bun.spawnSync([...command], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const { exitCode, stdout, stderr } = Bun.spawnSync([...command], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: LONGEST,
+    killSignal: 'SIGKILL',
+  });
   const end = Bun.nanoseconds() + offset;
+  if (exitCode !== 0) await assertNotInterrupted(signal);
   if (exitCode !== 0) throw new Error(`${command.join(' ')}: exit code ${exitCode}; ${stderr}`);
   const newline = stdout.indexOf('\n');
   const moments = new Map<string, number>(Object.entries(JSON.parse(stdout.toString('utf8', 0, newline))));

@@ -1,10 +1,12 @@
 // Containers -> what stays in memory beside each: the runtime's process that waits for its end. Their sum is of PSS
 // (proc_pid_smaps(5)): a page that n processes share counts 1/n in each.
 //
-// A container waits for the end of its input, a pipe from this process: however this process ends, they all do.
+// All containers wait for the end of their input, a pipe from this process: however this process ends, they do.
 
 import { readFileSync, readlinkSync, statSync } from 'node:fs';
-import { type Bounds, isOver } from './measure.ts';
+import { close, syscall } from '../native-bindings/libc.ts';
+import { flagsValue } from '../src/program/encode.ts';
+import { assertNotInterrupted, type Bounds, isOver, LONGEST } from './measure.ts';
 import type { Runtime } from './runtimes.ts';
 
 /** Kilobytes. */
@@ -17,10 +19,7 @@ export interface Memory {
   executable: number;
 }
 
-type Container = Bun.Subprocess<'pipe', 'pipe', 'pipe'>;
-
-/** Milliseconds that a container may take to start or to end. */
-const LONGEST = 10_000;
+type Container = Bun.Subprocess<number, 'pipe', 'pipe'>;
 
 /**
  * Runs `count` containers at once, and looks at the processes beside them.
@@ -33,11 +32,14 @@ export async function measureMemory(
   bounds: Bounds,
 ): Promise<Memory> {
   const containers: Container[] = [];
+  const input = makePipe();
   try {
     while (containers.length < count && !(await isOver({ ...bounds, runs: count }, containers.length))) {
-      const container = start(runtime.run(bundle, idOf(containers.length)));
+      const container = Bun.spawn(runtime.run(bundle, idOf(containers.length)), {
+        stdio: [input.read, 'pipe', 'pipe'],
+      });
       containers.push(container);
-      await firstOutput(container);
+      await firstOutput(container, bounds.signal);
     }
     const pids = containers.map(({ pid }) => pid);
     return {
@@ -46,22 +48,32 @@ export async function measureMemory(
       executable: executableInMemory(pids[0]!),
     };
   } finally {
+    close(input.write);
+    close(input.read);
     await Promise.all(containers.map((container, i) => end(container, runtime.remove(idOf(i)))));
   }
 }
 
 const idOf = (i: number): string => `bench-${i}`;
 
-const start = (command: string[]): Container => Bun.spawn(command, { stdio: ['pipe', 'pipe', 'pipe'] });
+/** A pipe of the kernel: Bun's own are sockets, which a container cannot open by name. */
+function makePipe(): { read: number; write: number } {
+  const fds = new Int32Array(2);
+  const closeOnExec = flagsValue(['O_CLOEXEC'], process.arch === 'arm64' ? 'arm64' : 'x64');
+  syscall('make a pipe', 'pipe2', new Uint8Array(fds.buffer), closeOnExec);
+  return { read: fds[0]!, write: fds[1]! };
+}
 
 /** Waits until the container has printed: it runs, and what made it has done so. */
-async function firstOutput(container: Container): Promise<void> {
+async function firstOutput(container: Container, signal: AbortSignal): Promise<void> {
   const timer = setTimeout(() => container.kill('SIGKILL'), LONGEST);
   const reader = container.stdout.getReader();
   const { done } = await reader.read();
   clearTimeout(timer);
   reader.releaseLock();
-  if (done) throw new Error(`start a container: ${await container.stderr.text()}`);
+  if (!done) return;
+  await assertNotInterrupted(signal);
+  throw new Error(`start a container: ${(await container.stderr.text()).trim()}`);
 }
 
 async function end(container: Container, remove: string[]): Promise<void> {
@@ -69,7 +81,6 @@ async function end(container: Container, remove: string[]): Promise<void> {
     Bun.spawnSync(remove);
     container.kill('SIGKILL');
   }, LONGEST);
-  await container.stdin.end();
   await container.exited;
   clearTimeout(timer);
 }

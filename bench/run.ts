@@ -2,7 +2,7 @@
 // shows it. It never fails on a figure, and leaves nothing behind, however it ends.
 
 import { writeFileSync } from 'node:fs';
-import { cpus, loadavg, release } from 'node:os';
+import { constants, cpus, loadavg, release } from 'node:os';
 import { join } from 'node:path';
 import { buildExecutable } from '../scripts/build.ts';
 import { buildTwin, measureBudget } from './budget.ts';
@@ -48,7 +48,8 @@ async function measureSpeed(place: Place, bounds: Bounds): Promise<void> {
   for (const { name, command } of others) {
     const reason = tryOnce(command);
     if (reason === undefined) {
-      const { a, b, ratio } = await compare(ours, command, bounds);
+      const { a, b, ratio, pairs } = await compare(ours, command, bounds);
+      if (pairs < bounds.runs) left.push(`${name}: time ran out after ${pairs} turns`);
       const most = targets[name];
       rows.push([
         name,
@@ -119,7 +120,10 @@ async function main(): Promise<void> {
   const runs = readRuns(process.argv.slice(2));
   const stop = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.on(name, () => stop.abort(new Error(`interrupted by ${name}`)));
+    process.on(name, () => {
+      process.exitCode = 128 + constants.signals[name];
+      stop.abort(new Error(`interrupted by ${name}`));
+    });
   const bounds: Bounds = { runs, signal: stop.signal, until: Bun.nanoseconds() + LONGEST * 1e9 };
 
   const hidden = hideUnifiedCgroups();
@@ -155,5 +159,5 @@ function readRuns(words: readonly string[]): number {
 
 await main().catch((error: unknown) => {
   console.error(`bench: ${error instanceof Error ? error.message : error}`);
-  process.exitCode = 1;
+  process.exitCode ??= 1;
 });

@@ -31,7 +31,9 @@ const load: Readonly<Record<string, () => Promise<Command>>> = {
 
 async function main(argv: readonly string[]): Promise<number> {
   let line: CommandLine | undefined;
+  let cwd = '/';
   try {
+    cwd = process.cwd();
     const parsed = parseFast(argv) ?? (await (await import('./yargs.ts')).parseWithYargs(argv));
     if ('output' in parsed) {
       print(1, parsed.output);
@@ -39,11 +41,10 @@ async function main(argv: readonly string[]): Promise<number> {
     }
     line = parsed;
     if (line.command === 'version') return printVersion();
-    const cwd = process.cwd();
     const command = await load[line.command]!();
     return await command.run(line, toGlobalOptions(line.options, cwd), cwd);
   } catch (error) {
-    tell(error, toGlobalOptions(line?.options ?? scanGlobals(argv).options, '/'));
+    tell(error, toGlobalOptions(line?.options ?? scanGlobals(argv).options, cwd));
     return (error instanceof TinyrunError ? error.exit : undefined) ?? (await failureExit(argv, line));
   }
 }

@@ -90,7 +90,10 @@ function parseWords(
     parsed = parser.parseSync(known);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    throw usage(command, message.replace(/^option (.+) needs/, (_, word) => `option ${dashed(word)} needs`));
+    throw usage(
+      command,
+      message.replace(/^option (.+) needs/, (_, word) => `option ${dashed(word)} needs`),
+    );
   }
   const { _: args, '--': rest, $0: _name, ...given } = parsed;
   const options: Record<string, OptionValue> = {};

@@ -68,6 +68,7 @@ interface Process {
   pid: number;
   machine: Machine;
   nextFd: number;
+  parent: Process | undefined;
   /** Children that ended and were not waited for. */
   ended: { pid: number; exit: number }[];
 }
@@ -90,7 +91,7 @@ class Recorder {
     this.answers = answers;
     this.data = encoded.program;
     const machine = startMachine(decode(encoded), arena, BigInt(PROGRAM_ADDRESS), BigInt(ARENA_ADDRESS));
-    this.host = { index: 0, pid: FIRST_PID, machine, nextFd: FIRST_FD, ended: [] };
+    this.host = { index: 0, pid: FIRST_PID, machine, nextFd: FIRST_FD, parent: undefined, ended: [] };
   }
 
   run(): Recording {
@@ -158,7 +159,7 @@ class Recorder {
   private succeed(process: Process, op: CallOp, asked: AskedCall, values: bigint[]): bigint {
     switch (op.call) {
       case 'clone3':
-        return this.fork(process);
+        return this.fork(process, asked.text.includes('CLONE_PARENT'));
       case 'wait4':
         return this.wait(process, asked, values[0]!);
       case 'getpid':
@@ -179,14 +180,15 @@ class Recorder {
   }
 
   /** The child has a copy of everything, gets 0 from clone3, and runs to its end. Returns its pid. */
-  private fork(parent: Process): bigint {
-    const { machine } = parent;
+  private fork(process: Process, sibling: boolean): bigint {
+    const { machine } = process;
     const index = this.processes++;
     const copy = { ...machine, registers: machine.registers.slice(), arena: machine.arena.slice() };
     const op = machine.program.ops[machine.next - 1]!;
     if ('to' in op && op.to !== undefined) copy.registers[op.to] = 0n;
     const pid = FIRST_PID + index;
-    const child: Process = { ...parent, index, pid, machine: copy, ended: [] };
+    const parent = sibling ? (process.parent ?? process) : process;
+    const child: Process = { ...process, index, pid, machine: copy, parent, ended: [] };
     parent.ended.push({ pid, exit: this.runProcess(child) });
     return BigInt(pid);
   }

@@ -1,5 +1,6 @@
 // Settings of the container's own namespaces: host name, sysctls. OCI config.md, "Hostname"; config-linux.md, "Sysctl".
 
+import { sysctlPath } from '../oci/sysctl.ts';
 import type { Op } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import type { PlanInput } from './input.ts';
@@ -28,7 +29,7 @@ export function planNames({ config }: PlanInput): Op[] {
  */
 export function planSysctls({ config }: PlanInput): Op[] {
   return Object.entries(config.linux?.sysctl ?? {}).flatMap(([key, value]) => {
-    const path = `/proc/sys/${key.includes('/') ? key : key.replaceAll('.', '/')}`;
+    const path = `/proc/sys/${sysctlPath(key)}`;
     const words = {
       what: `set sysctl ${key} to ${value}`,
       why: "It is a value of the container's own namespace, reached by the host's proc.",

@@ -13,7 +13,11 @@ const limit = (value: number | bigint): bigint => BigInt.asUintN(64, BigInt(valu
 /** Those of the config, and the one that the JavaScript engine raised, which is given back. */
 function listRlimits({ config, host }: PlanInput): PlannedRlimit[] {
   const why = 'A limit that the config asks for.';
-  const rlimits = (config.process.rlimits ?? []).map((rlimit, i) => ({ rlimit, why, from: `/process/rlimits/${i}` }));
+  const rlimits = (config.process.rlimits ?? []).map((rlimit, i) => ({
+    rlimit,
+    why,
+    from: `/process/rlimits/${i}`,
+  }));
   const { noFile } = host;
   if (noFile === undefined || rlimits.some(({ rlimit }) => rlimit.type === 'RLIMIT_NOFILE')) return rlimits;
   const raised =
@@ -51,7 +55,10 @@ export function planRlimitsFromOutside(input: PlanInput, pid: { reg: string }): 
     .map((planned) => planRlimit(planned, pid));
 }
 
-function planRlimit({ rlimit: { type, soft, hard }, why, from }: PlannedRlimit, pid: 0 | { reg: string }): Op {
+function planRlimit(
+  { rlimit: { type, soft, hard }, why, from }: PlannedRlimit,
+  pid: 0 | { reg: string },
+): Op {
   const value: Arg = { struct: 'rlimit64', fields: { rlim_cur: limit(soft), rlim_max: limit(hard) } };
   return o.call('prlimit64', [pid, o.flags(type), value, 0], {
     what: `set ${type} to ${soft}:${hard}`,

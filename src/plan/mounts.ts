@@ -12,6 +12,7 @@ import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import type { PlanInput, SourceKind } from './input.ts';
 import { planCgroupMount } from './mount-cgroup.ts';
+import { planCoveredMode } from './mount-mode.ts';
 import { CLOSE, cleanInside, planTarget } from './mount-point.ts';
 import type { Place, Places } from './place.ts';
 import { makeDirectories } from './state.ts';
@@ -157,6 +158,7 @@ function planMount(planned: PlannedMount, input: PlanInput, places: Places): Op[
     options.bind === false ? planNewFilesystem(planned, register, words) : planTakeBind(planned, words);
   return [
     ...source,
+    ...planCoveredMode(planned, place, register),
     ...planAttach(planned, place, register, input, words),
     ...(keep === undefined ? planCloseMount(planned, words) : []),
   ];

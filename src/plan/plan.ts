@@ -40,7 +40,7 @@ import {
   rootfsBuffers,
 } from './rootfs.ts';
 import { planBlockSignals, planRestoreSignals, planWaitAndForward, signalBuffers } from './signals.ts';
-import { planTakeId, planTaken, planWriteState, stateBuffers } from './state.ts';
+import { planTakeId, planTaken, planWriteState, type StateFile, stateBuffers, stateFile } from './state.ts';
 import {
   planKeepStderr,
   planKeys,
@@ -57,20 +57,21 @@ const runtime = (what: string, why: string): Words => ({ what, why, from: 'runti
 
 /** Plans `tinyrun run`: the host program ends with the container, whose exit code it takes. Pure. */
 export function planContainer(input: PlanInput): Program {
+  const mounts = listMounts(input);
+  const state = stateFile(input);
   return {
     sections: [
-      { name: 'host', ops: planHost(input), onFail: 'undo', exit: input.exits.failure },
-      { name: 'init', ops: planInit(input), onFail: 'give-up', exit: input.exits.failure },
+      { name: 'host', ops: planHost(input, mounts, state), onFail: 'undo', exit: input.exits.failure },
+      { name: 'init', ops: planInit(input, mounts), onFail: 'give-up', exit: input.exits.failure },
     ],
-    buffers: planBuffers(input),
+    buffers: planBuffers(input, mounts, state),
     reports: input.reports,
     ...(input.trace === undefined ? {} : { trace: input.trace }),
     ...(input.step === undefined ? {} : { step: input.step }),
   };
 }
 
-function planHost(input: PlanInput): Op[] {
-  const mounts = listMounts(input);
+function planHost(input: PlanInput, mounts: readonly PlannedMount[], state: StateFile): Op[] {
   return [
     ...(input.logFd === undefined
       ? []
@@ -96,7 +97,7 @@ function planHost(input: PlanInput): Op[] {
       ...planIdMaps(input),
       ...(hasUser(input) ? planFromOutside(input) : []), // init has no right to raise these itself
     ]),
-    ...planWriteState(input),
+    ...planWriteState(input, state),
     ...(wantsTerminal(input) ? [...planTakeTerminal(input), ...planRelay(input)] : planWaitAndForward()),
     ...planEnd(input),
     ...planTaken(input),
@@ -104,7 +105,7 @@ function planHost(input: PlanInput): Op[] {
   ];
 }
 
-function planInit(input: PlanInput): Op[] {
+function planInit(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
   return [
     o.label('init'),
     planName('tinyrun:init'),
@@ -120,7 +121,7 @@ function planInit(input: PlanInput): Op[] {
     ...(hasUser(input) ? [] : planOomScore(input, '/proc/self/oom_score_adj')),
     ...planSysctls(input),
     ...planNames(input),
-    ...(hasNew(input, 'mount') ? planTree(input, listMounts(input)) : planPivot(true)),
+    ...(hasNew(input, 'mount') ? planTree(input, mounts) : planPivot(true)),
     ...planRlimits(input),
     ...planScheduling(input),
     ...planCwd(input),
@@ -184,10 +185,9 @@ const planName = (name: string): Op =>
 const planUmask = (mask: number, why: string, from: string): Op =>
   o.call('umask', [mask], { what: `set umask ${mask.toString(8).padStart(4, '0')}`, why, from });
 
-function planBuffers(input: PlanInput): Buffer[] {
-  const mounts = listMounts(input);
+function planBuffers(input: PlanInput, mounts: readonly PlannedMount[], state: StateFile): Buffer[] {
   return [
-    ...stateBuffers(input),
+    ...stateBuffers(input, state),
     ...handshakeBuffers,
     ...signalBuffers,
     ...namespaceBuffers(input),

@@ -84,11 +84,12 @@ export function planTaken({ id }: PlanInput): Op[] {
 }
 
 /** Buffers for the pid in paths and for state.json. */
-export function stateBuffers(input: PlanInput): { name: string; size: number; init?: string }[] {
-  const state = stateText(input);
-  const size = new TextEncoder().encode(state).length;
+export function stateBuffers(
+  input: PlanInput,
+  state: StateFile,
+): { name: string; size: number; init?: string }[] {
   return [
-    { name: 'state', size, init: state },
+    { name: 'state', size: state.size, init: state.text },
     { name: 'procstat', size: PROC_PID.length + 6, init: PROC_PID + '/stat\0' },
     { name: 'stat', size: 1024 },
     ...(input.pidFile === undefined ? [] : [{ name: 'pidtext', size: 24 }]),
@@ -98,7 +99,13 @@ export function stateBuffers(input: PlanInput): { name: string; size: number; in
 const PID_GAP = ' '.repeat(10);
 
 /** state.json with a gap for the pid, which nobody knows before clone3. */
-function stateText({ config, id, bundle, rootfs, host, transient }: PlanInput): string {
+export interface StateFile {
+  text: string;
+  size: number; // bytes
+  gap: number; // where the gap is, bytes
+}
+
+export function stateFile({ config, id, bundle, rootfs, host, transient }: PlanInput): StateFile {
   const rest = {
     bundle,
     rootfs: rootfs.kind === 'directory' ? rootfs.path : rootfs.layers[rootfs.layers.length - 1],
@@ -110,15 +117,13 @@ function stateText({ config, id, bundle, rootfs, host, transient }: PlanInput): 
       ...(rootfs.kind === 'overlay' ? { dataDirectory: `${rootfs.dataRoot}/containers/${id}` } : {}),
     },
   };
-  const head = JSON.stringify({ ociVersion: '1.3.0', id }).slice(0, -1);
-  return `${head},"pid":${PID_GAP},${JSON.stringify(rest).slice(1)}\n`;
+  const head = `${JSON.stringify({ ociVersion: '1.3.0', id }).slice(0, -1)},"pid":`; // ASCII, as ids are
+  const text = `${head}${PID_GAP},${JSON.stringify(rest).slice(1)}\n`;
+  return { text, size: new TextEncoder().encode(text).length, gap: head.length };
 }
 
 /** Writes what others may know of the container, once it has a pid. */
-export function planWriteState(input: PlanInput): Op[] {
-  const state = stateText(input);
-  const gap = new TextEncoder().encode(state.slice(0, state.indexOf(PID_GAP))).length;
-  const size = stateBuffers(input)[0]!.size;
+export function planWriteState(input: PlanInput, { size, gap }: StateFile): Op[] {
   const why = 'The pid alone may be reused; with its start time it names one process for ever.';
   const complete = 'A reader sees the whole file or none: it is written aside and renamed.';
   return [
@@ -217,7 +222,7 @@ export function planRemoveState({ id }: PlanInput): Op[] {
     ...['init.stat', 'state.json.tmp', 'state.json'].map((name) =>
       o.unlinkat(o.reg('state'), name, [], {
         ...runtime(`remove ${name}`, why),
-        onError: { ignore: ['ENOENT', 'EBADF'] },
+        onError: { ignore: ['ENOENT', 'EBADF'], fail: 'leave' },
       }),
     ),
     o.unlinkat(o.reg('stateroot'), id, ['AT_REMOVEDIR'], {

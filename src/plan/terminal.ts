@@ -184,17 +184,18 @@ export function planTakeTerminal(input: PlanInput): Op[] {
       to: 'master',
     }),
     o.write(o.reg('tty-host'), 'k', 1, words('let init go on', hand)),
-    ...(terminal?.fd === undefined
-      ? []
-      : [
-          ioctl(terminal.fd, 'TCSETS', { bytes: terminal.raw }, words("make the caller's terminal raw", RAW)),
-        ]),
     o.clone3([], {
       ...words('start the process that reads keys', 'Neither direction may hold up the other.'),
       to: 'keys',
     }),
     o.branch('keys', '==', 0, 'keys', words('are we it?', 'clone3 returns twice.')),
     o.close(o.reg('life-r'), words('close life-r', 'Others watch our end by it.')),
+    // Behind the start of the one that would give it back, should we be killed.
+    ...(terminal?.fd === undefined
+      ? []
+      : [
+          ioctl(terminal.fd, 'TCSETS', { bytes: terminal.raw }, words("make the caller's terminal raw", RAW)),
+        ]),
     o.label('no-terminal'),
   ];
 }
@@ -345,6 +346,7 @@ export function planGiveBackTerminal(input: PlanInput): Op[] {
   if (!wantsTerminal(input)) return [];
   const why = 'The caller finds the terminal as it was.';
   return [
+    ...planRestore(input, 'leave'), // while the process that would do it in our place is still there
     o.branch('keys', '<', 1, 'no-keys', words('is somebody reading keys?', why)),
     o.kill(o.reg('keys'), o.flags('SIGKILL'), {
       ...words('end the process that reads keys', why),
@@ -355,7 +357,6 @@ export function planGiveBackTerminal(input: PlanInput): Op[] {
       onError: { ignore: ['ECHILD'], fail: 'leave' },
     }),
     o.label('no-keys'),
-    ...planRestore(input, 'leave'),
   ];
 }
 

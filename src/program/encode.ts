@@ -85,6 +85,9 @@ class Encoder {
     [STDERR_REGISTER, layout.STDERR_INDEX],
   ]);
   private readonly opCount: number;
+  /** Most failures of a section go to the same label. */
+  private lastFail = '';
+  private lastTarget: number = layout.NO_TARGET;
   private readonly opsAt = (layout.HEADER_SIZE + 7) & -8;
   private readonly errnosAt: number;
   /** Header, ops and the errno table. */
@@ -312,7 +315,11 @@ class Encoder {
   }
 
   private failure(at: number, message: string, fail: Label, exit: number): void {
-    this.head[at + FAIL] = this.label(fail) | (exit << 16);
+    if (fail !== this.lastFail) {
+      this.lastFail = fail;
+      this.lastTarget = this.label(fail);
+    }
+    this.head[at + FAIL] = this.lastTarget | (exit << 16);
     this.span(at + TEXT, message);
     if (this.wantsJson) this.span(at + JSON_TEXT, JSON.stringify(message).slice(1, -1));
   }

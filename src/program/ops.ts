@@ -16,8 +16,8 @@ import type {
 
 /** What every call takes besides its operands. */
 export interface Extra extends Words {
-  to?: Reg;
-  onError?: ErrorPolicy;
+  to?: Reg | undefined;
+  onError?: ErrorPolicy | undefined;
 }
 
 /** A file descriptor: in a register, a number, or AT_FDCWD. */
@@ -234,16 +234,15 @@ const MOVE_FD_TO_FD = ['MOVE_MOUNT_F_EMPTY_PATH', 'MOVE_MOUNT_T_EMPTY_PATH'] as 
 /** prctl(2). */
 export const prctl = (option: string, args: readonly Arg[], extra: Extra): CallOp =>
   call('prctl', [{ flags: [option] }, ...args], extra);
-/** clone3(2): with `CLONE_NEW*` flags, a child in new namespaces. Returns its pid, and 0 in the child. */
-export const clone3 = (cloneFlags: Flags, extra: Extra): CallOp =>
-  call(
-    'clone3',
-    [
-      { struct: 'clone_args', fields: { flags: { flags: cloneFlags }, exit_signal: { flags: ['SIGCHLD'] } } },
-      88,
-    ],
-    extra,
-  );
+/**
+ * clone3(2): with `CLONE_NEW*` flags, a child in new namespaces. Returns its pid, and 0 in the child. With CLONE_PARENT
+ * the child's end is told as the caller's own; a signal beside it is EINVAL.
+ */
+export const clone3 = (cloneFlags: Flags, extra: Extra): CallOp => {
+  const signal: Arg = cloneFlags.includes('CLONE_PARENT') ? 0 : { flags: ['SIGCHLD'] };
+  const fields = { flags: { flags: cloneFlags }, exit_signal: signal };
+  return call('clone3', [{ struct: 'clone_args', fields }, 88], extra);
+};
 export const setns = (fd: Fd, type: string, extra: Extra): CallOp =>
   call('setns', [fd, { flags: [type] }], extra);
 export const wait4 = (pid: Int, status: Memory | 0, how: Flags, extra: Extra): CallOp =>

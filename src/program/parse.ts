@@ -3,6 +3,7 @@
 
 import { Cursor } from './cursor.ts';
 import type { Arg, Buffer, Comparison, ErrorPolicy, Op, Program, Report, Section, Words } from './op.ts';
+import { call as makeCall } from './ops.ts';
 
 /** A section and the program's parts that are still being read. */
 interface Draft {
@@ -141,11 +142,8 @@ function parseCall(cursor: Cursor, to: string | undefined, words: Words): Op {
   const call = cursor.name();
   cursor.take('(');
   const args = list(cursor, ')', parseArg);
-  const op: Op = { op: 'call', call, args, ...words };
-  if (to !== undefined) op.to = to;
   const policy = parsePolicy(cursor);
-  if (Object.keys(policy).length > 0) op.onError = policy;
-  return op;
+  return makeCall(call, args, { to, onError: Object.keys(policy).length > 0 ? policy : undefined, ...words });
 }
 
 function parseFormat(cursor: Cursor, to: string | undefined, words: Words): Op {

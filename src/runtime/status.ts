@@ -6,18 +6,23 @@ import type { Status } from '../oci/state.ts';
 
 /** What proc_pid_stat(5) says that tells one process from another. */
 export interface ProcessStat {
-  /** `R`, `S`, ...; `Z` has ended and waits for its parent, `X` is about to vanish. */
+  /** `R`, `S`, ...; `Z` has ended and waits for its parent, `X` is past its last instruction. */
   state: string;
   /** In clock ticks since boot: with the pid, it names one process for ever. */
   startTime: string;
 }
 
+/** In the flags of proc_pid_stat(5): the kernel is taking the process down, which lasts milliseconds with its mounts. */
+const PF_EXITING = 0x4; // <linux/sched.h>
+
 /** Parses /proc/PID/stat. The second field is the program's name in parentheses, and may hold any of the others. */
 export function parseStat(text: string): ProcessStat | undefined {
   const close = text.lastIndexOf(')');
   const fields = text.slice(close + 2).split(' ');
-  const [state, startTime] = [fields[0], fields[19]]; // fields 3 and 22
-  return close < 0 || state === undefined || startTime === undefined ? undefined : { state, startTime };
+  const [state, flags, startTime] = [fields[0], fields[6], fields[19]]; // fields 3, 9 and 22
+  if (close < 0 || state === undefined || startTime === undefined) return undefined;
+  const exiting = state !== 'Z' && (Number(flags) & PF_EXITING) !== 0;
+  return { state: exiting ? 'X' : state, startTime };
 }
 
 /**

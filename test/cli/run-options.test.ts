@@ -65,7 +65,15 @@ test('toRunOptions: every option arrives', () => {
       '--dns 1.1.1.1 --dns-search d --no-pivot --preserve-fds 2 --pid-file p --engine ffi --trace t --step-fd 7 /b -- ls -l',
   );
   assert.equal(given, {
-    ...{ form: 'bundle', bundle: '/b', id: given.id, named: false, keep: false, remove: true, args: ['ls', '-l'] },
+    ...{
+      form: 'bundle',
+      bundle: '/b',
+      id: given.id,
+      named: false,
+      keep: false,
+      remove: true,
+      args: ['ls', '-l'],
+    },
     ...{ overlay: true, volumes: ['a:/a'], mounts: ['type=tmpfs,dst=/m'], tmpfs: ['/t'], hostname: 'h' },
     ...{ addHosts: ['x:1.2.3.4'], dns: ['1.1.1.1'], dnsSearch: ['d'], noPivot: true, preserveFds: 2 },
     ...{ pidFile: '/home/me/p', engine: 'ffi', trace: '/home/me/t', stepFd: 7 },

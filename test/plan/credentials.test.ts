@@ -21,27 +21,74 @@ function capset(capabilities: CapabilitySets, capBounding?: bigint): number[][] 
 
 test('planCredentials: sets are masks of two words', () => {
   const rows: [CapabilitySets, number[][]][] = [
-    [{}, [[0, 0, 0], [0, 0, 0]]],
-    [{ effective: ['CAP_CHOWN'], permitted: ['CAP_CHOWN', 'CAP_KILL'] }, [[1, 0x21, 0], [0, 0, 0]]],
-    [{ inheritable: ['CAP_SETFCAP'] }, [[0, 0, 0x80000000], [0, 0, 0]]], // bit 31
-    [{ permitted: ['CAP_MAC_OVERRIDE'] }, [[0, 0, 0], [0, 1, 0]]], // bit 32
-    [{ permitted: ['CAP_CHECKPOINT_RESTORE', 'CAP_BPF'] }, [[0, 0, 0], [0, 0x180, 0]]],
-    [{ effective: ['CAP_KILL', 'CAP_KILL'] }, [[0x20, 0, 0], [0, 0, 0]]],
+    [
+      {},
+      [
+        [0, 0, 0],
+        [0, 0, 0],
+      ],
+    ],
+    [
+      { effective: ['CAP_CHOWN'], permitted: ['CAP_CHOWN', 'CAP_KILL'] },
+      [
+        [1, 0x21, 0],
+        [0, 0, 0],
+      ],
+    ],
+    [
+      { inheritable: ['CAP_SETFCAP'] },
+      [
+        [0, 0, 0x80000000],
+        [0, 0, 0],
+      ],
+    ], // bit 31
+    [
+      { permitted: ['CAP_MAC_OVERRIDE'] },
+      [
+        [0, 0, 0],
+        [0, 1, 0],
+      ],
+    ], // bit 32
+    [
+      { permitted: ['CAP_CHECKPOINT_RESTORE', 'CAP_BPF'] },
+      [
+        [0, 0, 0],
+        [0, 0x180, 0],
+      ],
+    ],
+    [
+      { effective: ['CAP_KILL', 'CAP_KILL'] },
+      [
+        [0x20, 0, 0],
+        [0, 0, 0],
+      ],
+    ],
   ];
   for (const [sets, expected] of rows) assert.equal(capset(sets), expected, JSON.stringify(sets));
 });
 
 test('planCredentials: without capabilities in the config the process gets none', () => {
   assert.equal(texts(withProcess({})).filter((text) => text.startsWith('prctl(PR_CAPBSET_DROP')).length, 41);
-  assert.match(texts(withProcess({})).find((text) => text.startsWith('capset'))!, 'effective: 0, permitted: 0');
+  assert.match(
+    texts(withProcess({})).find((text) => text.startsWith('capset'))!,
+    'effective: 0, permitted: 0',
+  );
 });
 
 test('planCredentials: what the host cannot grant is in no set, and is not dropped', () => {
   const names = ['CAP_CHOWN', 'CAP_KILL'];
   const sets = { bounding: names, effective: names, permitted: names, inheritable: names, ambient: names };
-  assert.equal(capset(sets, 0b100001n), [[0x21, 0x21, 0x21], [0, 0, 0]]);
-  assert.equal(capset(sets, 0b100000n), [[0x20, 0x20, 0x20], [0, 0, 0]]);
-  const raised = texts(withProcess({ capabilities: sets }, 0b100000n)).filter((text) => /BSET|RAISE/.test(text));
+  assert.equal(capset(sets, 0b100001n), [
+    [0x21, 0x21, 0x21],
+    [0, 0, 0],
+  ]);
+  assert.equal(capset(sets, 0b100000n), [
+    [0x20, 0x20, 0x20],
+    [0, 0, 0],
+  ]);
+  const raised = texts(withProcess({ capabilities: sets }, 0b100000n)).filter((text) =>
+    /BSET|RAISE/.test(text),
+  );
   assert.equal(raised, ['prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, 5, 0, 0)']);
   const dropped = texts(withProcess({ capabilities: {} }, 0b100010n)).filter((text) => /BSET/.test(text));
   assert.equal(dropped, ['prctl(PR_CAPBSET_DROP, 1)', 'prctl(PR_CAPBSET_DROP, 5)']);
@@ -55,14 +102,17 @@ test('ungrantableCapabilities: names of all sets, once, for a warning', () => {
     inheritable: ['CAP_CHOWN'],
     ambient: ['CAP_SETFCAP'],
   };
-  const of = (capBounding: bigint) => ungrantableCapabilities(planInput(withProcess({ capabilities }, capBounding)));
+  const of = (capBounding: bigint) =>
+    ungrantableCapabilities(planInput(withProcess({ capabilities }, capBounding)));
   assert.equal(of(1n), ['CAP_KILL', 'CAP_BPF', 'CAP_SETFCAP']);
   assert.equal(of((1n << 41n) - 1n), []);
   assert.equal(ungrantableCapabilities(planInput(withProcess({}))), []);
 });
 
 test('planCredentials: the bounding set loses what the config does not name', () => {
-  const dropped = texts(withProcess({ capabilities: { bounding: ['CAP_CHOWN', 'CAP_BPF'] } })).filter((text) => /BSET/.test(text));
+  const dropped = texts(withProcess({ capabilities: { bounding: ['CAP_CHOWN', 'CAP_BPF'] } })).filter(
+    (text) => /BSET/.test(text),
+  );
   assert.is(dropped.length, 39);
   for (const bit of [0, 39]) assert.not.ok(dropped.includes(`prctl(PR_CAPBSET_DROP, ${bit})`));
 });
@@ -80,7 +130,9 @@ test('planCredentials: only what is permitted and inheritable is raised as ambie
 
 test('planCredentials: exactly the groups of the config', () => {
   const groups = (additionalGids?: number[]) =>
-    texts(withProcess({ user: { uid: 1, gid: 2, ...(additionalGids && { additionalGids }) } })).filter((text) => /^setg|^setres/.test(text));
+    texts(withProcess({ user: { uid: 1, gid: 2, ...(additionalGids && { additionalGids }) } })).filter(
+      (text) => /^setg|^setres/.test(text),
+    );
   const ids = ['setresgid(2, 2, 2)', 'setresuid(1, 1, 1)'];
   assert.equal(groups(), ['setgroups(0, base64"")', ...ids]);
   assert.equal(groups([]), ['setgroups(0, base64"")', ...ids]);

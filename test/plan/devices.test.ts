@@ -6,7 +6,11 @@ import { bufferOf, type Change, errno, INPUTS, minimalConfig, run, stepsOf } fro
 const DEV: Mount = { destination: '/dev', type: 'tmpfs', source: 'tmpfs' };
 
 /** A container with these devices, and a tmpfs on /dev unless told otherwise. */
-const withDevices = (devices: Device[], mounts: Mount[] = [DEV], change?: (config: Config) => void): Change => ({
+const withDevices = (
+  devices: Device[],
+  mounts: Mount[] = [DEV],
+  change?: (config: Config) => void,
+): Change => ({
   config: minimalConfig((config) => {
     config.mounts = mounts;
     config.linux!.devices = devices;
@@ -20,8 +24,21 @@ const made = (change: Change): string[] =>
     .filter(({ text }) => /^(mknodat|symlinkat|fchownat|unlinkat\(\$(dev|tree))/.test(text))
     .map(({ text }) => text);
 
-const NODES = ['"null", 020666, 0x103', '"zero", 020666, 0x105', '"full", 020666, 0x107', '"random", 020666, 0x108', '"urandom", 020666, 0x109', '"tty", 020666, 0x500'];
-const LINKS = ['"/proc/self/fd", $tree-0, "fd"', '"/proc/self/fd/0", $tree-0, "stdin"', '"/proc/self/fd/1", $tree-0, "stdout"', '"/proc/self/fd/2", $tree-0, "stderr"', '"pts/ptmx", $tree-0, "ptmx"'];
+const NODES = [
+  '"null", 020666, 0x103',
+  '"zero", 020666, 0x105',
+  '"full", 020666, 0x107',
+  '"random", 020666, 0x108',
+  '"urandom", 020666, 0x109',
+  '"tty", 020666, 0x500',
+];
+const LINKS = [
+  '"/proc/self/fd", $tree-0, "fd"',
+  '"/proc/self/fd/0", $tree-0, "stdin"',
+  '"/proc/self/fd/1", $tree-0, "stdout"',
+  '"/proc/self/fd/2", $tree-0, "stderr"',
+  '"pts/ptmx", $tree-0, "ptmx"',
+];
 
 test('every container has the default devices and links', () => {
   assert.equal(made(withDevices([])), [
@@ -41,8 +58,8 @@ test("in a /dev of the rootfs links may be there already, and the image's ptmx g
 
 test('a listed device replaces the default of its path, however that is written', () => {
   for (const path of ['/dev/null', '//dev/./null', '/x/../dev/null']) {
-    const nulls = made(withDevices([{ type: 'c', path, major: 1, minor: 3, fileMode: 0o600 }])).filter((text) =>
-      text.includes('"null"'),
+    const nulls = made(withDevices([{ type: 'c', path, major: 1, minor: 3, fileMode: 0o600 }])).filter(
+      (text) => text.includes('"null"'),
     );
     assert.equal(nulls, ['mknodat($tree-0, "null", 020600, 0x103)'], path);
   }
@@ -52,15 +69,30 @@ test('nodes: types, numbers, modes and owners', () => {
   const rows: [Device, string[]][] = [
     [{ type: 'c', path: '/dev/x', major: 10, minor: 229 }, ['mknodat($tree-0, "x", 020666, 0xae5)']],
     [{ type: 'u', path: '/dev/x', major: 1, minor: 2 }, ['mknodat($tree-0, "x", 020666, 0x102)']],
-    [{ type: 'b', path: '/dev/x', major: 8, minor: 0, fileMode: 0o660 }, ['mknodat($tree-0, "x", 060660, 0x800)']],
+    [
+      { type: 'b', path: '/dev/x', major: 8, minor: 0, fileMode: 0o660 },
+      ['mknodat($tree-0, "x", 060660, 0x800)'],
+    ],
     // Minors above 255 have their upper bits behind the major (mkdev of <linux/kdev_t.h>).
-    [{ type: 'b', path: '/dev/x', major: 259, minor: 0x12345 }, ['mknodat($tree-0, "x", 060666, 0x12310345)']],
+    [
+      { type: 'b', path: '/dev/x', major: 259, minor: 0x12345 },
+      ['mknodat($tree-0, "x", 060666, 0x12310345)'],
+    ],
     [{ type: 'b', path: '/dev/x', major: 1, minor: 0xfffff }, ['mknodat($tree-0, "x", 060666, 0xfff001ff)']],
     [{ type: 'p', path: '/dev/x', fileMode: 0o600 }, ['mknodat($tree-0, "x", 010600, 0)']],
     // Podman gives the type in the mode as well.
-    [{ type: 'c', path: '/dev/x', major: 1, minor: 2, fileMode: 0o20640 }, ['mknodat($tree-0, "x", 020640, 0x102)']],
-    [{ type: 'b', path: '/dev/x', major: 1, minor: 2, fileMode: 0o61640 }, ['mknodat($tree-0, "x", 061640, 0x102)']],
-    [{ type: 'c', path: '/dev/x', major: 1, minor: 2, fileMode: 0 }, ['mknodat($tree-0, "x", 020000, 0x102)']],
+    [
+      { type: 'c', path: '/dev/x', major: 1, minor: 2, fileMode: 0o20640 },
+      ['mknodat($tree-0, "x", 020640, 0x102)'],
+    ],
+    [
+      { type: 'b', path: '/dev/x', major: 1, minor: 2, fileMode: 0o61640 },
+      ['mknodat($tree-0, "x", 061640, 0x102)'],
+    ],
+    [
+      { type: 'c', path: '/dev/x', major: 1, minor: 2, fileMode: 0 },
+      ['mknodat($tree-0, "x", 020000, 0x102)'],
+    ],
     [
       { type: 'c', path: '/dev/x', major: 1, minor: 2, uid: 1, gid: 2 },
       ['mknodat($tree-0, "x", 020666, 0x102)', 'fchownat($tree-0, "x", 1, 2, AT_SYMLINK_NOFOLLOW)'],
@@ -82,10 +114,13 @@ test('a device outside of /dev, or deeper, gets its directory', () => {
     ['/dev/../fuse', 'mknodat($root, "fuse"', ''],
   ];
   for (const [path, node, directory] of rows) {
-    const texts = stepsOf(withDevices([{ type: 'c', path, major: 10, minor: 229 }])).flatMap(({ op, text }) =>
-      op.from === '/linux/devices/0' ? [text] : [],
+    const texts = stepsOf(withDevices([{ type: 'c', path, major: 10, minor: 229 }])).flatMap(
+      ({ op, text }) => (op.from === '/linux/devices/0' ? [text] : []),
     );
-    assert.ok(texts.some((text) => text.startsWith(node)), path);
+    assert.ok(
+      texts.some((text) => text.startsWith(node)),
+      path,
+    );
     if (directory !== '') assert.ok(texts[0]!.startsWith(directory), path);
     else assert.ok(texts[0]!.startsWith(node), path);
   }
@@ -93,9 +128,10 @@ test('a device outside of /dev, or deeper, gets its directory', () => {
 
 test('a bound /dev brings its own devices: nothing is made', () => {
   for (const options of [['bind'], ['rbind', 'ro']]) {
-    const bound = withDevices([{ type: 'c', path: '/dev/x', major: 1, minor: 2 }], [
-      { destination: '/dev/', source: '/dev', options },
-    ]);
+    const bound = withDevices(
+      [{ type: 'c', path: '/dev/x', major: 1, minor: 2 }],
+      [{ destination: '/dev/', source: '/dev', options }],
+    );
     assert.equal(made(bound), []);
   }
 });
@@ -151,7 +187,15 @@ test("in a user namespace the host's nodes are bound, made ready before clone3",
   const steps = stepsOf(INPUTS['a user namespace']);
   assert.not.ok(steps.some(({ text }) => /^mknodat\([^,]+, "[^"]+", 0[26]/.test(text)));
   const opened = steps.filter(({ op }) => op.call === 'open_tree' && op.what.startsWith('bind device'));
-  const paths = ['/dev/null', '/dev/zero', '/dev/full', '/dev/random', '/dev/urandom', '/dev/tty', '/var/run/fuse'];
+  const paths = [
+    '/dev/null',
+    '/dev/zero',
+    '/dev/full',
+    '/dev/random',
+    '/dev/urandom',
+    '/dev/tty',
+    '/var/run/fuse',
+  ];
   assert.equal(
     opened.map(({ op }) => op.args[1]),
     paths,

@@ -17,6 +17,7 @@ const PAIRS: Readonly<Record<string, readonly (readonly [dir: number, path: numb
   mknodat: [[0, 1]],
   unlinkat: [[0, 1]],
   fchownat: [[0, 1]],
+  fchmodat: [[0, 1]],
   statx: [[0, 1]],
   faccessat: [[0, 1]],
   symlinkat: [[1, 2]],
@@ -59,7 +60,7 @@ function makerOf(before: readonly Op[], register: string): string {
 function placeProblem(op: CallOp, dir: Arg, path: string, before: readonly Op[]): string | undefined {
   if (typeof dir === 'object' && 'flags' in dir)
     return HOST_PATHS.test(path) ? undefined : 'a path of the host';
-  if (path === '') return undefined; // the descriptor itself
+  if (path === '' || path === '.') return undefined; // the descriptor itself
   if (typeof dir !== 'object' || !('reg' in dir)) return 'a path below a number';
   if (path.startsWith('/') || path.split('/').includes('..')) return 'an absolute path, or one with ..';
   if (op.call === 'openat2')
@@ -76,7 +77,15 @@ function placeProblem(op: CallOp, dir: Arg, path: string, before: readonly Op[])
 }
 
 /** Unless told otherwise they follow a symlink at the end of a path; the others never do. */
-const FOLLOWS = new Set(['openat', 'fchownat', 'statx', 'faccessat', 'open_tree', 'mount_setattr']);
+const FOLLOWS = new Set([
+  'openat',
+  'fchownat',
+  'fchmodat',
+  'statx',
+  'faccessat',
+  'open_tree',
+  'mount_setattr',
+]);
 
 function resolveProblem(op: CallOp): string | undefined {
   return /resolve: RESOLVE_IN_ROOT\|RESOLVE_NO_MAGICLINKS\}/.test(printCall(op))

@@ -22,7 +22,9 @@ test('cleanInside: a path below the root, without a way out of it', () => {
 });
 
 test('planMountPoint: only the last part is a file', () => {
-  const made = textsOf(planMountPoint('a/b/c', 'file', 'here', 'u', 'runtime')).filter((text) => /^mk/.test(text));
+  const made = textsOf(planMountPoint('a/b/c', 'file', 'here', 'u', 'runtime')).filter((text) =>
+    /^mk/.test(text),
+  );
   assert.equal(made, [
     'mkdirat($root, "a", 0755)  ignore EEXIST',
     'mkdirat($parent, "b", 0755)  ignore EEXIST',
@@ -31,7 +33,9 @@ test('planMountPoint: only the last part is a file', () => {
 });
 
 test('planMountPoint: every parent is opened inside the root, by its whole path', () => {
-  const opened = textsOf(planMountPoint('a/b/c', 'directory', 'here', 'u', 'runtime')).filter((text) => /openat2/.test(text));
+  const opened = textsOf(planMountPoint('a/b/c', 'directory', 'here', 'u', 'runtime')).filter((text) =>
+    /openat2/.test(text),
+  );
   assert.equal(
     opened.map((text) => text.split(',').slice(0, 2).join(',')),
     [

@@ -5,7 +5,15 @@ import type { Mount } from '../../src/oci/config.ts';
 import type { FlagMount } from '../../src/plan/input.ts';
 import { bindSource, listMounts, planBindSources, planMounts } from '../../src/plan/mounts.ts';
 import { Places } from '../../src/plan/place.ts';
-import { type Change, minimalConfig, planInput, stepsOf, run, errno, textsOf } from '../support/plan-input.ts';
+import {
+  type Change,
+  errno,
+  minimalConfig,
+  planInput,
+  run,
+  stepsOf,
+  textsOf,
+} from '../support/plan-input.ts';
 
 /** The input of a container with these mounts alone. */
 const withMounts = (mounts: Mount[], change: Change = {}): Change => ({
@@ -42,7 +50,12 @@ test('planBindSources: a bind is a detached copy, never shared unless asked for,
     [bind('bind', 'rbind'), [`${TREE}|AT_RECURSIVE)`, SLAVE, KEEP]],
     [
       bind('bind', 'ro', 'nosuid', 'dev'),
-      [`${TREE})`, SLAVE, own('attr_set: MOUNT_ATTR_RDONLY|MOUNT_ATTR_NOSUID, attr_clr: MOUNT_ATTR_NODEV'), KEEP],
+      [
+        `${TREE})`,
+        SLAVE,
+        own('attr_set: MOUNT_ATTR_RDONLY|MOUNT_ATTR_NOSUID, attr_clr: MOUNT_ATTR_NODEV'),
+        KEEP,
+      ],
     ],
     [bind('rbind', 'rro'), [`${TREE}|AT_RECURSIVE)`, SLAVE, all('attr_set: MOUNT_ATTR_RDONLY'), KEEP]],
     [
@@ -74,9 +87,12 @@ test('planBindSources: a bind is a detached copy, never shared unless asked for,
 });
 
 test('planBindSources: each bind keeps its own place in the table', () => {
-  const kept = binds([bind('bind'), { destination: '/t', type: 'tmpfs' }, bind('bind'), bind('rbind')]).filter((text) =>
-    text.startsWith('store4'),
-  );
+  const kept = binds([
+    bind('bind'),
+    { destination: '/t', type: 'tmpfs' },
+    bind('bind'),
+    bind('rbind'),
+  ]).filter((text) => text.startsWith('store4'));
   assert.equal(kept, ['store4 $bind &binds+0', 'store4 $bind &binds+4', 'store4 $bind &binds+8']);
 });
 
@@ -99,7 +115,10 @@ test('planBindSources: -v makes a missing source, --mount does not', () => {
     'mkdirat(AT_FDCWD, "/srv/new", 0755)  ignore EEXIST',
   ]);
   assert.match(binds([], { sources, flagMounts: [flag(false)] })[0]!, /^\$bind = open_tree/);
-  assert.match(binds([], { flagMounts: [flag(true)], sources: new Map([['/srv/new', 'directory']]) })[0]!, 'open_tree');
+  assert.match(
+    binds([], { flagMounts: [flag(true)], sources: new Map([['/srv/new', 'directory']]) })[0]!,
+    'open_tree',
+  );
 });
 
 const DIRECTORY =
@@ -115,7 +134,17 @@ test('planMounts: a new filesystem gets its options while it is attached nowhere
           destination: '/d',
           type: 'ext4',
           source: '/dev/vdb',
-          options: ['ro', 'nosuid', 'sync', 'data=journal', 'frobnicate', 'a=b=c', 'silent', 'iversion', 'slave'],
+          options: [
+            'ro',
+            'nosuid',
+            'sync',
+            'data=journal',
+            'frobnicate',
+            'a=b=c',
+            'silent',
+            'iversion',
+            'slave',
+          ],
         },
       ],
       PRESENT,
@@ -200,7 +229,11 @@ test('planMounts: deeper in a tmpfs the place is resolved inside the root', () =
 });
 
 test('planMounts: below a bind nothing is trusted, even over a tmpfs', () => {
-  const texts = attached([tmpfs('/t'), { ...bind('bind'), destination: '/t' }, { destination: '/t/x', type: 'mqueue' }]);
+  const texts = attached([
+    tmpfs('/t'),
+    { ...bind('bind'), destination: '/t' },
+    { destination: '/t/x', type: 'mqueue' },
+  ]);
   assert.ok(texts.some((text) => text.startsWith('$target = openat2($root, "t/x"')));
 });
 
@@ -220,7 +253,10 @@ test('planMounts: / itself is refused, however it is written', () => {
     assert.is(error.code, 'CONFIG');
     assert.is(error.message, '/mounts/1: cannot mount on /: it is the rootfs itself');
   }
-  const error = refusal([], { flagMounts: [{ mount: bind('bind'), createSource: true, from: '--volume' }], resolved: new Map([['/d', '/']]) });
+  const error = refusal([], {
+    flagMounts: [{ mount: bind('bind'), createSource: true, from: '--volume' }],
+    resolved: new Map([['/d', '/']]),
+  });
   assert.is(error.message, '--volume: cannot mount on /: it is the rootfs itself');
 });
 
@@ -294,67 +330,13 @@ test('a mount point that is there is not made', () => {
 
 test('a mount point that was there and has vanished is a failure, not a new one', () => {
   const change = withMounts([{ ...bind('bind'), destination: '/a' }], { present: new Set(['a']) });
-  const { exit, printed } = run(change, (call) => (call.call === 'openat2' && call.string(1) === 'a' ? errno('ENOENT') : undefined));
-  assert.is(exit, 125);
-  assert.equal(printed, [{ fd: 2, line: 'tinyrun: open /a in the rootfs: ENOENT no such file or directory\n' }]);
-});
-
-// Type cgroup
-
-const cgroup: Mount = { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: ['nosuid', 'ro'] };
-
-test('planMounts: on a unified host a cgroup mount is cgroup2', () => {
-  const texts = attached([cgroup]).filter((text) => /fsopen|fsmount/.test(text));
-  assert.equal(texts, [
-    '$fs = fsopen("cgroup2", FSOPEN_CLOEXEC)',
-    '$mount = fsmount($fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID|MOUNT_ATTR_RDONLY)',
-  ]);
-});
-
-const V1: Change = {
-  cgroups: [
-    { controllers: 'cpu,cpuacct', mountPoint: '/sys/fs/cgroup/cpu,cpuacct', path: '/a' },
-    { controllers: 'name=systemd', mountPoint: '/sys/fs/cgroup/systemd', path: '/' },
-    { controllers: '', mountPoint: '/sys/fs/cgroup/unified', path: '/a' },
-  ],
-};
-
-test("planMounts: with v1 hierarchies it is a tmpfs with binds of the caller's own cgroups", () => {
-  const steps = stepsOf(withMounts([cgroup], V1)).filter(({ op }) => op.from === '/mounts/0');
-  const texts = steps.map(({ text }) => text).filter((text) => /open_tree|fsopen|mkdirat|symlinkat|RDONLY/.test(text));
-  assert.equal(texts, [
-    '$bind = open_tree(AT_FDCWD, "/sys/fs/cgroup/cpu,cpuacct/a", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_RECURSIVE)',
-    '$bind = open_tree(AT_FDCWD, "/sys/fs/cgroup/systemd", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_RECURSIVE)',
-    '$fs = fsopen("tmpfs", FSOPEN_CLOEXEC)',
-    'mount_setattr($hierarchy, "", AT_EMPTY_PATH|AT_RECURSIVE, mount_attr{attr_set: MOUNT_ATTR_NOSUID|MOUNT_ATTR_RDONLY}, 32)',
-    'mkdirat($mount, "cpu,cpuacct", 0755)',
-    'symlinkat("cpu,cpuacct", $mount, "cpu")',
-    'symlinkat("cpu,cpuacct", $mount, "cpuacct")',
-    'mount_setattr($hierarchy, "", AT_EMPTY_PATH|AT_RECURSIVE, mount_attr{attr_set: MOUNT_ATTR_NOSUID|MOUNT_ATTR_RDONLY}, 32)',
-    'mkdirat($mount, "systemd", 0755)',
-    'mount_setattr($mount, "", AT_EMPTY_PATH, mount_attr{attr_set: MOUNT_ATTR_RDONLY}, 32)',
-  ]);
-});
-
-test('planMounts: in a cgroup namespace of its own it sees the hierarchies from there', () => {
-  const change = withMounts([cgroup], V1);
-  if (typeof change.config === 'object') change.config.linux!.namespaces!.push({ type: 'cgroup' });
-  const texts = stepsOf(change)
-    .filter(({ op }) => op.from === '/mounts/0')
-    .map(({ text }) => text);
-  assert.not.ok(texts.some((text) => text.includes('open_tree')));
-  assert.equal(
-    texts.filter((text) => /fsopen|SET_FLAG|"name"/.test(text)),
-    [
-      '$fs = fsopen("tmpfs", FSOPEN_CLOEXEC)',
-      '$fs = fsopen("cgroup", FSOPEN_CLOEXEC)',
-      'fsconfig($fs, FSCONFIG_SET_FLAG, "cpu", 0, 0)',
-      'fsconfig($fs, FSCONFIG_SET_FLAG, "cpuacct", 0, 0)',
-      '$fs = fsopen("cgroup", FSOPEN_CLOEXEC)',
-      'fsconfig($fs, FSCONFIG_SET_STRING, "name", "systemd", 0)',
-      'fsconfig($fs, FSCONFIG_SET_FLAG, "none", 0, 0)',
-    ],
+  const { exit, printed } = run(change, (call) =>
+    call.call === 'openat2' && call.string(1) === 'a' ? errno('ENOENT') : undefined,
   );
+  assert.is(exit, 125);
+  assert.equal(printed, [
+    { fd: 2, line: 'tinyrun: open /a in the rootfs: ENOENT no such file or directory\n' },
+  ]);
 });
 
 test.run();

@@ -166,7 +166,11 @@ test("sysctls and the time namespace's clocks are written through the host's pro
 });
 
 test('a read-only root and its propagation are set after the pivot: until then mount points are made', () => {
-  const steps = initSteps({ config: (config) => { config.linux!.rootfsPropagation = 'private'; } });
+  const steps = initSteps({
+    config: (config) => {
+      config.linux!.rootfsPropagation = 'private';
+    },
+  });
   const pivot = first(steps, PIVOT);
   assert.ok(
     pivot <
@@ -257,7 +261,7 @@ test('id maps are written, and limits raised, before init is let go on', () => {
   for (const pattern of [
     /proc-uid_map/,
     /proc-gid_map/,
-    /^prlimit64\(\$pid, RLIMIT_NOFILE/,
+    /^prlimit64\(\$pid, RLIMIT_CORE/,
     /proc-oom_score_adj/,
   ])
     assert.ok(last(steps, pattern) < go, String(pattern));

@@ -29,7 +29,8 @@ const EMPTY = [
 ];
 const NULL = '$mount = open_tree($null, "", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_EMPTY_PATH)';
 const ATTACH = 'move_mount($mount, "", $target, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)';
-const opened = (path: string, how: string) => `$target = openat2($root, "${path}", open_how{flags: ${how}|O_CLOEXEC`;
+const opened = (path: string, how: string) =>
+  `$target = openat2($root, "${path}", open_how{flags: ${how}|O_CLOEXEC`;
 
 test('in proc the host tells of which kind a masked path is', () => {
   assert.equal(done(withPaths({ maskedPaths: ['/proc/acpi'] })), [
@@ -47,10 +48,18 @@ test('in proc the host tells of which kind a masked path is', () => {
 
 test('in the rootfs opening it shows of which kind a masked path is', () => {
   const change = withPaths({ maskedPaths: ['/a/../etc//x'] });
-  const directory = [`${opened('etc/x', 'O_PATH|O_DIRECTORY')}`, ...EMPTY, ATTACH, 'close($mount)', 'close($target)'];
+  const directory = [
+    `${opened('etc/x', 'O_PATH|O_DIRECTORY')}`,
+    ...EMPTY,
+    ATTACH,
+    'close($mount)',
+    'close($target)',
+  ];
   assert.equal(done(change), directory);
   const file = done(change, ({ call, text }) =>
-    call === 'openat2' && text.includes('O_DIRECTORY') && text.includes('etc/x') ? errno('ENOTDIR') : undefined,
+    call === 'openat2' && text.includes('O_DIRECTORY') && text.includes('etc/x')
+      ? errno('ENOTDIR')
+      : undefined,
   );
   assert.equal(file, [
     opened('etc/x', 'O_PATH|O_DIRECTORY'),
@@ -63,7 +72,10 @@ test('in the rootfs opening it shows of which kind a masked path is', () => {
 });
 
 test('what is not there needs no mask, and is no failure', () => {
-  const change = withPaths({ maskedPaths: ['/etc/x', '/proc/kcore', '/etc/y'], readonlyPaths: ['/etc/x', '/proc/sys'] });
+  const change = withPaths({
+    maskedPaths: ['/etc/x', '/proc/kcore', '/etc/y'],
+    readonlyPaths: ['/etc/x', '/proc/sys'],
+  });
   for (const missing of ['ENOENT', 'ENOTDIR']) {
     const special: Answers = (call) => {
       const gone = call.call === 'openat2' && call.string(1).startsWith('etc/');
@@ -71,10 +83,14 @@ test('what is not there needs no mask, and is no failure', () => {
     };
     // A file on the way (ENOTDIR) is looked at a second time, as a possible file itself.
     assert.is(run(change, special).exit, 0, missing);
-    assert.not.ok(done(change, special).some((text) => text.startsWith(ATTACH)), missing);
+    assert.not.ok(
+      done(change, special).some((text) => text.startsWith(ATTACH)),
+      missing,
+    );
   }
   const noProcFiles: Answers = (call) => {
-    const path = call.call === 'move_mount' ? call.string(3) : call.call === 'open_tree' ? call.string(1) : '';
+    const path =
+      call.call === 'move_mount' ? call.string(3) : call.call === 'open_tree' ? call.string(1) : '';
     return ['kcore', 'sys'].includes(path) ? errno('ENOENT') : undefined;
   };
   assert.is(run(change, noProcFiles).exit, 0);

@@ -95,7 +95,10 @@ test('planTarget: in a filesystem of our own no path is resolved', () => {
     at: 'a',
     close: [],
   });
-  assert.is(target(trusted(3, 'a/b', 'tmpfs'), 't/a/b', 'file').ops[0], `${openat2('t/a/b', 'O_PATH')}  goto ENOENT -> make-u`);
+  assert.is(
+    target(trusted(3, 'a/b', 'tmpfs'), 't/a/b', 'file').ops[0],
+    `${openat2('t/a/b', 'O_PATH')}  goto ENOENT -> make-u`,
+  );
 });
 
 test.run();

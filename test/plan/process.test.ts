@@ -18,7 +18,8 @@ const tried = (process: Partial<Process>): unknown[] =>
     .filter(({ op }) => op.call === 'execve')
     .map(({ op }) => op.args[0]);
 
-const nothingThere: Answers = ({ call }) => (call === 'execve' || call === 'faccessat' ? errno('ENOENT') : undefined);
+const nothingThere: Answers = ({ call }) =>
+  call === 'execve' || call === 'faccessat' ? errno('ENOENT') : undefined;
 
 const DEFAULT_PATH = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 
@@ -33,7 +34,8 @@ test('planExec: a program without a slash is looked for along PATH', () => {
     [['PATH=/a'], 'bin/x', ['bin/x']],
     [['PATH=/a'], '/bin/x', ['/bin/x']],
   ];
-  for (const [env, program, expected] of rows) assert.equal(tried({ args: [program], env }), expected, `${env} ${program}`);
+  for (const [env, program, expected] of rows)
+    assert.equal(tried({ args: [program], env }), expected, `${env} ${program}`);
 });
 
 /** argv and envp of the process. */
@@ -46,7 +48,10 @@ test('planExec: HOME is added where the config sets none, and kept where it does
   const rows: [string[], string[]][] = [
     [[], ['HOME=/home/u']],
     [['A=1'], ['A=1', 'HOME=/home/u']],
-    [['HOME=/x', 'A=1'], ['HOME=/x', 'A=1']],
+    [
+      ['HOME=/x', 'A=1'],
+      ['HOME=/x', 'A=1'],
+    ],
     [['HOME='], ['HOME=']],
     [['MYHOME=/x'], ['MYHOME=/x', 'HOME=/home/u']],
   ];
@@ -81,7 +86,8 @@ const PATH = { args: ['x'], env: ['PATH=/a:/b'] };
 const FULL = { args: ['/a/x'] };
 
 test('exit codes and words of a program that cannot be executed', () => {
-  const noLoader = 'no such file or directory: the file is there, but not the interpreter or loader that it names';
+  const noLoader =
+    'no such file or directory: the file is there, but not the interpreter or loader that it names';
   const rows: [Partial<Process>, string[], string[], (string | number)[]][] = [
     [PATH, ['ENOENT', 'ENOENT'], [], [127, 'tinyrun: exec: "x": executable file not found in $PATH\n']],
     [PATH, ['ENOTDIR', 'ENOENT'], [], [127, 'tinyrun: exec: "x": executable file not found in $PATH\n']],
@@ -90,7 +96,12 @@ test('exit codes and words of a program that cannot be executed', () => {
     [PATH, ['EACCES'], [], [0]], // the next one is fine
     [PATH, ['ENOENT'], [], [0]],
     [PATH, ['ENOENT', 'ENOENT'], ['/b/x'], [127, `tinyrun: exec: "x": ${noLoader}\n`]],
-    [{ args: ['x'], env: ['PATH='] }, [], [], [127, 'tinyrun: exec: "x": executable file not found in $PATH\n']],
+    [
+      { args: ['x'], env: ['PATH='] },
+      [],
+      [],
+      [127, 'tinyrun: exec: "x": executable file not found in $PATH\n'],
+    ],
     [FULL, ['ENOENT'], [], [127, 'tinyrun: exec: "/a/x": stat /a/x: no such file or directory\n']],
     [FULL, ['ENOENT'], ['/a/x'], [127, `tinyrun: exec: "/a/x": ${noLoader}\n`]],
     [FULL, ['EACCES'], [], [126, 'tinyrun: exec: "/a/x": permission denied\n']],
@@ -111,7 +122,9 @@ const exits = { failure: 1, notExecutable: 1, notFound: 1 };
 
 test('the exit codes are those that the caller asked for', () => {
   for (const name of ['ENOENT', 'EACCES', 'ENOEXEC']) {
-    const { exit } = run(withProcess(FULL, { exits }), ({ call }) => (call === 'execve' || call === 'faccessat' ? errno(name) : undefined));
+    const { exit } = run(withProcess(FULL, { exits }), ({ call }) =>
+      call === 'execve' || call === 'faccessat' ? errno(name) : undefined,
+    );
     assert.is(exit, 1, name);
   }
 });

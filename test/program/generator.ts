@@ -2,6 +2,7 @@
 // only what the tables have and keep their bounds, but make no sense and must not be run.
 
 import type { Arg, Buffer, CallOp, ErrorPolicy, Op, Program, Section, Words } from '../../src/program/op.ts';
+import { call as makeCall } from '../../src/program/ops.ts';
 
 /** Returns numbers from 0 up to `below` (mulberry32). */
 export function randomNumbers(seed: number): (below: number) => number {
@@ -112,11 +113,16 @@ export function randomProgram(seed: number): Program {
 
   const call = (labels: readonly string[]): CallOp => {
     const operand = (): Arg => (below(4) === 0 ? { reg: pick(registers) } : arg(2));
-    const op: CallOp = { op: 'call', call: pick(calls), args: some(6, operand), ...words() };
-    if (below(2)) op.to = pick(registers);
+    const name = pick(calls);
+    const args = some(6, operand);
+    const said = words();
+    const to = below(2) ? pick(registers) : undefined;
     const onError = policy(labels);
-    if (Object.keys(onError).length > 0) op.onError = onError;
-    return op;
+    return makeCall(name, args, {
+      to,
+      onError: Object.keys(onError).length > 0 ? onError : undefined,
+      ...said,
+    });
   };
 
   const op = (labels: readonly string[]): Op => {

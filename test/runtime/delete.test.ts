@@ -8,7 +8,7 @@ import { close } from '../../native-bindings/libc.ts';
 import { TinyrunError } from '../../src/errors.ts';
 import { deleteContainer } from '../../src/runtime/delete.ts';
 import { lockContainer, readContainer } from '../../src/runtime/store.ts';
-import { ENDED, withStateRoot } from '../support/state-root.ts';
+import { ENDED, withStateRoot } from './state-root.ts';
 
 const messageOf = (act: () => unknown): string => {
   try {
@@ -42,7 +42,10 @@ test('deleteContainer: a stopped container goes, with its own files', async () =
 
 test('deleteContainer: an unknown id is an error, but not with force', async () => {
   await withStateRoot((roots) => {
-    assert.is(messageOf(() => deleteContainer(roots, 'c1', false)), 'NOT_FOUND container does not exist: c1');
+    assert.is(
+      messageOf(() => deleteContainer(roots, 'c1', false)),
+      'NOT_FOUND container does not exist: c1',
+    );
     deleteContainer(roots, 'c1', true);
     deleteContainer({ ...roots, root: `${roots.root}/missing` }, 'c1', true);
   });
@@ -88,8 +91,14 @@ test('deleteContainer: one that is being made is not stopped', async () => {
     mkdirSync(join(roots.root, 'c1'));
     const lock = lockContainer(roots.root, 'c1');
     const message = 'STATE cannot delete container c1 that is not stopped: creating';
-    assert.is(messageOf(() => deleteContainer(roots, 'c1', false)), message);
-    assert.is(messageOf(() => deleteContainer(roots, 'c1', true)), message);
+    assert.is(
+      messageOf(() => deleteContainer(roots, 'c1', false)),
+      message,
+    );
+    assert.is(
+      messageOf(() => deleteContainer(roots, 'c1', true)),
+      message,
+    );
     if (typeof lock !== 'string') close(lock.fd);
   });
 });

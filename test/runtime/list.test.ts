@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import { formatIds, formatJson, formatTable, listContainers, readUsers } from '../../src/runtime/list.ts';
 import type { Log } from '../../src/runtime/log.ts';
 import { stateText } from '../../src/runtime/state.ts';
-import { ENDED, withStateRoot } from '../support/state-root.ts';
+import { ENDED, withStateRoot } from './state-root.ts';
 
 const users = new Map([[process.geteuid!(), 'me']]);
 
@@ -53,8 +53,20 @@ test('list: JSON on one line, with the owner', async () => {
     roots.add('b', ENDED);
     const text = formatJson(listContainers(roots, collect()), users);
     const common = { bundle: '/bundle', rootfs: '/bundle/rootfs', created: '2026-01-02T03:04:05.678Z' };
-    const [a, b] = ['a', 'b'].map((id) => ({ ociVersion: '1.3.0', id, pid: 0, status: 'stopped', ...common }));
-    assert.is(text, `${JSON.stringify([{ ...a, annotations: { k: 'v' }, owner: 'me' }, { ...b, owner: 'me' }])}\n`);
+    const [a, b] = ['a', 'b'].map((id) => ({
+      ociVersion: '1.3.0',
+      id,
+      pid: 0,
+      status: 'stopped',
+      ...common,
+    }));
+    assert.is(
+      text,
+      `${JSON.stringify([
+        { ...a, annotations: { k: 'v' }, owner: 'me' },
+        { ...b, owner: 'me' },
+      ])}\n`,
+    );
     assert.is(formatIds(listContainers(roots, collect())), 'a\nb\n');
   });
 });
@@ -120,10 +132,13 @@ test('readUsers: the first name of a uid counts', async () => {
   await withStateRoot(({ root }) => {
     const file = join(root, 'passwd');
     writeFileSync(file, 'root:x:0:0::/root:/bin/sh\ntoor:x:0:0:::\n\n# no user\na:x:7:7:::\n');
-    assert.equal([...readUsers(file)], [
-      [0, 'root'],
-      [7, 'a'],
-    ]);
+    assert.equal(
+      [...readUsers(file)],
+      [
+        [0, 'root'],
+        [7, 'a'],
+      ],
+    );
     assert.is(readUsers(join(root, 'missing')).size, 0);
   });
 });

@@ -5,8 +5,14 @@ import * as assert from 'uvu/assert';
 import { close } from '../../native-bindings/libc.ts';
 import { TinyrunError } from '../../src/errors.ts';
 import { isId, newId } from '../../src/runtime/id.ts';
-import { findContainer, listIds, lockContainer, readContainer, removeStale } from '../../src/runtime/store.ts';
-import { ENDED, withStateRoot } from '../support/state-root.ts';
+import {
+  findContainer,
+  listIds,
+  lockContainer,
+  readContainer,
+  removeStale,
+} from '../../src/runtime/store.ts';
+import { ENDED, withStateRoot } from './state-root.ts';
 
 const messageOf = (act: () => unknown): string => {
   try {
@@ -35,7 +41,12 @@ test('readContainer: the state of a running container', async () => {
     add('c1', { bundle: '/b', annotations: { a: 'b' } });
     assert.equal(readContainer(root, 'c1').state, {
       ...{ ociVersion: '1.3.0', id: 'c1', pid: process.pid, status: 'running', bundle: '/b' },
-      ...{ rootfs: '/bundle/rootfs', created: '2026-01-02T03:04:05.678Z', annotations: { a: 'b' }, owner: '' },
+      ...{
+        rootfs: '/bundle/rootfs',
+        created: '2026-01-02T03:04:05.678Z',
+        annotations: { a: 'b' },
+        owner: '',
+      },
     });
   });
 });
@@ -56,7 +67,10 @@ test('readContainer: no container, no state root, or a half-made one: not found'
     mkdirSync(join(root, 'half'));
     writeFileSync(join(root, 'file'), '');
     for (const id of ['none', 'half', 'file'])
-      assert.is(messageOf(() => readContainer(root, id)), `NOT_FOUND container does not exist: ${id}`);
+      assert.is(
+        messageOf(() => readContainer(root, id)),
+        `NOT_FOUND container does not exist: ${id}`,
+      );
     assert.is(findContainer(`${root}/missing`, 'c1'), undefined);
   });
 });
@@ -64,7 +78,16 @@ test('readContainer: no container, no state root, or a half-made one: not found'
 test('readContainer: a damaged state.json is an error', async () => {
   await withStateRoot(({ root, add }) => {
     const file = join(add('c1'), 'state.json');
-    const state = { ociVersion: '1', id: 'c1', pid: 1, bundle: '', rootfs: '', created: '', owner: '', tinyrun: { transient: true } };
+    const state = {
+      ociVersion: '1',
+      id: 'c1',
+      pid: 1,
+      bundle: '',
+      rootfs: '',
+      created: '',
+      owner: '',
+      tinyrun: { transient: true },
+    };
     const texts = [
       '',
       'null',
@@ -78,7 +101,11 @@ test('readContainer: a damaged state.json is an error', async () => {
     for (const text of texts) {
       writeFileSync(file, text);
       const message = `HOST read state of container c1: ${file} is damaged`;
-      assert.is(messageOf(() => readContainer(root, 'c1')), message, text);
+      assert.is(
+        messageOf(() => readContainer(root, 'c1')),
+        message,
+        text,
+      );
     }
     writeFileSync(file, JSON.stringify(state));
     assert.is(readContainer(root, 'c1').transient, true);
@@ -123,7 +150,8 @@ test('removeStale: leaves what is kept, what runs, and what is locked', async ()
     add('locked', { ...ENDED, transient: true });
     mkdirSync(join(root, 'half'));
     const locks = ['locked', 'half'].map((id) => lockContainer(root, id));
-    for (const id of ['kept', 'runs', 'locked', 'half', 'none']) assert.is(removeStale(root, id, dataRoot), false, id);
+    for (const id of ['kept', 'runs', 'locked', 'half', 'none'])
+      assert.is(removeStale(root, id, dataRoot), false, id);
     for (const lock of locks) if (typeof lock !== 'string') close(lock.fd);
     assert.equal(listIds(root), ['half', 'kept', 'locked', 'runs']);
     assert.is(existsSync(join(dataRoot, 'containers/kept/upper/a/b/file')), true);

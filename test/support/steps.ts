@@ -41,6 +41,8 @@ export interface Stepped {
   pid: number;
   /** Waits until the last byte is taken: the op that it is for has begun. */
   taken: () => Promise<void>;
+  /** Kills the host program, unless it has ended. */
+  kill: () => void;
   /** Lets it go on without further steps. */
   release: () => void;
   /** The exit code; 128 + signal. */
@@ -74,6 +76,7 @@ export function startStepped(
   return {
     pid: child.pid,
     exited: child.exited,
+    kill: () => child.kill('SIGKILL'),
     release,
     stderr: () => (terminal === undefined ? new Response(child.stderr as never).text() : Promise.resolve('')),
     taken: async () => {

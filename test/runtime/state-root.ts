@@ -54,12 +54,26 @@ function writeState(dir: string, id: string, made: MadeUp): void {
   const { pid = process.pid, transient = false, dataDirectory, bundle = '/bundle', annotations = {} } = made;
   const stat = made.stat ?? readFileSync(`/proc/${pid}/stat`, 'utf8');
   const state = {
-    ...{ ociVersion: '1.3.0', id, pid, bundle, rootfs: '/bundle/rootfs', created: '2026-01-02T03:04:05.678Z' },
-    ...{ owner: '', annotations, tinyrun: { transient, ...(dataDirectory === undefined ? {} : { dataDirectory }) } },
+    ...{
+      ociVersion: '1.3.0',
+      id,
+      pid,
+      bundle,
+      rootfs: '/bundle/rootfs',
+      created: '2026-01-02T03:04:05.678Z',
+    },
+    ...{
+      owner: '',
+      annotations,
+      tinyrun: { transient, ...(dataDirectory === undefined ? {} : { dataDirectory }) },
+    },
   };
   writeFileSync(join(dir, 'init.stat'), stat);
   writeFileSync(join(dir, 'state.json'), `${JSON.stringify(state)}\n`);
 }
 
 /** A process that has ended: its pid belongs to nobody, or to somebody else. */
-export const ENDED = { pid: 1, stat: '1 (gone) S 0 1 1 0 -1 4194560 1 1 1 1 1 1 1 1 20 0 1 0 999999999999 1 1\n' };
+export const ENDED = {
+  pid: 1,
+  stat: '1 (gone) S 0 1 1 0 -1 4194560 1 1 1 1 1 1 1 1 20 0 1 0 999999999999 1 1\n',
+};

@@ -1,0 +1,125 @@
+// What a file is, and its attributes set on another: statx(2), xattr(7). Files are given as descriptors, mostly of
+// O_PATH: these pin a file, of whatever kind, without opening it, and whoever swaps its name meanwhile changes nothing.
+// What the kernel offers by path only goes through /proc/self/fd/N, which leads to the pinned file itself, be it a
+// symlink (proc_pid_fd(5)).
+
+import { rawSyscall, SystemError } from '../../native-bindings/libc.ts';
+import { constantValue } from '../sys/constants.ts';
+import { errnos } from '../sys/errno.ts';
+
+const arch = process.arch === 'arm64' ? 'arm64' : 'x64';
+export const flag = (name: string): number => constantValue(name, arch)!;
+export const errno = (name: string): number => -errnos[name]!;
+
+const AT_EMPTY_PATH = flag('AT_EMPTY_PATH');
+const STATX_BASIC_STATS = flag('STATX_BASIC_STATS');
+const S_IFMT = 0o170000; // <linux/stat.h>
+export const S_IFDIR = 0o040000;
+export const S_IFREG = 0o100000;
+export const S_IFLNK = 0o120000;
+
+export interface Inode {
+  /** S_IFREG and the like. */
+  type: number;
+  /** The bits of chmod(2). */
+  mode: number;
+  uid: number;
+  gid: number;
+  size: number;
+  links: number;
+  /** As mknod(2) takes it. */
+  device: number;
+  /** Two files with the same identity are one. */
+  identity: string;
+  /** Access and modification: struct timespec[2], as utimensat(2) takes them. */
+  times: Uint8Array;
+}
+
+/** What may be left as it is when attributes are set. */
+export type Kept = 'mode' | 'uid' | 'gid';
+
+/** The value of a call that must not fail; `what` is what was tried, for the message. */
+export function must(result: number, what: string): number {
+  if (result < 0) throw new SystemError(what, -result);
+  return result;
+}
+
+/** Where a descriptor's file is to be found by path. */
+export const pathOf = (fd: number): string => `/proc/self/fd/${fd}`;
+
+/** Looks at a file; throws SystemError. The offsets are those of struct statx. */
+export function statInode(fd: number, what: string): Inode {
+  const bytes = new Uint8Array(256);
+  must(rawSyscall('statx', fd, '', AT_EMPTY_PATH, STATX_BASIC_STATS, bytes), what);
+  const view = new DataView(bytes.buffer);
+  const u32 = (at: number): number => view.getUint32(at, true);
+  const mode = view.getUint16(28, true);
+  const [major, minor] = [u32(128), u32(132)];
+  const times = new Uint8Array(32);
+  times.set(bytes.subarray(64, 76), 0); // stx_atime: seconds, nanoseconds
+  times.set(bytes.subarray(112, 124), 16); // stx_mtime
+  return {
+    type: mode & S_IFMT,
+    mode: mode & 0o7777,
+    uid: u32(20),
+    gid: u32(24),
+    size: Number(view.getBigUint64(40, true)),
+    links: u32(16),
+    device: ((minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12)) >>> 0, // <linux/kdev_t.h>: new_encode_dev
+    identity: `${u32(136)}:${u32(140)}:${view.getBigUint64(32, true)}`,
+    times,
+  };
+}
+
+/** Gives the file of `to` the owner, mode, extended attributes and times of the one of `from`; throws SystemError. */
+export function copyAttributes(
+  from: number,
+  to: number,
+  inode: Inode,
+  what: string,
+  keep?: ReadonlySet<Kept>,
+): void {
+  const uid = keep?.has('uid') ? -1 : inode.uid;
+  const gid = keep?.has('gid') ? -1 : inode.gid;
+  // In this order: chown(2) takes away setuid bits and capabilities, and an ACL refines the mode.
+  must(rawSyscall('fchownat', to, '', uid, gid, AT_EMPTY_PATH), `${what}: set its owner ${uid}:${gid}`);
+  if (inode.type !== S_IFLNK && !keep?.has('mode'))
+    must(rawSyscall('fchmodat', flag('AT_FDCWD'), pathOf(to), inode.mode), `${what}: set its mode`);
+  copyXattrs(pathOf(from), pathOf(to), what);
+  must(rawSyscall('utimensat', to, '', inode.times, AT_EMPTY_PATH), `${what}: set its times`);
+}
+
+/** Copies what the filesystem of `to` can keep: user.* is not for every kind of file and filesystem. */
+function copyXattrs(from: string, to: string, what: string): void {
+  const names = readSized((into) => rawSyscall('listxattr', from, into, into?.length ?? 0));
+  if (typeof names === 'number') {
+    if (names !== errno('EOPNOTSUPP')) must(names, `${what}: list its extended attributes`);
+    return;
+  }
+  for (let at = 0; at < names.length; at = names.indexOf(0, at) + 1) {
+    const name = names.subarray(at, names.indexOf(0, at) + 1);
+    const words = `${what}: copy extended attribute ${decodeName(name.subarray(0, -1))}`;
+    const value = readSized((into) => rawSyscall('getxattr', from, name, into, into?.length ?? 0));
+    if (value === errno('ENODATA')) continue; // it was removed meanwhile
+    if (typeof value === 'number') throw new SystemError(words, -value);
+    const result = rawSyscall('setxattr', to, name, value, value.length, 0);
+    if (result !== errno('EOPNOTSUPP')) must(result, words);
+  }
+}
+
+/** Asks for the size and then for the value, again where that has grown meanwhile. Returns a negative errno on failure. */
+function readSized(read: (into: Uint8Array | null) => number): Uint8Array | number {
+  for (;;) {
+    const size = read(null);
+    if (size < 0) return size;
+    if (size === 0) return new Uint8Array();
+    const value = new Uint8Array(size);
+    const got = read(value);
+    if (got >= 0) return value.subarray(0, got);
+    if (got !== errno('ERANGE')) return got;
+  }
+}
+
+const decoder = new TextDecoder();
+/** Bytes of a name, for messages: it need not be UTF-8. */
+export const decodeName = (bytes: Uint8Array): string => decoder.decode(bytes);

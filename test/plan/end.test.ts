@@ -1,0 +1,198 @@
+// Whole runs that end well or badly: exit codes, what is cleaned up, what is kept.
+
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { Answers, Recording } from '../../src/engine/recorder.ts';
+import {
+  bufferOf,
+  type Change,
+  errno,
+  INPUTS,
+  minimalConfig,
+  OVERLAY,
+  registerOf,
+  run,
+} from '../support/plan-input.ts';
+
+const MINIMAL: Change = { config: minimalConfig() };
+const KEPT: Change = { config: minimalConfig(), transient: false };
+
+/** What the host program removed, by name. */
+const removed = ({ calls }: Recording): string[] =>
+  calls.flatMap(({ process, call, args }) => (process === 0 && call === 'unlinkat' ? [String(args[1])] : []));
+const lines = ({ printed }: Recording): string[] => printed.map(({ line }) => line);
+const STATE = ['init.stat', 'state.json.tmp', 'state.json', 'c1'];
+
+/** Answers wait4 for the container with this wait status. */
+const waitStatus =
+  (status: number): Answers =>
+  (call) => {
+    if (call.call !== 'wait4' || registerOf(call, 0) !== 'pid') return undefined;
+    call.memory(1).set(new Uint8Array(new Uint32Array([status]).buffer));
+    return Number(call.args[0]);
+  };
+
+test("the container's exit code is ours, 128 + signal where a signal ended it", () => {
+  const rows = [
+    [0, 0],
+    [1 << 8, 1],
+    [255 << 8, 255],
+    [9, 137],
+    [15, 143],
+    [11 | 0x80, 139], // with a core dump
+  ];
+  for (const [status, exit] of rows)
+    for (const change of [MINIMAL, KEPT])
+      assert.is(run(change, waitStatus(status!)).exit, exit, `status ${status}`);
+});
+
+test('a container without a name leaves nothing', () => {
+  assert.equal(removed(run(MINIMAL)), STATE);
+});
+
+test('a container with a name is kept, whatever its exit code', () => {
+  for (const status of [0, 1 << 8, 9]) assert.equal(removed(run(KEPT, waitStatus(status))), []);
+});
+
+test('a container that could not be set up is never kept', () => {
+  const recording = run(KEPT, ({ call }) => (call === 'pivot_root' ? errno('EINVAL') : undefined));
+  assert.is(recording.exit, 125);
+  assert.equal(removed(recording), STATE);
+  assert.equal(lines(recording), ['tinyrun: make the rootfs the root mount: EINVAL invalid argument\n']);
+});
+
+test('init that fails says why, and only once', () => {
+  for (const [name, change] of Object.entries(INPUTS)) {
+    const recording = run(change, ({ call, process }) =>
+      call === 'setsid' && process > 0 ? errno('EPERM') : undefined,
+    );
+    assert.is(recording.exit, 125, name);
+    assert.equal(lines(recording), ['tinyrun: start a session: EPERM operation not permitted\n'], name);
+    assert.equal(removed(recording).slice(-4), STATE, name);
+  }
+});
+
+test('a failing mount ends the container with its words, and nothing stays', () => {
+  const recording = run({}, ({ call, op }) =>
+    call === 'move_mount' && op.from === '/mounts/3' ? errno('EBUSY') : undefined,
+  );
+  assert.is(recording.exit, 125);
+  assert.match(lines(recording)[0]!, /^tinyrun: mount shm|^tinyrun: mount tmpfs on \/dev\/shm .*: EBUSY/);
+  assert.not.ok(recording.calls.some(({ call }) => call === 'execve'));
+  assert.equal(removed(recording), STATE);
+});
+
+test('a host program that fails behind clone3 kills init, waits for it, and removes the state', () => {
+  const change: Change = { ...KEPT, pidFile: '/nowhere/pid' };
+  const recording = run(change, (call) =>
+    call.call === 'openat' && call.string(1) === '/nowhere/.pid' ? errno('ENOENT') : undefined,
+  );
+  const pid = recording.calls.find(({ call }) => call === 'clone3')!.value;
+  assert.is(recording.exit, 125);
+  assert.equal(lines(recording), [
+    'tinyrun: create pid file /nowhere/pid: ENOENT no such file or directory\n',
+  ]);
+  const tail = recording.calls.slice(recording.calls.findIndex(({ value }) => value === errno('ENOENT')) + 1);
+  assert.equal(tail.map(({ text }) => text).slice(0, 2), [
+    `kill(${pid}, SIGKILL)`,
+    `wait4(${pid}, &status+0, none, 0)`,
+  ]);
+  assert.equal(removed(recording), STATE);
+});
+
+test('the exit code of a failure is not the one of the init that was killed for it', () => {
+  const change: Change = { ...MINIMAL, pidFile: '/nowhere/pid' };
+  const recording = run(change, (call) => {
+    if (call.call === 'openat' && call.string(1) === '/nowhere/.pid') return errno('EACCES');
+    return waitStatus(9)(call);
+  });
+  assert.is(recording.exit, 125);
+});
+
+test('a failing clone3 kills nobody', () => {
+  const recording = run(MINIMAL, ({ call }) => (call === 'clone3' ? errno('EPERM') : undefined));
+  assert.is(recording.exit, 125);
+  assert.match(lines(recording)[0]!, /^tinyrun: start init in new namespaces \(mount, pid\): EPERM/);
+  assert.not.ok(recording.calls.some(({ call }) => call === 'kill' || call === 'wait4'));
+  assert.equal(removed(recording), STATE);
+});
+
+test('clean-up that fails goes on, and does not fail for ever', () => {
+  for (const name of ['ENOENT', 'EIO', 'EACCES']) {
+    const recording = run({ ...MINIMAL }, ({ call }) =>
+      call === 'unlinkat' || call === 'kill' || call === 'wait4' ? errno(name) : undefined,
+    );
+    assert.ok(recording.ops.length < 1000, name);
+    assert.ok(lines(recording).length < 5, name);
+  }
+});
+
+// An overlay's own files
+
+const OVERLAID: Change = { config: minimalConfig(), rootfs: OVERLAY };
+const DATA = [
+  'upper',
+  'work/work',
+  'work',
+  'merged',
+  'hosts',
+  'hostname',
+  'resolv.conf',
+  '/var/lib/tinyrun/containers/c1',
+];
+
+test('an overlay container without a name leaves no data', () => {
+  assert.equal(removed(run(OVERLAID)), [...DATA, ...STATE]);
+});
+
+test('an overlay container with a name keeps its data', () => {
+  assert.equal(removed(run({ ...OVERLAID, transient: false })), []);
+});
+
+test('where a container has written files, tinyrun itself is called to remove them', () => {
+  const code = 3;
+  let exitText = '';
+  const recording = run(OVERLAID, (call) => {
+    if (call.call === 'unlinkat' && call.string(1) === 'upper') return errno('ENOTEMPTY');
+    if (call.call === 'execve' && call.process === 0) exitText = bufferOf(call, 0) ?? call.string(0);
+    return waitStatus(code << 8)(call);
+  });
+  const { text } = recording.calls.at(-1)!;
+  assert.is(exitText, '/usr/bin/tinyrun');
+  assert.is(
+    text,
+    'execve("/usr/bin/tinyrun", ["/usr/bin/tinyrun", "--root", "/run/tinyrun", "--data-root", "/var/lib/tinyrun", "purge", "c1", &exittext+0], [])',
+  );
+  // Signals are unblocked for it: the mask survives execve.
+  assert.is(recording.calls.at(-2)?.text, 'rt_sigprocmask(SIG_SETMASK, sigset{}, 0, 8)');
+  assert.equal(removed(recording), ['upper']);
+});
+
+test('an id whose data directory is there already is a failure that removes no data', () => {
+  const recording = run(OVERLAID, (call) =>
+    call.call === 'mkdirat' && call.string(1).endsWith('/containers/c1') ? errno('EEXIST') : undefined,
+  );
+  assert.is(recording.exit, 125);
+  assert.equal(removed(recording), STATE);
+});
+
+// Reports
+
+test('a failure is told to stderr and to the log', () => {
+  const change: Change = {
+    ...MINIMAL,
+    logFd: 9,
+    reports: [
+      { reg: 'stderr', format: 'text', prefix: 'tinyrun: ', suffix: '\n' },
+      { reg: 'log', format: 'json', prefix: '{"msg":"', suffix: '"}\n' },
+    ],
+  };
+  const { printed } = run(change, ({ call }) => (call === 'setsid' ? errno('EPERM') : undefined));
+  const words = 'start a session: EPERM operation not permitted';
+  assert.equal(printed, [
+    { fd: 2, line: `tinyrun: ${words}\n` },
+    { fd: 9, line: `{"msg":"${words}"}\n` },
+  ]);
+});
+
+test.run();
