@@ -9,19 +9,17 @@
 // loads an .env of the working directory: a bundle's own folder, as root. The engine's options in the environment are
 // the prelude's matter.
 
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildNative, hostArch, replace, run, top } from './native.ts';
 import { injectPrelude } from './prelude.ts';
 
 const flags = [
   ...['--compile', '--bytecode', '--minify', '--format=esm', '--sourcemap=none'],
-  ...['--splitting', '--compile-jit-policy=20'],
+  ...['--splitting', '--compile-jit-policy=1000'],
   ...['--no-compile-autoload-bunfig', '--no-compile-autoload-dotenv'],
   ...['--no-compile-autoload-tsconfig', '--no-compile-autoload-package-json'],
   '--define=TINYRUN_PRELUDE=true',
-  // Our code runs once, for milliseconds: compiling it on other threads only takes processors from it (half the time
-  // of planning, measured on two cores).
-  '--compile-jit-policy=1000',
 ];
 
 /**
@@ -29,10 +27,25 @@ const flags = [
  * @param entry the module that runs first
  */
 export function buildExecutable(entry: string, outfile: string): void {
+  const defines = [`--define=TINYRUN_BUILD="${sourceDigest()}"`, `--define=TINYRUN_COMMIT="${commit()}"`];
   replace(outfile, (file) => {
-    run([process.execPath, 'build', ...flags, entry, '--outfile', file]);
+    run([process.execPath, 'build', ...flags, ...defines, entry, '--outfile', file]);
     injectPrelude(file, hostArch);
   });
+}
+
+/** A digest of all that the executable is made of: programs that another build has planned are not used again. */
+function sourceDigest(): string {
+  const hasher = new Bun.CryptoHasher('sha256').update(Bun.version);
+  for (const file of [...new Bun.Glob('{src,native-bindings}/**/*.{ts,c,h}').scanSync(top)].sort())
+    hasher.update(file).update(readFileSync(join(top, file)));
+  return hasher.digest('hex');
+}
+
+/** What `--version` shows; a copy without its history has none. */
+function commit(): string {
+  const { exitCode, stdout } = Bun.spawnSync(['git', 'rev-parse', '--short=12', 'HEAD'], { cwd: top, stderr: 'ignore' });
+  return exitCode === 0 ? stdout.toString().trim() : 'unknown';
 }
 
 if (import.meta.main) {

@@ -27,6 +27,7 @@ const load: Readonly<Record<string, () => Promise<Command>>> = {
   delete: () => import('./commands/delete.ts'),
   explain: () => import('./commands/explain.ts'),
   purge: () => import('./commands/purge.ts'),
+  'copy-up': () => import('./commands/copy-up.ts'),
 };
 
 async function main(argv: readonly string[]): Promise<number> {

@@ -140,6 +140,13 @@ export const commands: Readonly<Record<string, CommandSpec>> = {
     options: {},
     hidden: true,
   },
+  'copy-up': {
+    usage: 'FROM TO DESTINATION [KEEP]',
+    description: 'fill a tmpfs (descriptor TO) with what a directory (descriptor FROM) holds',
+    args: [3, 4],
+    options: {},
+    hidden: true,
+  },
 };
 
 /** Looks a command up; names like `constructor` are none. */

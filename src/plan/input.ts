@@ -64,7 +64,7 @@ export interface PlanInput {
   sources: ReadonlyMap<string, SourceKind>;
   /** Clean mount destinations that are in the rootfs. */
   present: ReadonlySet<string>;
-  /** Mount destinations that lead through a dangling symlink -> the path that it points to inside the rootfs. */
+  /** Clean mount destinations that lead through a dangling symlink -> the path that it points to inside the rootfs. */
   resolved: ReadonlyMap<string, string>;
   /** HOME of the process' user in the rootfs' /etc/passwd, for configs that set none. */
   home: string;

@@ -29,7 +29,7 @@ export function planNames({ config }: PlanInput): Op[] {
  */
 export function planSysctls({ config }: PlanInput): Op[] {
   return Object.entries(config.linux?.sysctl ?? {}).flatMap(([key, value]) => {
-    const path = `/proc/sys/${sysctlPath(key)}`;
+    const path = `/proc/sys/${sysctlPath(key)!}`;
     const words = {
       what: `set sysctl ${key} to ${value}`,
       why: "It is a value of the container's own namespace, reached by the host's proc.",

@@ -27,7 +27,8 @@ export interface Target {
 }
 
 type Explain = (what: string, why: string) => Words;
-type Kind = 'directory' | 'file';
+/** `ordinary`: a directory that is no symlink, also not to one. */
+export type Kind = 'directory' | 'ordinary' | 'file';
 
 /**
  * The place to attach a mount, made where it is missing.
@@ -67,9 +68,18 @@ const planFile = (dir: o.Fd, name: string, path: string, words: Explain): Op =>
 const planDirectory = (dir: o.Fd, name: string, path: string, words: Explain): Op =>
   o.mkdirat(dir, name, 0o755, { ...words(`make directory /${path}`, STAND), ...ALREADY });
 
+const OPEN: Readonly<Record<Kind, readonly string[]>> = {
+  directory: ['O_PATH', 'O_DIRECTORY'],
+  ordinary: ['O_PATH', 'O_DIRECTORY', 'O_NOFOLLOW'],
+  file: ['O_PATH'],
+};
+
 function planOpen(path: string, kind: Kind, to: string, words: Explain, onMissing?: string): Op {
-  return o.openInRoot(o.reg('root'), path, kind === 'directory' ? ['O_PATH', 'O_DIRECTORY'] : ['O_PATH'], {
-    ...words(`open /${path} in the rootfs`, RESOLVED),
+  return o.openInRoot(o.reg('root'), path, OPEN[kind], {
+    ...words(
+      `open /${path} in the rootfs${kind === 'ordinary' ? ' as an ordinary directory' : ''}`,
+      RESOLVED,
+    ),
     to,
     ...(onMissing === undefined ? {} : { onError: { goto: { ENOENT: onMissing } } }),
   });

@@ -10,11 +10,12 @@ import type { Mount } from '../oci/config.ts';
 import { formatMountFlags, type MountOptions, parseMountOptions } from '../oci/mount-options.ts';
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
+import { planCopyUp, wantsCopyUp, writable } from './copy-up.ts';
 import type { PlanInput, SourceKind } from './input.ts';
 import { planCgroupMount } from './mount-cgroup.ts';
 import { planCoveredMode } from './mount-mode.ts';
-import { CLOSE, cleanInside, planTarget } from './mount-point.ts';
-import type { Place, Places } from './place.ts';
+import { CLOSE, cleanInside, type Kind, planTarget } from './mount-point.ts';
+import { isKernelFilesystem, type Place, type Places } from './place.ts';
 import { makeDirectories } from './state.ts';
 
 /** One mount to be made, whoever asked for it. */
@@ -45,7 +46,8 @@ export function listMounts(
   let index = 0;
   const planned = (mount: Mount, from: string, createSource: boolean): PlannedMount => {
     const options = parseMountOptions(mount.options ?? []);
-    const target = cleanInside(input.resolved.get(mount.destination) ?? mount.destination);
+    const clean = cleanInside(mount.destination);
+    const target = cleanInside(input.resolved.get(clean) ?? clean);
     if (target === '')
       throw new TinyrunError('CONFIG', `${from}: cannot mount on /: it is the rootfs itself`);
     const slot = options.bind === false ? undefined : slots++;
@@ -154,19 +156,25 @@ function planMount(planned: PlannedMount, input: PlanInput, places: Places): Op[
   const place = places.find(planned.target);
   const keep = places.mounted(planned);
   const register = keep ?? 'mount';
+  const fill = wantsCopyUp(planned);
   const source =
-    options.bind === false ? planNewFilesystem(planned, register, words) : planTakeBind(planned, words);
+    options.bind === false
+      ? planNewFilesystem(fill ? writable(planned) : planned, register, words)
+      : planTakeBind(planned, words);
   return [
     ...source,
-    ...planCoveredMode(planned, place, register),
+    ...(fill ? planCopyUp(planned, register, input) : planCoveredMode(planned, place, register)),
     ...planAttach(planned, place, register, input, words),
     ...(keep === undefined ? planCloseMount(planned, words) : []),
   ];
 }
 
-/** The kind of mount point that a mount needs: a directory, but for binds of anything else. */
-function targetKind({ mount, options }: PlannedMount, input: PlanInput): 'directory' | 'file' {
-  if (options.bind === false) return 'directory';
+/**
+ * The kind of mount point that a mount needs: a directory, but for binds of anything else. Security labels and sysctls
+ * are written to proc and sysfs by path: their mount points must be what they seem (CVE-2019-19921, CVE-2023-27561).
+ */
+function targetKind({ mount, options }: PlannedMount, input: PlanInput): Kind {
+  if (options.bind === false) return isKernelFilesystem(mount.type) ? 'ordinary' : 'directory';
   const kind: SourceKind | undefined = input.sources.get(bindSource(mount, input.bundle));
   return kind === 'file' ? 'file' : 'directory';
 }

@@ -14,7 +14,8 @@ export type Place =
   | { known: 'present' }
   | { known: 'unknown' };
 
-const KERNEL_FILESYSTEMS: Readonly<Record<string, true>> = { proc: true, sysfs: true };
+/** Whether the kernel makes all the names in a filesystem of this type. */
+export const isKernelFilesystem = (type: string | undefined): boolean => type === 'proc' || type === 'sysfs';
 
 /** The mounts that are attached so far, as far as a later place depends on them. */
 export class Places {
@@ -46,7 +47,7 @@ export class Places {
   mounted({ mount, options, target, index }: PlannedMount): string | undefined {
     for (const known of this.trusted.keys())
       if (known === target || isBelow(known, target)) this.trusted.delete(known);
-    const kernel = mount.type !== undefined && KERNEL_FILESYSTEMS[mount.type] === true;
+    const kernel = isKernelFilesystem(mount.type);
     const own = options.bind === false && !options.tmpcopyup && (kernel || mount.type === 'tmpfs');
     if (!own) {
       this.opaque.push(target);

@@ -3,6 +3,7 @@
 
 import type { Buffer, Op, Program, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
+import { copyUpBuffers } from './copy-up.ts';
 import { planCredentials, planStdioOwner } from './credentials.ts';
 import { deviceBuffers, planDeviceSources, planDevices } from './devices.ts';
 import { endBuffers, planEnd } from './end.ts';
@@ -193,6 +194,7 @@ function planBuffers(input: PlanInput, mounts: readonly PlannedMount[], state: S
     ...namespaceBuffers(input),
     ...deviceBuffers(input),
     ...bindBuffers(mounts),
+    ...copyUpBuffers(mounts),
     ...cgroupBuffers(mounts, input),
     ...processBuffers,
     ...endBuffers,

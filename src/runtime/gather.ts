@@ -5,13 +5,16 @@ import { TinyrunError } from '../errors.ts';
 import type { Config, Mount } from '../oci/config.ts';
 import { parseMountOptions } from '../oci/mount-options.ts';
 import type { HostFacts } from '../plan/host.ts';
+import { INIT_LAYER } from '../plan/init-layer.ts';
 import type { FlagMount, PlanInput, RootfsInput, SourceKind } from '../plan/input.ts';
 import { cleanInside } from '../plan/mount-point.ts';
 import { bindSource } from '../plan/mounts.ts';
 import { hasNew } from '../plan/namespaces.ts';
+import { isKernelFilesystem } from '../plan/place.ts';
 import type { Report } from '../program/op.ts';
 import { constants } from '../sys/constants.ts';
-import { readBundle } from './bundle.ts';
+import { parseBundle } from './bundle.ts';
+import { readConfig } from './config-file.ts';
 import { type Log, logEnds } from './log.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
 import {
@@ -30,8 +33,9 @@ export async function gatherInput(
   options: RunOptions,
   host: HostFacts,
   log: Log,
+  text = readConfig(options.bundle),
 ): Promise<PlanInput> {
-  const config = readBundle(options.bundle, log);
+  const config = parseBundle(options.bundle, text, log);
   if (options.args !== undefined && options.args.length > 0) config.process.args = options.args;
   if (options.hostname !== undefined) config.hostname = options.hostname;
   const rootfs = await gatherRootfs(global, options, config, host);
@@ -47,7 +51,12 @@ export async function gatherInput(
     rootfs,
     flagMounts,
     sources: gatherSources(config, flagMounts, options.bundle),
-    ...gatherDestinations(config, flagMounts, roots),
+    ...gatherDestinations(
+      config,
+      flagMounts,
+      roots,
+      rootfs.kind === 'overlay',
+    ),
     home: config.process.env?.some((entry) => entry.startsWith('HOME='))
       ? '/'
       : findHome(roots, config.process.user?.uid ?? 0),
@@ -169,34 +178,50 @@ function gatherSources(
 }
 
 /**
- * Which mount destinations are in the rootfs, and which lead through a dangling symlink. What is below another mount
- * cannot be known before that is there.
+ * The mount destinations that can be looked for in the rootfs, clean: not those below another mount, which are there only
+ * when that is.
  */
+export function destinationsInRootfs({
+  config,
+  flagMounts,
+}: Pick<PlanInput, 'config' | 'flagMounts'>): Mount[] {
+  const before: string[] = [];
+  const found: Mount[] = [];
+  const look = (mount: Mount): void => {
+    const destination = cleanInside(mount.destination);
+    if (destination !== '' && !before.some((path) => destination.startsWith(`${path}/`)))
+      found.push({ ...mount, destination });
+    before.push(destination);
+  };
+  for (const mount of config.mounts ?? []) look(mount);
+  for (const { mount } of flagMounts) look(mount);
+  return found;
+}
+
+/** Which mount destinations are in the rootfs, and which lead through a dangling symlink. */
 function gatherDestinations(
   config: Config,
   flagMounts: readonly FlagMount[],
   roots: readonly string[],
+  overlay: boolean,
 ): Pick<PlanInput, 'present' | 'resolved'> {
   const resolved = new Map<string, string>();
   const present = new Set<string>();
-  const before: string[] = [];
   const directories = roots.map(openDirectory);
-  const look = ({ destination }: Mount): void => {
-    const path = cleanInside(destination);
-    const below = before.some((mount) => path.startsWith(`${mount}/`));
-    before.push(path);
-    if (path === '' || below) return;
-    if (directories.some((dir) => existsInRoot(dir, path))) {
-      present.add(path);
-      return;
+  // What the init layer has is no symlink, whatever the layers below it say.
+  const layer = INIT_LAYER.filter(({ type }) => type !== 'link');
+  const plain = new Set(overlay ? layer.map(({ path }) => path.slice(1)) : []);
+  for (const { destination, type } of destinationsInRootfs({ config, flagMounts })) {
+    if (directories.some((dir) => existsInRoot(dir, destination))) {
+      present.add(destination);
+    } else if (!isKernelFilesystem(type)) {
+      // proc and sysfs go onto ordinary directories only: their mount point is never looked for behind a link.
+      const target = resolveDangling(roots, destination, plain);
+      if (target !== undefined) resolved.set(destination, target);
     }
-    const target = resolveDangling(roots, destination);
-    if (target !== undefined) resolved.set(destination, target);
-  };
-  for (const mount of config.mounts ?? []) look(mount);
-  for (const { mount } of flagMounts) look(mount);
+  }
   for (const dir of directories) close(dir);
   // In an overlay a whiteout may hide what a lower layer has.
-  if (roots.length > 1) present.clear();
+  if (overlay) present.clear();
   return { present, resolved };
 }

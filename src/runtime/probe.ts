@@ -186,8 +186,13 @@ export function probeCgroups(): CgroupHierarchy[] {
  * Where a mount destination leads if symlinks on its way dangle: the path, inside the root, that would have to be made.
  * undefined if the kernel can open it, or make it step by step. As runc (filepath-securejoin): a dangling link is
  * followed lexically.
+ * @param plain paths that are no symlinks, whatever the roots say
  */
-export function resolveDangling(roots: readonly string[], destination: string): string | undefined {
+export function resolveDangling(
+  roots: readonly string[],
+  destination: string,
+  plain: ReadonlySet<string>,
+): string | undefined {
   const todo = destination.split('/').filter((part) => part !== '' && part !== '.');
   const done: string[] = [];
   let links = 0;
@@ -198,7 +203,8 @@ export function resolveDangling(roots: readonly string[], destination: string): 
       done.pop();
       continue;
     }
-    const target = readLinkInRoots(roots, [...done, part].join('/'));
+    const path = [...done, part].join('/');
+    const target = plain.has(path) ? undefined : readLinkInRoots(roots, path);
     if (target === undefined) {
       done.push(part);
       continue;

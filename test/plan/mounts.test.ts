@@ -255,7 +255,7 @@ test('planMounts: / itself is refused, however it is written', () => {
   }
   const error = refusal([], {
     flagMounts: [{ mount: bind('bind'), createSource: true, from: '--volume' }],
-    resolved: new Map([['/d', '/']]),
+    resolved: new Map([['d', '/']]),
   });
   assert.is(error.message, '--volume: cannot mount on /: it is the rootfs itself');
 });
@@ -337,6 +337,21 @@ test('a mount point that was there and has vanished is a failure, not a new one'
   assert.equal(printed, [
     { fd: 2, line: 'tinyrun: open /a in the rootfs: ENOENT no such file or directory\n' },
   ]);
+});
+
+test('planMounts: a tmpfs without a mode has that of the directory it covers', () => {
+  const modes = (mount: Mount, change: Change = {}) =>
+    attached([mount], change).filter((text) => /fchmodat|"mode"/.test(text));
+  const given = { ...tmpfs('/d'), options: ['mode=700'] };
+  assert.equal(modes(given), ['fsconfig($fs, FSCONFIG_SET_STRING, "mode", "700", 0)']);
+  assert.equal(modes(tmpfs('/d')), ['fchmodat($tree-0, ".", $mode)  ignore EROFS']);
+  const nothing = run(withMounts([tmpfs('/d')]), (call) =>
+    call.call === 'openat2' && call.string(1) === 'd' && call.op.what.startsWith('look')
+      ? errno('ENOENT')
+      : undefined,
+  );
+  assert.is(nothing.exit, 0);
+  assert.not.ok(nothing.calls.some(({ call }) => call === 'fchmodat'));
 });
 
 test.run();

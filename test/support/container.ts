@@ -71,6 +71,8 @@ export function runCommand(command: readonly string[], options: RunOptions = {})
 
 /** A line of /proc/PID/mountinfo, proc_pid_mountinfo(5). */
 export interface MountLine {
+  id: string;
+  parent: string;
   root: string;
   target: string;
   options: string[];
@@ -85,18 +87,19 @@ export function parseMountinfo(text: string): MountLine[] {
   const lines = text.split('\n').filter((line) => / - /.test(line));
   return lines.map((line) => {
     const [own = '', filesystem = ''] = line.split(' - ');
-    const [, , , root = '', target = '', options = '', ...propagation] = own.split(' ');
+    const [id = '', parent = '', , root = '', target = '', options = '', ...propagation] = own.split(' ');
     const [type = '', source = '', superOptions = ''] = filesystem.split(' ');
     return {
-      ...{ root, target, options: options.split(','), propagation },
+      ...{ id, parent, root, target, options: options.split(','), propagation },
       ...{ type, source, superOptions: superOptions.split(',') },
     };
   });
 }
 
-/** The topmost mount at a path; throws where there is none. */
+/** The topmost mount at a path, whatever the order of the lines (that of the ids); throws where there is none. */
 export function mountAt(mountinfo: string, target: string): MountLine {
-  const found = parseMountinfo(mountinfo).findLast((mount) => mount.target === target);
+  const here = parseMountinfo(mountinfo).filter((mount) => mount.target === target);
+  const found = here.find(({ id }) => !here.some(({ parent }) => parent === id));
   if (found === undefined) throw new Error(`nothing is mounted on ${target}:\n${mountinfo}`);
   return found;
 }

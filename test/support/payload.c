@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -135,6 +136,18 @@ static int do_fork_orphan(int argc, char **argv) {
 }
 
 // Files
+
+// watch PATH: prints the table of mounts each time that it changes, until PATH is there; says `ready` first.
+static int do_watch(int argc, char **argv) {
+  need(argc, 1);
+  struct pollfd mounts = {.fd = must(open("/proc/self/mountinfo", O_RDONLY)), .events = POLLPRI}; // proc_pid_mounts(5)
+  char bytes[4096];
+  while (must(read(mounts.fd, bytes, sizeof bytes)) > 0) continue;
+  puts("ready");
+  while (access(argv[1], F_OK) < 0)
+    if (must(poll(&mounts, 1, 5)) > 0) copy_file("/proc/self/mountinfo");
+  return 0;
+}
 
 static int do_cat(int argc, char **argv) {
   for (int i = 1; i < argc; i++) copy_file(argv[i]);
@@ -346,6 +359,31 @@ static int do_tty(int argc, char **argv) {
   return printf("session %d foreground %d\n", getsid(0) == getpid(), tcgetpgrp(0) == getpgrp()) < 0;
 }
 
+// winsize COUNT: columns and rows of the terminal, and again at each of COUNT SIGWINCHs.
+static int do_winsize(int argc, char **argv) {
+  need(argc, 1);
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGWINCH);
+  sigprocmask(SIG_BLOCK, &set, 0);
+  for (int count = atoi(argv[1]);; count--) {
+    struct winsize size;
+    must(ioctl(0, TIOCGWINSZ, &size));
+    printf("%d %d\n", size.ws_col, size.ws_row);
+    if (count == 0) return 0;
+    must(sigwaitinfo(&set, 0));
+  }
+}
+
+// count LAST: the numbers from 1, one a line, in large writes.
+static int do_count(int argc, char **argv) {
+  need(argc, 1);
+  FILE *out = fdopen(must(dup(1)), "w"); // stdout is flushed at each line
+  setvbuf(out, 0, _IOFBF, 65536);
+  for (int number = 1, last = atoi(argv[1]); number <= last; number++) fprintf(out, "%d\n", number);
+  return must(fclose(out));
+}
+
 // connect ADDRESS PORT, or connect PATH of a unix socket.
 static int do_connect(int argc, char **argv) {
   need(argc, 1);
@@ -376,6 +414,7 @@ static const struct {
     {"env", do_env},
     {"trap", do_trap},
     {"fork-orphan", do_fork_orphan},
+    {"watch", do_watch},
     {"cat", do_cat},
     {"ls", do_ls},
     {"write", do_write},
@@ -406,6 +445,8 @@ static const struct {
     {"cpus", do_cpus},
     {"personality", do_personality},
     {"tty", do_tty},
+    {"winsize", do_winsize},
+    {"count", do_count},
     {"connect", do_connect},
 };
 

@@ -3,7 +3,7 @@ import { formatListing, listingJson } from '../../explain/listing.ts';
 import { printProgram } from '../../program/text.ts';
 import { print } from '../../runtime/log.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
-import { explainContainer } from '../../runtime/run.ts';
+import { explainContainer } from '../../runtime/plan-run.ts';
 import { type CommandLine, flag } from '../command-line.ts';
 import { toRunOptions } from '../run-options.ts';
 

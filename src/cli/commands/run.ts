@@ -5,4 +5,6 @@ import type { CommandLine } from '../command-line.ts';
 import { toRunOptions } from '../run-options.ts';
 
 export const run = (line: CommandLine, global: GlobalOptions, cwd: string): Promise<never> =>
-  runContainer(global, toRunOptions(line, cwd));
+  runContainer(global, toRunOptions(line, cwd), async (program) =>
+    (await import('../../explain/listing.ts')).traceLines(program),
+  );

@@ -1,0 +1,30 @@
+// The text of a bundle's config.json. OCI bundle.md.
+
+import { TinyrunError } from '../errors.ts';
+import { readText, refused } from './probe.ts';
+
+/** A config.json beyond this is no config: megabytes of JSON would only exhaust our memory. */
+const CONFIG_LIMIT = 16 * 1024 * 1024;
+
+/** How messages call it. */
+export const configPath = (bundle: string): string => `${bundle}/config.json`;
+const [ENOENT, EFBIG] = [2, 27];
+
+/**
+ * Reads BUNDLE/config.json.
+ * @param bundle absolute
+ * @throws TinyrunError CONFIG where it cannot be read
+ */
+export function readConfig(bundle: string): string {
+  const path = configPath(bundle);
+  const text = readText(path, CONFIG_LIMIT);
+  if (typeof text === 'string') return text;
+  if (text === -EFBIG)
+    throw new TinyrunError('CONFIG', `read ${path}: it is larger than ${CONFIG_LIMIT / 1024 / 1024} MiB`);
+  const error = refused('CONFIG', `read ${path}`, -text);
+  if (text !== -ENOENT) throw error;
+  throw new TinyrunError('CONFIG', error.message, {
+    data: error.data,
+    hint: 'a bundle is a directory with a config.json: make one with `tinyrun spec`',
+  });
+}
