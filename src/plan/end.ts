@@ -6,8 +6,8 @@ import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import { planAskFailure } from './handshake.ts';
 import type { PlanInput } from './input.ts';
+import { planGiveBackTerminal } from './relay.ts';
 import { planRemoveState } from './state.ts';
-import { planGiveBackTerminal } from './terminal.ts';
 
 const runtime = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
 export const endBuffers = [{ name: 'exittext', size: 24 }];

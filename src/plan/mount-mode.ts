@@ -13,10 +13,18 @@ const MODE_AT = 28; // struct statx, stx_mode
  * @param place where it is going to be; a filesystem of our own has nothing to cover
  * @param register the mount's
  */
-export function planCoveredMode({ mount, options, target, index, from }: PlannedMount, place: Place, register: string): Op[] {
+export function planCoveredMode(
+  { mount, options, target, index, from }: PlannedMount,
+  place: Place,
+  register: string,
+): Op[] {
   if (options.bind !== false || mount.type !== 'tmpfs' || place.known === 'trusted') return [];
   if (options.data.some((option) => option.startsWith('mode='))) return [];
-  const words = (what: string): Words => ({ what, why: 'A tmpfs without a mode of its own has that of the directory it covers.', from });
+  const words = (what: string): Words => ({
+    what,
+    why: 'A tmpfs without a mode of its own has that of the directory it covers.',
+    from,
+  });
   const fresh = `uncovered-${index}`;
   return [
     o.openInRoot(o.reg('root'), target, ['O_PATH', 'O_DIRECTORY'], {

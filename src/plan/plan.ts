@@ -32,6 +32,7 @@ import {
 import { planMaskedPaths, planReadonlyPaths } from './paths.ts';
 import { Places } from './place.ts';
 import { planCloseDescriptors, planCwd, planExec, processBuffers } from './process.ts';
+import { planKeys, planRelay, planTakeTerminal, relayBuffers } from './relay.ts';
 import {
   planAttachRoot,
   planFinishRoot,
@@ -44,13 +45,9 @@ import { planBlockSignals, planRestoreSignals, planWaitAndForward, signalBuffers
 import { planTakeId, planTaken, planWriteState, type StateFile, stateBuffers, stateFile } from './state.ts';
 import {
   planKeepStderr,
-  planKeys,
-  planRelay,
-  planTakeTerminal,
   planTerminal,
   planTerminalSockets,
   planTerminalStdio,
-  terminalBuffers,
   wantsTerminal,
 } from './terminal.ts';
 
@@ -199,7 +196,7 @@ function planBuffers(input: PlanInput, mounts: readonly PlannedMount[], state: S
     ...processBuffers,
     ...endBuffers,
     ...(input.rootfs.kind === 'overlay' ? rootfsBuffers : []),
-    ...terminalBuffers(input),
+    ...relayBuffers(input),
     { name: 'statfs', size: 128 },
   ];
 }

@@ -51,12 +51,7 @@ export async function gatherInput(
     rootfs,
     flagMounts,
     sources: gatherSources(config, flagMounts, options.bundle),
-    ...gatherDestinations(
-      config,
-      flagMounts,
-      roots,
-      rootfs.kind === 'overlay',
-    ),
+    ...gatherDestinations(config, flagMounts, roots, rootfs.kind === 'overlay'),
     home: config.process.env?.some((entry) => entry.startsWith('HOME='))
       ? '/'
       : findHome(roots, config.process.user?.uid ?? 0),

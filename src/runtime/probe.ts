@@ -210,7 +210,7 @@ export function resolveDangling(
       continue;
     }
     links += 1;
-    if (links > 40) throw refused('CONFIG', `resolve mount destination ${destination}`, 40); // ELOOP
+    if (links > 40) throw refused('CONFIG', `resolve mount destination /${destination}`, 40); // ELOOP
     changed = true;
     if (target.startsWith('/')) done.length = 0;
     todo.unshift(...target.split('/').filter((piece) => piece !== '' && piece !== '.'));

@@ -40,12 +40,12 @@ export function assertSucceeds(result: Result): void {
   assert.is(result.code, 0);
 }
 
-/** All that is left of a bundle's containers: state, own files, mounts, processes. */
+/** All that is left of a bundle's containers: state (programs for later runs apart), own files, mounts, processes. */
 export function leftovers(bundle: Bundle): string[] {
   const folder = `${dirname(bundle.dir)}/`;
   const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
   return [
-    ...listTree(bundle.root),
+    ...listTree(bundle.root).filter((path) => !path.startsWith(join(bundle.root, '.programs'))),
     ...listTree(join(bundle.dataRoot, 'containers')),
     ...mounts.filter((line) => line.includes(folder)),
     ...processesOf(bundle).map((pid) => `process ${pid} ${readProc(`${pid}/comm`).trim()}`),

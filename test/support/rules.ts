@@ -115,11 +115,12 @@ export const rules: Rule[] = [
     bad: { path: 'test/oci/parse.test.ts', text: 'test.before.each(() => {});\ntest.run();\n' },
   },
   {
-    name: 'no file is longer than 400 lines',
+    name: 'no file is longer than 400 lines, no test than 800',
     message: 'split it by purpose; only tables (src/sys) may be longer',
     check: ({ path, text }) => {
       const count = text.split('\n').length - 1;
-      return isCode(path) && !path.startsWith('src/sys/') && count > 400 ? [`${count} lines`] : [];
+      const most = path.startsWith('test/') ? 800 : 400;
+      return isCode(path) && !path.startsWith('src/sys/') && count > most ? [`${count} lines`] : [];
     },
     bad: { path: 'src/plan/plan.ts', text: '\n'.repeat(401) },
   },
@@ -135,7 +136,7 @@ export const rules: Rule[] = [
     message: 'narrow it with a check; the linter looks for `any`',
     check: ({ path, text }) =>
       path.endsWith('.ts') && path !== 'test/support/rules.ts'
-        ? lines(text, /\bas any\b|\bas unknown as\b|@ts-(ignore|nocheck|expect-error)/)
+        ? lines(text, /\bas any[;,)\]]|\bas unknown as\b|@ts-(ignore|nocheck|expect-error)/)
         : [],
     bad: { path: 'src/oci/parse.ts', text: 'const config = JSON.parse(text) as unknown as Config;\n' },
   },

@@ -35,5 +35,10 @@ function listing(path: string): string[] {
   const line = [path, mode.toString(8), uid, gid, nlink, size, mtimeMs, ctimeMs, ino].join(' ');
   if ((mode & 0o170000) === 0o100000) return [line, readFileSync(path, 'utf8')];
   if ((mode & 0o170000) !== 0o040000) return [line];
-  return [line, ...readdirSync(path).sort().flatMap((name) => listing(join(path, name)))];
+  return [
+    line,
+    ...readdirSync(path)
+      .sort()
+      .flatMap((name) => listing(join(path, name))),
+  ];
 }

@@ -1,0 +1,229 @@
+// Root filesystems that want out: symlinks in the place of every mount point and device, files that never end, and what
+// a container leaves for the one who cleans up behind it. A victim beside the bundle must stay as it is, to the
+// modification times. Races against the runtime are in races.test.ts.
+
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { Config } from '../../src/oci/config.ts';
+import { type Bundle, type Result, runTinyrun, withBundle, writeConfig } from '../support/bundle.ts';
+import { assertFails, leftovers } from '../support/refusal.ts';
+import { makeVictim, type Victim } from '../support/victim.ts';
+
+/** What stands in the place of a mount point. */
+const obstacles: Record<string, (path: string, victim: Victim) => void> = {
+  'an absolute symlink': (path, { absolute }) => symlinkSync(`${absolute}/directory`, path),
+  'an absolute symlink to a file': (path, { absolute }) => symlinkSync(`${absolute}/file`, path),
+  'a symlink that climbs': (path, { relative }) => symlinkSync(`${relative}/directory`, path),
+  'a symlink that climbs to a file': (path, { relative }) => symlinkSync(`${relative}/file`, path),
+  'a symlink to a new name': (path, { relative }) => symlinkSync(`${relative}/new`, path),
+  'a symlink to itself': (path) => symlinkSync(basename(path), path),
+  'a symlink through proc': (path, { dir }) => symlinkSync(`/proc/self/root${dir}/directory`, path),
+  'a symlink through proc/1': (path, { dir }) => symlinkSync(`/proc/1/cwd/../..${dir}/directory`, path),
+  'a file': (path) => writeFileSync(path, ''),
+  'a fifo': (path) => execFileSync('mkfifo', [path]),
+};
+
+const noDev = (config: Config) => {
+  config.mounts = config.mounts?.filter(({ destination }) => !destination.startsWith('/dev')) ?? [];
+};
+const onlyPts = (config: Config) => {
+  config.mounts = config.mounts?.filter(({ destination }) => !/^\/dev(?!\/pts)/.test(destination)) ?? [];
+};
+const terminal = (config: Config) => {
+  onlyPts(config);
+  config.process.terminal = true;
+};
+const nothing = () => {};
+
+/** Mount points and devices, each with the config that has it made in the rootfs itself. */
+const places: Record<string, (config: Config) => void> = {
+  etc: nothing,
+  proc: nothing,
+  sys: nothing,
+  dev: nothing,
+  mnt: nothing,
+  file: nothing,
+  data: nothing,
+  work: (config) => {
+    config.process.cwd = '/work/here';
+  },
+  'etc/hosts': nothing,
+  'etc/passwd': nothing,
+  'dev/null': noDev,
+  'dev/fd': noDev,
+  'dev/ptmx': onlyPts,
+  'dev/pts': onlyPts,
+  'dev/console': terminal,
+};
+
+function addMounts({ config }: Bundle): void {
+  config.mounts?.push(
+    { destination: '/mnt/deep/er', source: '/usr', options: ['bind'] },
+    { destination: '/file', source: 'config.json', options: ['bind'] },
+    { destination: '/data', type: 'tmpfs', source: 'tmpfs', options: ['mode=1777'] },
+  );
+}
+
+/** A run ends well, or with one line of ours and nothing left. */
+function assertClean(bundle: Bundle, result: Result): void {
+  if (result.code === 0) assert.equal(leftovers(bundle), []);
+  else assertFails(bundle, result, /^tinyrun: /, 125);
+}
+
+for (const [place, change] of Object.entries(places))
+  test(`whatever stands in the place of /${place}, nothing outside of the rootfs is touched`, async () => {
+    for (const [obstacle, make] of Object.entries(obstacles))
+      for (const flags of [[], ['--overlay'], ['--tmpfs', '/mnt/tmpfs', '-v', `/usr:/${place}/usr`]])
+        await withBundle((bundle) => {
+          const victim = makeVictim(bundle);
+          change(bundle.config);
+          addMounts(bundle);
+          writeConfig(bundle);
+          const path = join(bundle.rootfs, place);
+          rmSync(path, { recursive: true, force: true });
+          make(path, victim);
+          const result = runTinyrun(bundle, ['run', ...flags, bundle.dir]);
+          victim.assertUntouched(`${obstacle}, ${flags}: ${result.stderr}`);
+          assertClean(bundle, result);
+        });
+  });
+
+test('proc and sysfs are mounted on ordinary directories only, so that what is masked is masked', () =>
+  withBundle((bundle) => {
+    for (const name of ['proc', 'sys']) {
+      mkdirSync(join(bundle.rootfs, 'elsewhere'), { recursive: true });
+      rmSync(join(bundle.rootfs, name), { recursive: true });
+      symlinkSync('elsewhere', join(bundle.rootfs, name));
+      const says = new RegExp(`^tinyrun: open /${name} in the rootfs as an ordinary directory: ENOTDIR`);
+      assertFails(bundle, runTinyrun(bundle, ['run', bundle.dir]), says, 125);
+      const inside = runTinyrun(bundle, ['run', '--overlay', bundle.dir, '--', '/payload', 'mountinfo']);
+      assert.match(
+        inside.stdout,
+        new RegExp(` /${name} `),
+        'in an overlay the init layer has a directory there',
+      );
+      assert.not.match(inside.stdout, / \/elsewhere/);
+      rmSync(join(bundle.rootfs, name));
+      mkdirSync(join(bundle.rootfs, name));
+    }
+  }));
+
+/** What /etc/passwd may be; HOME is looked up there. */
+const passwds: Record<string, (path: string, victim: Victim) => void> = {
+  'a fifo': (path) => execFileSync('mkfifo', [path]),
+  'a directory': (path) => mkdirSync(path),
+  endless: (path) => execFileSync('mknod', [path, 'c', '1', '5']),
+  'of a terabyte': (path) => {
+    writeFileSync(path, '');
+    truncateSync(path, 2 ** 40);
+  },
+  'a symlink to the host': (path, { absolute }) => symlinkSync(`${absolute}/passwd`, path),
+  'without line ends': (path) => writeFileSync(path, 'x:'.repeat(100_000)),
+};
+
+for (const [name, make] of Object.entries(passwds))
+  test(`an /etc/passwd that is ${name} holds nobody up`, () =>
+    withBundle((bundle) => {
+      make(join(bundle.rootfs, 'etc/passwd'), makeVictim(bundle));
+      const { stdout, code } = runTinyrun(bundle, ['run', bundle.dir, '--', '/payload', 'env'], {
+        timeout: 5000,
+      });
+      assert.is(code, 0);
+      assert.match(stdout, /^HOME=\/$/m);
+    }));
+
+test('a working directory by a descriptor of ours is refused', () =>
+  withBundle((bundle) => {
+    for (let fd = 3; fd < 40; fd++)
+      for (const cwd of [`/proc/self/fd/${fd}`, `/proc/self/fd/${fd}/../..`, `/proc/1/fd/${fd}`]) {
+        bundle.config.process.cwd = cwd;
+        bundle.config.process.args = ['/payload', 'cwd', '--', 'ls', '..'];
+        writeConfig(bundle);
+        const { stdout, stderr, code } = runTinyrun(bundle, ['run', bundle.dir]);
+        // A descriptor of the container's own root, or of a mount in it, is nothing worse than a path.
+        if (code === 0) assert.match(stdout, /^\/(proc|dev|sys|usr)?[^\n]*\n(.*\n)*payload\n/, cwd);
+        else assert.match(stderr, /^tinyrun: (enter working directory|make directory) [^\n]+\n$/, cwd);
+        assert.not.match(stdout, /unreachable/);
+      }
+  }));
+
+test('a mask follows no symlink out of the rootfs, and covers what it leads to inside', () =>
+  withBundle((bundle) => {
+    const victim = makeVictim(bundle);
+    const { rootfs, config } = bundle;
+    writeFileSync(join(rootfs, 'secret'), 'secret');
+    symlinkSync('/secret', join(rootfs, 'to-secret'));
+    symlinkSync(`${victim.relative}/file`, join(rootfs, 'to-host'));
+    symlinkSync('loop', join(rootfs, 'loop'));
+    config.linux!.maskedPaths = ['/to-secret', '/to-host', '/missing'];
+    config.linux!.readonlyPaths = ['/to-host', '/missing'];
+    config.process.args = ['/payload', 'cat', '/secret'];
+    writeConfig(bundle);
+    const masked = runTinyrun(bundle, ['run', bundle.dir]);
+    assert.is(masked.code, 0, masked.stderr);
+    assert.is(masked.stdout, '');
+    config.linux!.maskedPaths = ['/loop'];
+    writeConfig(bundle);
+    assertFails(bundle, runTinyrun(bundle, ['run', bundle.dir]), /open \/loop: ELOOP/, 125);
+    victim.assertUntouched('masks');
+  }));
+
+test('cleaning up behind a container follows none of the symlinks that it left, however deep', () =>
+  withBundle((bundle) => {
+    const victim = makeVictim(bundle);
+    const run = ['run', '--overlay', '--name', bundle.id, bundle.dir];
+    assert.is(runTinyrun(bundle, run).code, 0);
+    const upper = join(bundle.dataRoot, 'containers', bundle.id, 'upper');
+    fillUpper(upper, victim);
+    assert.is(runTinyrun(bundle, ['delete', bundle.id]).code, 0);
+    victim.assertUntouched('deleted');
+    assert.equal(leftovers(bundle), []);
+  }));
+
+/** What a container, root in its own layer, might leave there. */
+function fillUpper(upper: string, { absolute, relative }: Victim): void {
+  for (const [name, target] of Object.entries({
+    a: absolute,
+    r: relative,
+    d: `${absolute}/directory`,
+    up: '..',
+  }))
+    symlinkSync(target, join(upper, name));
+  for (const name of ['-rf', ' ', '*', 'new\nline', '\u202e', 'x'.repeat(255), 'tinyrun-moved-0'])
+    writeFileSync(join(upper, name), '');
+  // Names that are no text, and directories deeper than PATH_MAX, each with a link to the host.
+  const script = `
+    cd "$1"; touch "$(printf '\\377\\376')"
+    i=0; while [ $i -lt 1200 ]; do mkdir deep-down; cd -P deep-down; ln -s "$2" out; i=$((i+1)); done`;
+  execFileSync('sh', ['-c', script, 'sh', upper, absolute]);
+  mkdirSync(join(upper, 'locked'));
+  symlinkSync(absolute, join(upper, 'locked', 'link'));
+  chmodSync(join(upper, 'locked'), 0);
+  execFileSync('mknod', [join(upper, 'whiteout'), 'c', '0', '0']);
+}
+
+test('a container that fills its own layer with symlinks and ends leaves the host alone', () =>
+  withBundle((bundle) => {
+    const victim = makeVictim(bundle);
+    bundle.config.process.args = ['/payload', 'mkdir', '/new', '--', 'write', '/new/file', 'x'];
+    writeConfig(bundle);
+    for (const name of ['a', 'b']) symlinkSync(victim.absolute, join(bundle.rootfs, name));
+    assert.is(runTinyrun(bundle, ['run', '--overlay', bundle.dir]).code, 0);
+    victim.assertUntouched('purged');
+    assert.equal(leftovers(bundle), []);
+    assert.is(readFileSync(join(bundle.rootfs, 'a', 'file'), 'utf8'), "the host's file\n");
+    assert.is(dirname(victim.dir), dirname(bundle.dir));
+  }));
+
+test.run();
