@@ -12,7 +12,8 @@ import * as o from '../program/ops.ts';
 import type { PlanInput } from './input.ts';
 import type { PlannedMount } from './mounts.ts';
 
-const DIGITS = 24;
+/** Descriptors as digits, all of one length: what an earlier mount has left in the buffer is written over. */
+const DIGITS = { width: 10, pad: '0' };
 const SIGNALLED = 128; // exit codes from here on are of signals
 const READONLY = 'MOUNT_ATTR_RDONLY';
 
@@ -23,8 +24,8 @@ export const wantsCopyUp = ({ mount, options }: PlannedMount): boolean =>
 export function copyUpBuffers(mounts: readonly PlannedMount[]): { name: string; size: number }[] {
   if (!mounts.some(wantsCopyUp)) return [];
   return [
-    { name: 'copy-from', size: DIGITS },
-    { name: 'copy-to', size: DIGITS },
+    { name: 'copy-from', size: DIGITS.width + 1 },
+    { name: 'copy-to', size: DIGITS.width + 1 },
   ];
 }
 
@@ -57,8 +58,8 @@ export function planCopyUp(planned: PlannedMount, register: string, input: PlanI
       to: 'copy-from',
       onError: { goto: { ENOENT: filled } },
     }),
-    o.format('copy-from', o.buf('copy-from'), {}, words('write the descriptor of the source as digits')),
-    o.format(register, o.buf('copy-to'), {}, words('write the descriptor of the tmpfs as digits')),
+    o.format('copy-from', o.buf('copy-from'), DIGITS, words('write the descriptor of the source as digits')),
+    o.format(register, o.buf('copy-to'), DIGITS, words('write the descriptor of the tmpfs as digits')),
     o.clone3([], {
       ...words('start the process that copies'),
       why: 'A tree of unknown contents takes a program that can loop.',

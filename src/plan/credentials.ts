@@ -9,18 +9,23 @@ import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import { capabilities } from '../sys/capabilities.ts';
 import type { PlanInput } from './input.ts';
+import { hasUser } from './namespaces.ts';
 
 const FROM = '/process/capabilities';
 
-/** Which capabilities the host can grant at all: those of the caller's bounding set. */
-function isGrantable(capBounding: bigint): (bit: number) => boolean {
-  const words = [Number(capBounding & 0xffffffffn), Number(capBounding >> 32n)];
+/**
+ * Which capabilities can be granted at all: those of the caller's bounding set. But who enters a user namespace has a
+ * full set of its own, whatever the caller had (user_namespaces(7)): there, all are to be granted, or dropped.
+ */
+function isGrantable({ config, host }: Pick<PlanInput, 'config' | 'host'>): (bit: number) => boolean {
+  if (hasUser({ config })) return () => true;
+  const words = [Number(host.capBounding & 0xffffffffn), Number(host.capBounding >> 32n)];
   return (bit) => ((words[bit >> 5]! >>> (bit & 31)) & 1) === 1;
 }
 
-/** Names of the config that the host cannot grant: the spec wants a warning, not a failure. */
+/** Names of the config that cannot be granted: the spec wants a warning, not a failure. */
 export function ungrantableCapabilities({ config, host }: Pick<PlanInput, 'config' | 'host'>): string[] {
-  const grantable = isGrantable(host.capBounding);
+  const grantable = isGrantable({ config, host });
   const {
     bounding = [],
     effective = [],
@@ -39,7 +44,7 @@ export function ungrantableCapabilities({ config, host }: Pick<PlanInput, 'confi
 /** Init program: bounding set, groups, ids, sets, no_new_privs. */
 export function planCredentials(input: PlanInput): Op[] {
   const { bounding, effective, permitted, inheritable, ambient } = input.config.process.capabilities ?? {};
-  const grantable = isGrantable(input.host.capBounding);
+  const grantable = isGrantable(input);
   return [
     ...planBounding(bounding ?? [], grantable),
     ...planIds(input),

@@ -61,13 +61,13 @@ export async function planAndRun(
 /** What the plan took from the disk, where a later run can look at it again; undefined where it is too much. */
 function factsOf(input: PlanInput): Facts | undefined {
   const { config, rootfs, sources, present, resolved, cgroups, terminal } = input;
-  if (rootfs.kind !== 'directory' || resolved.size > 0 || cgroups.length > 0 || terminal !== undefined)
-    return undefined;
+  if (rootfs.kind !== 'directory' || resolved.size > 0 || terminal !== undefined) return undefined;
   const hasHome = config.process.env?.some((entry) => entry.startsWith('HOME=')) ?? false;
   return {
     kinds: [...sources],
     rootfs: rootfs.path,
     present: destinationsInRootfs(input).map(({ destination }) => [destination, present.has(destination)]),
+    cgroups,
     home: hasHome ? [-1, ''] : [config.process.user?.uid ?? 0, input.home],
   };
 }

@@ -11,10 +11,11 @@
 
 import { close, rawSyscall, readInto, writeAll } from '../../native-bindings/libc.ts';
 import type { HostFacts } from '../plan/host.ts';
+import type { CgroupHierarchy } from '../plan/input.ts';
 import { constants } from '../sys/constants.ts';
 import { readDirectory } from './files.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
-import { existsInRoot, findHome, openDirectory, statPath } from './probe.ts';
+import { existsInRoot, findHome, openDirectory, probeCgroups, statPath } from './probe.ts';
 
 /** A digest of all sources, set by scripts/build.ts: programs of another build are never used. */
 declare const TINYRUN_BUILD: string | undefined;
@@ -28,10 +29,13 @@ export interface Facts {
   present: [path: string, present: boolean][];
   /** Whose home was looked up in the rootfs' passwd, and what it is; uid -1: nobody's. */
   home: [uid: number, path: string];
+  /** The host's hierarchies, where a mount of type cgroup shows them; else empty. */
+  cgroups: readonly CgroupHierarchy[];
 }
 
 interface Header {
   key: string;
+  size: number; // of the executable, bytes
   facts: Facts;
   ids: number[];
   times: number[];
@@ -75,8 +79,8 @@ export function findProgram(root: string, key: string, id: string, created: stri
   close(fd);
   const end = bytes.indexOf(0x0a);
   if (end < 0) return undefined;
-  const header = JSON.parse(decoder.decode(bytes.subarray(0, end))) as Header;
-  if (header.key !== key || !holds(header.facts)) return undefined;
+  const header = parseHeader(decoder.decode(bytes.subarray(0, end)));
+  if (header?.key !== key || header.size !== bytes.length - end - 1 || !holds(header.facts)) return undefined;
   const image = bytes.subarray(end + 1);
   const put = (offsets: readonly number[], text: string): void => {
     const value = utf8.encode(text);
@@ -85,6 +89,15 @@ export function findProgram(root: string, key: string, id: string, created: stri
   put(header.ids, id);
   put(header.times, created);
   return image;
+}
+
+/** The header of a file; undefined where it is damaged: then the program is planned, and kept, again. */
+function parseHeader(text: string): Header | undefined {
+  try {
+    return JSON.parse(text) as Header;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Keeps the executable of this run. Returns why it could not, for --debug. */
@@ -96,7 +109,13 @@ export function keepProgram(
   id: string,
   created: string,
 ): string | undefined {
-  const header: Header = { key, facts, ids: offsetsOf(image, id), times: offsetsOf(image, created) };
+  const header: Header = {
+    key,
+    size: image.length,
+    facts,
+    ids: offsetsOf(image, id),
+    times: offsetsOf(image, created),
+  };
   const directory = makePrograms(root);
   if (directory < 0) return `${root}/.programs cannot be used`;
   const aside = `.${key}.${process.pid}`;
@@ -118,7 +137,7 @@ export function keepProgram(
 }
 
 /** Whether the disk still looks as it did. */
-function holds({ kinds, rootfs, present, home: [uid, home] }: Facts): boolean {
+function holds({ kinds, rootfs, present, home: [uid, home], cgroups }: Facts): boolean {
   for (const [path, kind] of kinds) {
     const stat = statPath(path);
     if ((typeof stat === 'number' ? 'missing' : stat.kind) !== kind) return false;
@@ -127,6 +146,7 @@ function holds({ kinds, rootfs, present, home: [uid, home] }: Facts): boolean {
   if (directory < 0) return false;
   const same = present.every(([path, there]) => existsInRoot(directory, path) === there);
   close(directory);
+  if (cgroups.length > 0 && JSON.stringify(probeCgroups()) !== JSON.stringify(cgroups)) return false;
   return same && (uid < 0 || findHome([rootfs], uid) === home);
 }
 
@@ -162,7 +182,8 @@ function openPrograms(root: string): number {
 /** The same, made where it is missing, and emptied where it has grown large. */
 function makePrograms(root: string): number {
   const cwd = constants['AT_FDCWD']!;
-  // Only the last part: the host program makes the whole way, and the next run finds it.
+  // Should more of the way be missing, the host program makes it, and the next run finds it.
+  rawSyscall('mkdirat', cwd, root, 0o711);
   rawSyscall('mkdirat', cwd, `${root}/.programs`, 0o700);
   const directory = openPrograms(root);
   if (directory < 0) return directory;

@@ -153,6 +153,19 @@ test('a file owned by the mapped root can be given to another mapped user', asyn
     /^uid 65535 65535\ngid 65535 65535\ngroups\nfile 0644 65535 65535 /);
 });
 
+test('capabilities that the caller has lost are none of the bounding set, unless the config gives them', async () => {
+  const bounding = async (names: string[]) => {
+    const config = (config: Config) => {
+      inUserNamespace()(config);
+      config.process.capabilities = { bounding: names };
+    };
+    const status = await outputOf(['status'], { config, via: ['setpriv', '--bounding-set', '-net_raw,-sys_time'] });
+    return BigInt(`0x${/^CapBnd:\t(\w+)$/m.exec(status)?.[1]}`);
+  };
+  assert.is(await bounding([]), 0n);
+  assert.is(await bounding(['CAP_KILL', 'CAP_NET_RAW']), (1n << 5n) | (1n << 13n));
+});
+
 test('a user that is not mapped is refused', async () => {
   const config = (config: Config) => {
     inUserNamespace([{ containerID: 0, hostID: 100000, size: 10 }])(config);

@@ -59,7 +59,7 @@ export function startStepped(
 ): Stepped {
   const pipe = new Int32Array(2);
   syscall('make a pipe', 'pipe2', new Uint8Array(pipe.buffer), constants['O_CLOEXEC']!);
-  const [reader, writer] = pipe as unknown as [number, number];
+  const [reader = -1, writer = -1] = pipe;
   writeSync(writer, new Uint8Array(steps));
   const roots = ['--root', bundle.root, '--data-root', bundle.dataRoot];
   const stdio = terminal === undefined ? ['ignore', 'ignore', 'pipe'] : Array(3).fill(terminal.slave);

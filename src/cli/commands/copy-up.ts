@@ -8,7 +8,7 @@ import type { CommandLine } from '../command-line.ts';
 export function run({ args }: CommandLine): number {
   const [from = '', to = '', destination = '', keep = ''] = args;
   for (const fd of [from, to])
-    if (!/^\d{1,9}$/.test(fd))
+    if (!/^\d{1,10}$/.test(fd))
       throw new TinyrunError('USAGE', `copy-up: ${JSON.stringify(fd)} is no file descriptor`);
   const names = keep.split(',');
   const kept = (['mode', 'uid', 'gid'] as const).filter((name) => names.includes(name));
