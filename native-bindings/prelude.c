@@ -14,6 +14,7 @@ struct page {
   u64 magic;
   u64 no_file_soft, no_file_hard; // RLIMIT_NOFILE, whose soft limit the engine raises
   u64 started_at;                 // CLOCK_MONOTONIC, nanoseconds
+  u64 open_fds;                   // bit N: N is open, for the first 64; the engine is about to open more
 };
 #define MAGIC 0x4544554c45525054UL // "TPRELUDE"
 
@@ -45,7 +46,7 @@ __asm__(".section .text.start,\"ax\"\n"
         "  jmp *%rax\n");
 
 enum {
-  SYS_mprotect = 10, SYS_fcntl = 72, SYS_clock_gettime = 228, SYS_exit_group = 231, SYS_openat = 257, SYS_prlimit64 = 302
+  SYS_mprotect = 10, SYS_fcntl = 72, SYS_clock_gettime = 228, SYS_exit_group = 231, SYS_openat = 257, SYS_ppoll = 271, SYS_prlimit64 = 302
 };
 
 static long syscall4(long number, u64 a, u64 b, u64 c, u64 d) {
@@ -66,7 +67,7 @@ __asm__(".section .text.start,\"ax\"\n"
         "  br x16\n");
 
 enum {
-  SYS_fcntl = 25, SYS_openat = 56, SYS_exit_group = 94, SYS_clock_gettime = 113, SYS_mprotect = 226, SYS_prlimit64 = 261
+  SYS_fcntl = 25, SYS_openat = 56, SYS_ppoll = 73, SYS_exit_group = 94, SYS_clock_gettime = 113, SYS_mprotect = 226, SYS_prlimit64 = 261
 };
 
 static long syscall4(long number, u64 a, u64 b, u64 c, u64 d) {
@@ -81,7 +82,7 @@ static long syscall4(long number, u64 a, u64 b, u64 c, u64 d) {
 #endif
 
 enum { RLIMIT_NOFILE = 7, CLOCK_MONOTONIC = 1, PROT_READ = 1, PROT_WRITE = 2, PAGE = 4096 };
-enum { AT_FDCWD = -100, O_RDWR = 2, F_GETFD = 1, EBADF = 9, FAILURE = 125 };
+enum { AT_FDCWD = -100, O_RDWR = 2, F_GETFD = 1, EBADF = 9, FAILURE = 125, POLLNVAL = 0x20 };
 
 static int same(const char *a, const char *b) {
   while (*a && *a == *b) a++, b++;
@@ -108,6 +109,20 @@ static void open_stdio(void) {
       syscall4(SYS_exit_group, FAILURE, 0, 0, 0);
 }
 
+// One ppoll(2) tells of all which are open. It takes no more than the limit of open files.
+static u64 open_fds(u64 limit) {
+  struct {
+    int fd;
+    short events, revents;
+  } polls[64];
+  u64 at_once[2] = {0}, open = 0, count = limit < 64 ? limit : 64;
+  for (u64 fd = 0; fd < count; fd++) polls[fd].fd = fd, polls[fd].events = polls[fd].revents = 0;
+  if (syscall4(SYS_ppoll, (u64)polls, count, (u64)at_once, 0) < 0) return ~0UL;
+  for (u64 fd = 0; fd < count; fd++)
+    if (!(polls[fd].revents & POLLNVAL)) open |= 1UL << fd;
+  return open;
+}
+
 // `stack` is as the kernel made it: argc, argv, NULL, envp, NULL, auxv. The loader and libc hold pointers into it, so the
 // variables move up in place, as unsetenv(3) would do it, and the auxiliary vector stays.
 __attribute__((used)) void prelude(u64 *stack) {
@@ -123,6 +138,7 @@ __attribute__((used)) void prelude(u64 *stack) {
   if (syscall4(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, (u64)&page->no_file_soft) == 0 &&
       syscall4(SYS_clock_gettime, CLOCK_MONOTONIC, (u64)now, 0, 0) == 0) {
     page->started_at = now[0] * 1000000000UL + now[1];
+    page->open_fds = open_fds(page->no_file_soft);
     page->magic = MAGIC;
   }
   syscall4(SYS_mprotect, DATA_ADDRESS, PAGE, PROT_READ, 0);

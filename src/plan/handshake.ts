@@ -66,6 +66,7 @@ export function planInitStart(input: PlanInput): Op[] {
   return [
     close('life-w'),
     ...(input.transient ? [] : [close('failed-r')]),
+    ...planCloseHost(input),
     ...planDeathWatch('first'),
     ...(needsGo(input)
       ? [
@@ -79,6 +80,17 @@ export function planInitStart(input: PlanInput): Op[] {
         ]
       : []),
   ];
+}
+
+/**
+ * Init program: closes the host's directories. While init has one open, /proc/self/fd/N/../.. is a path out of the root,
+ * for the working directory and for the program itself (CVE-2024-21626).
+ */
+function planCloseHost({ rootfs }: PlanInput): Op[] {
+  const names = ['stateroot', 'state', ...(rootfs.kind === 'overlay' ? ['data'] : [])];
+  const why =
+    'An open directory of the host would be a way out of the root: /proc/self/fd/N (CVE-2024-21626).';
+  return names.map((name) => o.close(o.reg(name), runtime(`close ${name}`, why)));
 }
 
 /** Init program: die when the host program dies; again behind the change of user, which clears it (prctl(2)). */

@@ -94,14 +94,14 @@ export function planMountPoint(path: string, kind: Kind, to: string, unique: str
     planOpen(path, kind, to, words, make),
     o.jump(have, words(`/${path} is there`, 'Nothing has to be made.')),
     o.label(make),
-    ...makeParts(path, kind, words),
+    ...planParts(path, kind, words),
     planOpen(path, kind, to, words),
     o.label(have),
   ];
 }
 
 /** Makes one component after the other, each in its parent's descriptor: mkdir(2) itself would follow symlinks. */
-function makeParts(path: string, kind: Kind, words: Explain): Op[] {
+export function planParts(path: string, kind: Kind, words: Explain): Op[] {
   const parts = path.split('/');
   return parts.flatMap((part, i) => {
     const here = parts.slice(0, i + 1).join('/');

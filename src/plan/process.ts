@@ -4,7 +4,8 @@
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import type { PlanInput } from './input.ts';
-import { cleanInside } from './mount-point.ts';
+import { CLOSE, cleanInside, planParts } from './mount-point.ts';
+import { ROOT } from './rootfs.ts';
 
 const CWD_SIZE = 4096; // PATH_MAX
 export const processBuffers = [{ name: 'cwd', size: CWD_SIZE }];
@@ -12,34 +13,32 @@ export const processBuffers = [{ name: 'cwd', size: CWD_SIZE }];
 /** Init program, inside the new root: the working directory, made if missing, as runc does. */
 export function planCwd({ config }: PlanInput): Op[] {
   const { cwd } = config.process;
+  const path = cleanInside(cwd);
+  if (path === '') return []; // pivot_root has left us in /
   const words = (what: string, why: string): Words => ({ what, why, from: '/process/cwd' });
-  const parts = cleanInside(cwd).split('/');
-  const chdir = (onMissing: boolean): Op =>
-    o.call('chdir', [cwd], {
-      ...words(`enter working directory ${cwd}`, 'Where the program starts.'),
+  const enter = `enter working directory ${cwd}`;
+  const inside =
+    'Resolved inside the root, and through no magic link: /proc/self/fd/7 may lead out of it (CVE-2024-21626).';
+  const open = (onMissing: boolean): Op =>
+    o.openInRoot(ROOT, path, ['O_PATH', 'O_DIRECTORY'], {
+      ...words(enter, inside),
+      to: 'cwd',
       ...(onMissing ? { onError: { goto: { ENOENT: 'make-cwd' } } } : {}),
     });
-  const outside =
-    'A path such as /proc/self/fd/7 may lead out of the root: the kernel then says "(unreachable)" (CVE-2024-21626).';
+  const outside = 'For a directory that is not below the root the kernel says "(unreachable)".';
   return [
-    chdir(true),
-    o.jump('in-cwd', words('the working directory is there', 'It usually is.')),
+    open(true),
+    o.jump('have-cwd', words('the working directory is there', 'It usually is.')),
     o.label('make-cwd'),
-    ...parts.map((_, i) =>
-      o.mkdirat(o.AT_FDCWD, '/' + parts.slice(0, i + 1).join('/'), 0o755, {
-        ...words(
-          `make directory /${parts.slice(0, i + 1).join('/')}`,
-          'A missing working directory is made, as runc does.',
-        ),
-        onError: { ignore: ['EEXIST'] },
-      }),
-    ),
-    chdir(false),
-    o.label('in-cwd'),
+    ...planParts(path, 'directory', words),
+    open(false),
+    o.label('have-cwd'),
+    o.call('fchdir', [o.reg('cwd')], words(enter, 'Where the program starts.')),
+    o.close(o.reg('cwd'), words('close the working directory', CLOSE)),
     o.call('getcwd', [o.buf('cwd'), CWD_SIZE], words('ask where we are', outside)),
     o.load(o.buf('cwd'), 1, 'slash', words('take the first character', outside)),
     o.branch('slash', '==', '/'.charCodeAt(0), 'cwd-inside', words('is it inside the root?', outside)),
-    o.fail(words(`enter working directory ${cwd}: it is outside of the container`, outside)),
+    o.fail(words(`${enter}: it is outside of the container`, outside)),
     o.label('cwd-inside'),
   ];
 }

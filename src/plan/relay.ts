@@ -44,6 +44,13 @@ export function planTakeTerminal(input: PlanInput): Op[] {
       ...words('take the master', hand),
       to: 'master',
     }),
+    ioctl(o.reg('master'), 'TIOCGPTPEER', o.flags('O_RDWR', 'O_NOCTTY', 'O_CLOEXEC'), {
+      ...words(
+        'keep the slave open',
+        'Programs may close their terminal and open it again: between the two, the master would hang up.',
+      ),
+      to: 'held',
+    }),
     o.write(o.reg('tty-host'), 'k', 1, words('let init go on', hand)),
     o.clone3([], {
       ...words('start the process that reads keys', 'Neither direction may hold up the other.'),
@@ -104,7 +111,7 @@ export function planRelay(input: PlanInput): Op[] {
       '&',
       HUNG_UP,
       'hung-up',
-      words('it has hung up', 'Nobody in the container has it open any more.'),
+      words('it has hung up', 'A program in the container has asked for that: vhangup(2).'),
     ),
     o.label('signals'),
     o.load(o.buf('relay', 6), 2, 'events', words('what about signals?', relay)),
@@ -182,11 +189,10 @@ function planCopyOutput(nothing: string, ended: string, dropped: string): Op[] {
 
 /** What was printed just before the end still sits in the terminal. */
 function planLastOutput(): Op[] {
-  const why =
-    'The last words of the container are still in the terminal; a tenth of a second for those that keep it open.';
+  const why = 'The last words of the container are still in the terminal.';
   return [
     o.label('last'),
-    o.call('ppoll', [o.buf('relay', 8), 1, { struct: 'timespec', fields: { tv_nsec: 100_000_000 } }, 0, 8], {
+    o.call('ppoll', [o.buf('relay', 8), 1, { struct: 'timespec', fields: {} }, 0, 8], {
       ...words('is there more output?', why),
       to: 'ready',
       onError: { goto: { EINTR: 'last' } },

@@ -13,13 +13,15 @@ export const PRELUDE_ADDRESS = 0x50000000;
 export const PRELUDE_DATA_ADDRESS = PRELUDE_ADDRESS + 0x10000;
 
 const MAGIC = 0x4544554c45525054n; // "TPRELUDE"; keep in sync with struct page of prelude.c
-const [magicAt, softAt, hardAt, startedAt] = [0, 8, 16, 24];
+const [magicAt, softAt, hardAt, startedAt, openFdsAt] = [0, 8, 16, 24, 32];
 
 export interface Prelude {
   /** RLIMIT_NOFILE as the caller left it. */
   noFile: { soft: number; hard: number };
   /** When the process started: nanoseconds of CLOCK_MONOTONIC. */
   startedAt: number;
+  /** Which of the first 64 file descriptors were open, as two words of 32 bits. */
+  openFds: readonly [number, number];
 }
 
 /** Returns the prelude's facts; undefined where there is none (`bun src/cli/main.ts`). */
@@ -28,5 +30,9 @@ export function readPrelude(): Prelude | undefined {
   const page = PRELUDE_DATA_ADDRESS as Pointer;
   if (read.u64(page, magicAt) !== MAGIC) return undefined;
   const number = (at: number) => Number(read.u64(page, at));
-  return { noFile: { soft: number(softAt), hard: number(hardAt) }, startedAt: number(startedAt) };
+  return {
+    noFile: { soft: number(softAt), hard: number(hardAt) },
+    startedAt: number(startedAt),
+    openFds: [read.u32(page, openFdsAt), read.u32(page, openFdsAt + 4)],
+  };
 }

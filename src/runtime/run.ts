@@ -9,6 +9,7 @@ import { constants } from '../sys/constants.ts';
 import { readConfig } from './config-file.ts';
 import { createLog } from './log.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
+import { readPrelude } from './prelude.ts';
 import { probeHost } from './probe.ts';
 import { findProgram, programKey } from './program-cache.ts';
 
@@ -30,8 +31,9 @@ export async function runContainer(
     throw new TinyrunError('HOST', 'run a container: you are not root', {
       hint: 'use sudo; `tinyrun explain` needs no root',
     });
-  // A descriptor that the caller promised but did not open is tolerated, as by runc.
-  for (let fd = 3; fd < 3 + options.preserveFds; fd++) rawSyscall('fcntl', fd, constants['F_SETFD']!, 0);
+  // What the caller has open besides is no business of the container, which could reach it while init has it open.
+  rawSyscall('close_range', 3 + options.preserveFds, 0xffffffff, constants['CLOSE_RANGE_CLOEXEC']!);
+  if (options.preserveFds > 0) preserve(options.preserveFds);
   const text = readConfig(options.bundle);
   const key = programKey(global, options, host, text);
   if (key !== undefined) {
@@ -41,4 +43,16 @@ export async function runContainer(
   }
   const { planAndRun } = await import('./plan-run.ts');
   return await planAndRun(global, options, host, log, text, key, traceLines);
+}
+
+/**
+ * Lets the first `count` descriptors from 3 on pass, all of which the JavaScript engine marked close-on-exec. One that
+ * the caller promised but did not open is tolerated; the engine may have opened a file of its own under that number,
+ * which stays out.
+ */
+function preserve(count: number): void {
+  const open = readPrelude()?.openFds ?? [-1, -1];
+  for (let fd = 3; fd < 3 + count; fd++)
+    if (fd >= 64 || ((open[fd >> 5]! >>> (fd & 31)) & 1) === 1)
+      rawSyscall('fcntl', fd, constants['F_SETFD']!, 0);
 }

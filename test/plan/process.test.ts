@@ -137,23 +137,34 @@ const entered = (cwd: string, special?: Answers): string[] =>
     .filter(({ op }) => op.from === '/process/cwd')
     .map(({ text }) => text.replace(/ {2}.*/, ''));
 
+/** Resolved inside the root, through no magic link. */
+const IN_ROOT =
+  'open_how{flags: O_PATH|O_DIRECTORY|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24)';
+const ENTERED = ['fchdir($cwd)', 'close($cwd)', 'getcwd(&cwd+0, 4096)'];
+
 test('planCwd: a working directory that is there is entered and looked at', () => {
-  assert.equal(entered('/a/b'), ['chdir("/a/b")', 'getcwd(&cwd+0, 4096)']);
+  assert.equal(entered('/a/b'), [`$cwd = openat2($root, "a/b", ${IN_ROOT}`, ...ENTERED]);
+});
+
+test('planCwd: in / nothing is to be done', () => {
+  for (const cwd of ['/', '//', '/a/..']) assert.equal(entered(cwd), []);
 });
 
 test('planCwd: a missing one is made, as runc does', () => {
   let missing = true;
   const special: Answers = (call) => {
-    if (call.call !== 'chdir' || call.op.from !== '/process/cwd' || !missing) return undefined;
+    if (call.call !== 'openat2' || call.op.from !== '/process/cwd' || !missing) return undefined;
     missing = false;
     return errno('ENOENT');
   };
   assert.equal(entered('/a/./b/', special), [
-    'chdir("/a/./b/")',
-    'mkdirat(AT_FDCWD, "/a", 0755)',
-    'mkdirat(AT_FDCWD, "/a/b", 0755)',
-    'chdir("/a/./b/")',
-    'getcwd(&cwd+0, 4096)',
+    `$cwd = openat2($root, "a/b", ${IN_ROOT}`,
+    'mkdirat($root, "a", 0755)',
+    `$parent = openat2($root, "a", ${IN_ROOT}`,
+    'mkdirat($parent, "b", 0755)',
+    'close($parent)',
+    `$cwd = openat2($root, "a/b", ${IN_ROOT}`,
+    ...ENTERED,
   ]);
 });
 

@@ -8,7 +8,15 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Config, Mount } from '../../src/oci/config.ts';
 import { type Bundle, withBundle } from '../support/bundle.ts';
-import { inMountNamespace, mountAt, output, outputOf, type Run, refusalOf, runPayload } from '../support/container.ts';
+import {
+  inMountNamespace,
+  mountAt,
+  output,
+  outputOf,
+  type Run,
+  refusalOf,
+  runPayload,
+} from '../support/container.ts';
 
 /** A bind of the bundle's own `source/`, a directory with a `file` in it; relative sources start at the bundle. */
 const bind = (destination: string, options: string[] = [], source = 'source'): Run['config'] & {} => {
@@ -32,7 +40,8 @@ const optionsOf = async (...options: string[]) => {
 
 test('a directory is bound on a directory, with an absolute or a relative source', async () => {
   assert.is(await outputOf(['cat', '/data/file'], { config: bind('/data') }), 'from the host');
-  const absolute: Run['config'] = (config, bundle) => bind('/data', [], join(bundle.dir, 'source'))(config, bundle);
+  const absolute: Run['config'] = (config, bundle) =>
+    bind('/data', [], join(bundle.dir, 'source'))(config, bundle);
   assert.is(await outputOf(['cat', '/data/file'], { config: absolute }), 'from the host');
 });
 
@@ -60,7 +69,10 @@ test('a socket is bound, and answers', async () => {
     try {
       const config: Run['config'] = (config) =>
         void config.mounts!.push({ destination: '/run/socket', source: 'socket', options: ['bind'] });
-      assert.match(output(runPayload(bundle, ['connect', '/run/socket', '--', 'stat', '/run/socket'], { config })), 'socket');
+      assert.match(
+        output(runPayload(bundle, ['connect', '/run/socket', '--', 'stat', '/run/socket'], { config })),
+        'socket',
+      );
     } finally {
       server.close();
     }
@@ -68,7 +80,10 @@ test('a socket is bound, and answers', async () => {
 });
 
 test('a file is not bound on a directory, nor a directory on a file', async () => {
-  assert.match(await refusalOf({ config: bind("/etc", [], "source/file") }), /mount .*source\/file on \/etc \(bind\): E/);
+  assert.match(
+    await refusalOf({ config: bind('/etc', [], 'source/file') }),
+    /mount .*source\/file on \/etc \(bind\): E/,
+  );
   assert.match(await refusalOf({ config: bind('/payload') }), /\/payload.*ENOTDIR/);
 });
 
@@ -118,7 +133,10 @@ test('a symlink that is the mount point itself is followed, inside the rootfs', 
     symlinkSync('/target', join(bundle.rootfs, 'link'));
     bind('/link')(config, bundle);
   };
-  assert.is(await outputOf(['cat', '/target/file', '--', 'readlink', '/link'], { config }), 'from the host/target\n');
+  assert.is(
+    await outputOf(['cat', '/target/file', '--', 'readlink', '/link'], { config }),
+    'from the host/target\n',
+  );
 });
 
 test('a dangling symlink makes its target inside the rootfs, never on the host', async () => {
@@ -147,7 +165,13 @@ test('nosuid, nodev, noexec and ro are set, alone and together', async () => {
   assert.equal(await optionsOf('ro'), ['ro', 'relatime']);
   assert.equal(await optionsOf('nosuid'), ['rw', 'nosuid', 'relatime']);
   assert.equal(await optionsOf('nodev'), ['rw', 'nodev', 'relatime']);
-  assert.equal(await optionsOf('noexec', 'ro', 'nodev', 'nosuid'), ['ro', 'nosuid', 'nodev', 'noexec', 'relatime']);
+  assert.equal(await optionsOf('noexec', 'ro', 'nodev', 'nosuid'), [
+    'ro',
+    'nosuid',
+    'nodev',
+    'noexec',
+    'relatime',
+  ]);
   assert.equal(await optionsOf('ro', 'rw'), ['rw', 'relatime']);
   assert.equal(await optionsOf('noatime'), ['rw', 'noatime']);
   assert.equal(await optionsOf('nosymfollow'), ['rw', 'relatime', 'nosymfollow']);
@@ -202,15 +226,28 @@ test('rnosuid, rnodev and rnoexec reach the mounts below', async () => {
 test('a remount gives other options to what is mounted', async () => {
   const config: Run['config'] = (config, bundle) => {
     bind('/data', ['nosuid'])(config, bundle);
-    const remount: Mount = { destination: '/data', type: 'none', options: ['remount', 'bind', 'ro'], source: 'x' };
+    const remount: Mount = {
+      destination: '/data',
+      type: 'none',
+      options: ['remount', 'bind', 'ro'],
+      source: 'x',
+    };
     config.mounts!.push(remount);
   };
-  assert.equal(mountAt(await outputOf(['mountinfo'], { config }), '/data').options, ['ro', 'nosuid', 'relatime']);
+  assert.equal(mountAt(await outputOf(['mountinfo'], { config }), '/data').options, [
+    'ro',
+    'nosuid',
+    'relatime',
+  ]);
 });
 
 test('a bind of a whole /dev is the host’s, and gets no devices of ours', async () => {
   const config = ({ mounts }: Config): void => {
-    mounts!.splice(1, mounts!.length - 1, { destination: '/dev', source: '/dev', options: ['rbind', 'rslave'] });
+    mounts!.splice(1, mounts!.length - 1, {
+      destination: '/dev',
+      source: '/dev',
+      options: ['rbind', 'rslave'],
+    });
   };
   const before = readFileSync('/proc/self/mountinfo', 'utf8');
   const links = await outputOf(['mountinfo', '--', 'stat', '/dev/null'], { config });
@@ -219,7 +256,8 @@ test('a bind of a whole /dev is the host’s, and gets no devices of ours', asyn
 });
 
 test('a missing source is refused, with its path', async () => {
-  const config = ({ mounts }: Config) => void mounts!.push({ destination: '/data', source: '/missing/x', options: ['bind'] });
+  const config = ({ mounts }: Config) =>
+    void mounts!.push({ destination: '/data', source: '/missing/x', options: ['bind'] });
   assert.match(await refusalOf({ config }), /\/mounts\/7.*\/missing\/x.*ENOENT/);
 });
 

@@ -43,7 +43,9 @@ test("an additional group gives the group's rights to a file", async () => {
 });
 
 test('saved and filesystem ids are changed with the others', async () => {
-  const config = ({ process }: Config) => void (process.user = { uid: 1000, gid: 100 });
+  const config = ({ process }: Config) => {
+    process.user = { uid: 1000, gid: 100 };
+  };
   const status = await outputOf(['status'], { config });
   assert.match(status, /^Uid:\t1000\t1000\t1000\t1000$/m);
   assert.match(status, /^Gid:\t100\t100\t100\t100$/m);
@@ -112,7 +114,9 @@ test('without capabilities in the config the process has none, and none to gain'
 
 test('all capabilities that the host has can be given', async () => {
   const hosts = setsIn(runCommand(['cat', '/proc/self/status']).stdout)[3]!;
-  const names = Object.keys(capabilities).filter((name) => (hosts & (1n << BigInt(capabilities[name]!))) !== 0n);
+  const names = Object.keys(capabilities).filter(
+    (name) => (hosts & (1n << BigInt(capabilities[name]!))) !== 0n,
+  );
   const sets = await capabilitiesOf({ bounding: names, permitted: names, effective: names }, 0);
   assert.equal(sets, [0n, hosts, hosts, hosts, 0n]);
 });
@@ -120,7 +124,9 @@ test('all capabilities that the host has can be given', async () => {
 test('a capability is worth what it promises, and missing where it is not given', async () => {
   const mknod = (names: string[]) =>
     outputOf(['try', 'mknod', '/tmp/node', 'c', '1', '3'], {
-      config: ({ process }) => void (process.capabilities = { bounding: names, permitted: names, effective: names }),
+      config: ({ process }) => {
+        process.capabilities = { bounding: names, permitted: names, effective: names };
+      },
     });
   assert.is(await mknod(['CAP_MKNOD']), 'ok\n');
   assert.is(await mknod(['CAP_SYS_CHROOT']), 'mknod: 1 Operation not permitted\n');
@@ -167,7 +173,9 @@ test('securebits and keepcaps are as they were: execve of a setuid program works
 test('noNewPrivileges is set where the config says so, and only there', async () => {
   const flag = async (noNewPrivileges: boolean) => {
     const status = await outputOf(['status'], {
-      config: ({ process }) => void (process.noNewPrivileges = noNewPrivileges),
+      config: ({ process }) => {
+        process.noNewPrivileges = noNewPrivileges;
+      },
     });
     return /^NoNewPrivs:\t(\d)$/m.exec(status)?.[1];
   };
@@ -178,7 +186,9 @@ test('noNewPrivileges is set where the config says so, and only there', async ()
 test("the container's user owns its pipes, and can open /dev/stdout again", async () => {
   const printed = await outputOf(['write', '/dev/stdout', 'written', '--', 'stat', '/proc/self/fd/1'], {
     via: ['sh', '-c', '"$@" </dev/null | cat', 'sh'],
-    config: ({ process }) => void (process.user = { uid: 1000, gid: 100 }),
+    config: ({ process }) => {
+      process.user = { uid: 1000, gid: 100 };
+    },
   });
   assert.match(printed, /^written/);
 });
@@ -188,7 +198,9 @@ test("the host's /dev/null keeps its owner when it is the container's stdio", as
   const before = owner();
   await outputOf(['true'], {
     via: ['sh', '-c', '"$@" </dev/null >/dev/null', 'sh'],
-    config: ({ process }) => void (process.user = { uid: 1000, gid: 100 }),
+    config: ({ process }) => {
+      process.user = { uid: 1000, gid: 100 };
+    },
   });
   assert.is(owner(), before);
 });

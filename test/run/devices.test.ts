@@ -9,10 +9,16 @@ import type { Config, Device } from '../../src/oci/config.ts';
 import type { Bundle } from '../support/bundle.ts';
 import { outputOf, type Run, refusalOf } from '../support/container.ts';
 
-const devices = (...list: Device[]) => ({ linux }: Config): void => void (linux!.devices = list);
+const devices =
+  (...list: Device[]) =>
+  ({ linux }: Config): void => {
+    linux!.devices = list;
+  };
 
 /** No mounts but proc: /dev is a directory of the rootfs. */
-const plainDev = (config: Config): void => void (config.mounts = [config.mounts![0]!]);
+const plainDev = (config: Config): void => {
+  config.mounts = [config.mounts![0]!];
+};
 
 test('the default devices are there, with mode 0666, whatever the umask of the caller', async () => {
   const paths = ['null', 'zero', 'full', 'random', 'urandom', 'tty'].map((name) => `/dev/${name}`);
@@ -22,7 +28,19 @@ test('the default devices are there, with mode 0666, whatever the umask of the c
 });
 
 test('they work: null swallows, zero gives, full is full', async () => {
-  const commands = ['write', '/dev/null', 'x', '--', 'cat', '/dev/null', '--', 'try', 'write', '/dev/full', 'x'];
+  const commands = [
+    'write',
+    '/dev/null',
+    'x',
+    '--',
+    'cat',
+    '/dev/null',
+    '--',
+    'try',
+    'write',
+    '/dev/full',
+    'x',
+  ];
   assert.is(await outputOf(commands), 'write: 28 No space left on device\n');
 });
 
@@ -64,7 +82,9 @@ test('a device may be in a directory that is missing, and outside of /dev', asyn
     { type: 'c', path: '/srv/devices/null', major: 1, minor: 3 },
     { type: 'c', path: '/null', major: 1, minor: 3 },
   );
-  const printed = await outputOf(['stat', '/dev/deep/er/null', '/srv/devices/null', '/null', '/dev/deep'], { config });
+  const printed = await outputOf(['stat', '/dev/deep/er/null', '/srv/devices/null', '/null', '/dev/deep'], {
+    config,
+  });
   assert.match(printed, /^(char 0666 0 0 1:3 0 \S+\n){3}directory 0755 0 0 /);
 });
 
@@ -74,7 +94,10 @@ test('a /dev of the rootfs itself gets its devices once, and again in the next r
     mknod(bundle, 'null', '1', '3');
     mknod(bundle, 'tty', '5', '0');
   };
-  assert.match(await outputOf(['stat', '/dev/null', '/dev/tty', '/dev/zero'], { config: twice }), /(char .*\n){3}/);
+  assert.match(
+    await outputOf(['stat', '/dev/null', '/dev/tty', '/dev/zero'], { config: twice }),
+    /(char .*\n){3}/,
+  );
 });
 
 const mknod = ({ rootfs }: Bundle, name: string, major: string, minor: string): void => {

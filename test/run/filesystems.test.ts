@@ -20,7 +20,12 @@ const lineOf = async (mount: Mount) =>
 // tmpfs and ramfs
 
 test('a tmpfs has the size and the mode that are asked for', async () => {
-  const config = mounted({ destination: '/data', type: 'tmpfs', source: 'scratch', options: ['size=64k', 'mode=700'] });
+  const config = mounted({
+    destination: '/data',
+    type: 'tmpfs',
+    source: 'scratch',
+    options: ['size=64k', 'mode=700'],
+  });
   const printed = await outputOf(['mountinfo', '--', 'stat', '/data'], { config });
   const line = mountAt(printed, '/data');
   assert.is(line.type, 'tmpfs');
@@ -31,7 +36,9 @@ test('a tmpfs has the size and the mode that are asked for', async () => {
 
 test('a tmpfs that is full says so', async () => {
   const config = mounted({ destination: '/data', type: 'tmpfs', source: 'tmpfs', options: ['nr_inodes=2'] });
-  const printed = await outputOf(['try', 'write', '/data/a', '', '--', 'try', 'write', '/data/b', ''], { config });
+  const printed = await outputOf(['try', 'write', '/data/a', '', '--', 'try', 'write', '/data/b', ''], {
+    config,
+  });
   assert.is(printed, 'ok\nwrite: 28 No space left on device\n');
 });
 
@@ -47,7 +54,12 @@ test('a tmpfs without a mode gets the mode of the directory that it covers', asy
 });
 
 test('the options of a mount and of its filesystem are told apart', async () => {
-  const line = await lineOf({ destination: '/data', type: 'tmpfs', source: 'tmpfs', options: ['ro', 'noexec', 'nosuid'] });
+  const line = await lineOf({
+    destination: '/data',
+    type: 'tmpfs',
+    source: 'tmpfs',
+    options: ['ro', 'noexec', 'nosuid'],
+  });
   assert.equal(line.options, ['ro', 'nosuid', 'noexec', 'relatime']);
   assert.is(line.superOptions[0], 'ro');
 });
@@ -67,7 +79,9 @@ test("proc shows the container's own processes", async () => {
 });
 
 test('proc takes its options', async () => {
-  const config = ({ mounts }: Config) => void (mounts![0]!.options = ['hidepid=invisible', 'nosuid']);
+  const config = ({ mounts }: Config) => {
+    mounts![0]!.options = ['hidepid=invisible', 'nosuid'];
+  };
   const line = mountAt(await outputOf(['mountinfo'], { config }), '/proc');
   assert.ok(line.superOptions.includes('hidepid=invisible'), line.superOptions.join());
   assert.ok(line.options.includes('nosuid'));
@@ -81,12 +95,32 @@ test("sysfs is read-only, and shows the container's network only", async () => {
 
 test('mqueue is that of the ipc namespace: empty, and writable', async () => {
   // A queue is made by opening it; write(2) is none of its calls.
-  const commands = ['ls', '/dev/mqueue', '--', 'try', 'write', '/dev/mqueue/q', 'x', '--', 'ls', '/dev/mqueue'];
+  const commands = [
+    'ls',
+    '/dev/mqueue',
+    '--',
+    'try',
+    'write',
+    '/dev/mqueue/q',
+    'x',
+    '--',
+    'ls',
+    '/dev/mqueue',
+  ];
   assert.is(await outputOf(commands), 'write: 22 Invalid argument\nq\n');
 });
 
 test('devpts is an instance of its own, with its modes, and /dev/ptmx leads to it', async () => {
-  const printed = await outputOf(['mountinfo', '--', 'ls', '/dev/pts', '--', 'stat', '/dev/pts/ptmx', '/dev/ptmx']);
+  const printed = await outputOf([
+    'mountinfo',
+    '--',
+    'ls',
+    '/dev/pts',
+    '--',
+    'stat',
+    '/dev/pts/ptmx',
+    '/dev/ptmx',
+  ]);
   const { superOptions } = mountAt(printed, '/dev/pts');
   assert.equal(superOptions, ['rw', 'gid=5', 'mode=620', 'ptmxmode=666']);
   assert.match(printed, /\nptmx\nchar 0666 0 0 5:2 0 \/dev\/pts\/ptmx\nlink .* \/dev\/ptmx\n$/);
@@ -115,11 +149,19 @@ test('a cgroup mount is a read-only directory of all v1 hierarchies of the host'
 test("without a cgroup namespace the hierarchies show the caller's own cgroup, with one its root", async () => {
   if (hostCgroups().length === 0) return skip('views of v1 hierarchies', NEEDS_V1);
   const roots = async (...namespaces: NamespaceType[]) => {
-    const config = ({ linux }: Config) => void linux!.namespaces!.push(...namespaces.map((type) => ({ type })));
+    const config = ({ linux }: Config) =>
+      void linux!.namespaces!.push(...namespaces.map((type) => ({ type })));
     const printed = await outputOf(['mountinfo'], { config });
-    return new Set(parseMountinfo(printed).filter(({ type }) => type === 'cgroup').map(({ root }) => root));
+    return new Set(
+      parseMountinfo(printed)
+        .filter(({ type }) => type === 'cgroup')
+        .map(({ root }) => root),
+    );
   };
-  const own = readFileSync('/proc/self/cgroup', 'utf8').trim().split('\n').map((line) => line.split(':'));
+  const own = readFileSync('/proc/self/cgroup', 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => line.split(':'));
   const paths = own.filter(([, controllers]) => controllers !== '').map(([, , path]) => path);
   assert.equal([...(await roots())].sort(), [...new Set(paths)].sort());
   assert.equal([...(await roots('cgroup'))], ['/']);

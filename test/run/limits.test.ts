@@ -6,7 +6,15 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Config, Rlimit, Scheduler } from '../../src/oci/config.ts';
 import { runTinyrun, withBundle } from '../support/bundle.ts';
-import { output, outputOf, payload, type Run, refusalOf, runCommand } from '../support/container.ts';
+import {
+  output,
+  outputOf,
+  payload,
+  type Run,
+  refusalOf,
+  runCommand,
+  runPayload,
+} from '../support/container.ts';
 import { skip } from '../support/skip.ts';
 
 const unmapped = (_config: Config): void => {};
@@ -70,14 +78,27 @@ test('an rlimit of all bits is no limit', async () => {
 });
 
 test("the soft and hard limit of open files are the caller's, where the config sets none", async () => {
-  const noFile = async (pair: string) => (await limitsOf([], { via: ['prlimit', `--nofile=${pair}`] }))['NOFILE'];
+  const noFile = async (pair: string) =>
+    (await limitsOf([], { via: ['prlimit', `--nofile=${pair}`] }))['NOFILE'];
   assert.is(await noFile('64:512'), '64 512');
   assert.is(await noFile('777:777'), '777 777');
   assert.is(await noFile('1024:2048'), '1024 2048');
 });
 
+test("the caller's limit is that of each run, also where a bundle is run again", async () => {
+  await withBundle((bundle) => {
+    bundle.config.process.rlimits = [];
+    for (const pair of ['100:200', '50:200', '100:200']) {
+      const printed = output(runPayload(bundle, ['limits'], { via: ['prlimit', `--nofile=${pair}`] }));
+      assert.is(parseLimits(printed)['NOFILE'], pair.replace(':', ' '));
+    }
+  });
+});
+
 test("limits that the config does not name are the caller's", async () => {
-  const limits = await limitsOf([], { via: ['prlimit', '--core=111:222', '--nproc=5000:6000', '--stack=1048576'] });
+  const limits = await limitsOf([], {
+    via: ['prlimit', '--core=111:222', '--nproc=5000:6000', '--stack=1048576'],
+  });
   assert.is(limits['CORE'], '111 222');
   assert.is(limits['NPROC'], '5000 6000');
   assert.is(limits['STACK'], '1048576 1048576');
@@ -85,7 +106,9 @@ test("limits that the config does not name are the caller's", async () => {
 
 test('a user who is not root has the limits of the config as well', async () => {
   const limits = await limitsOf([{ type: 'RLIMIT_CORE', soft: 30, hard: 40 }], {
-    config: ({ process }) => void (process.user = { uid: 1000, gid: 100 }),
+    config: ({ process }) => {
+      process.user = { uid: 1000, gid: 100 };
+    },
   });
   assert.is(limits['CORE'], '30 40');
 });
@@ -141,10 +164,17 @@ test("without oomScoreAdj the caller's is kept", async () => {
 // Scheduling
 
 const scheduled = (scheduler: Scheduler) =>
-  outputOf(['scheduler'], { config: ({ process }) => void (process.scheduler = scheduler) });
+  outputOf(['scheduler'], {
+    config: ({ process }) => {
+      process.scheduler = scheduler;
+    },
+  });
 
 test('the scheduler is the one of the config, with its nice value', async () => {
-  assert.match(await scheduled({ policy: 'SCHED_BATCH', nice: 5 }), /^policy 3\nnice 5\npriority 0\nflags 0\n/);
+  assert.match(
+    await scheduled({ policy: 'SCHED_BATCH', nice: 5 }),
+    /^policy 3\nnice 5\npriority 0\nflags 0\n/,
+  );
   assert.match(await scheduled({ policy: 'SCHED_OTHER', nice: -3 }), /^policy 0\nnice -3\n/);
   assert.match(await scheduled({ policy: 'SCHED_IDLE' }), /^policy 5\n/);
 });
@@ -160,8 +190,14 @@ test('a scheduler flag is set', async () => {
 });
 
 test('the deadline scheduler gets runtime, deadline and period, or says why not', async () => {
-  const config = ({ process }: Config) =>
-    void (process.scheduler = { policy: 'SCHED_DEADLINE', runtime: 9, deadline: 10_000_000, period: 10_000_000 });
+  const config = ({ process }: Config) => {
+    process.scheduler = {
+      policy: 'SCHED_DEADLINE',
+      runtime: 9,
+      deadline: 10_000_000,
+      period: 10_000_000,
+    };
+  };
   // The kernel takes no runtime below a microsecond, sched(7).
   assert.match(await refusalOf({ config }), 'set scheduler SCHED_DEADLINE: EINVAL');
   const printed = await scheduled({
@@ -173,7 +209,11 @@ test('the deadline scheduler gets runtime, deadline and period, or says why not'
 
 test('ioPriority is the one of the config', async () => {
   const priority = (name: string, priority: number) =>
-    outputOf(['ioprio'], { config: ({ process }) => void (process.ioPriority = { class: name, priority }) });
+    outputOf(['ioprio'], {
+      config: ({ process }) => {
+        process.ioPriority = { class: name, priority };
+      },
+    });
   assert.is(await priority('IOPRIO_CLASS_BE', 6), '2 6\n');
   assert.is(await priority('IOPRIO_CLASS_RT', 2), '1 2\n');
   assert.is(await priority('IOPRIO_CLASS_IDLE', 0), '3 0\n');
@@ -181,7 +221,11 @@ test('ioPriority is the one of the config', async () => {
 
 test('with personality LINUX32 uname tells of a 32-bit machine', async () => {
   const machine = (domain: string) =>
-    outputOf(['machine'], { config: ({ linux }) => void (linux!.personality = { domain }) });
+    outputOf(['machine'], {
+      config: ({ linux }) => {
+        linux!.personality = { domain };
+      },
+    });
   assert.match(await machine('LINUX32'), /^(i686|armv8l)\n$/);
   assert.match(await machine('LINUX'), /^(x86_64|aarch64)\n$/);
 });

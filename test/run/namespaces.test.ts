@@ -5,7 +5,7 @@ import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Config, NamespaceType } from '../../src/oci/config.ts';
-import { outputOf, refusalOf, type Run, runOnce, until, withHelper } from '../support/container.ts';
+import { outputOf, type Run, refusalOf, runOnce, until, withHelper } from '../support/container.ts';
 
 /** Type -> the name of its file in /proc/PID/ns. */
 const FILES: Readonly<Record<NamespaceType, string>> = {
@@ -13,7 +13,8 @@ const FILES: Readonly<Record<NamespaceType, string>> = {
   ...{ uts: 'uts', user: 'user', cgroup: 'cgroup', time: 'time' },
 };
 const TYPES: readonly NamespaceType[] = ['pid', 'network', 'mount', 'ipc', 'uts', 'user', 'cgroup', 'time'];
-const ownNamespace = (type: NamespaceType, pid: number | 'self' = 'self') => readlinkSync(`/proc/${pid}/ns/${FILES[type]}`);
+const ownNamespace = (type: NamespaceType, pid: number | 'self' = 'self') =>
+  readlinkSync(`/proc/${pid}/ns/${FILES[type]}`);
 
 /** What a namespace forbids without another one is left out: names, mounts, maps. */
 function only(config: Config, namespaces: { type: NamespaceType; path?: string }[]): void {
@@ -45,9 +46,14 @@ const FEW_MOUNTS = [
 test('a namespace is new where the config lists it, and the caller’s where it does not', async () => {
   for (const type of TYPES) {
     // proc is mounted in a mount namespace, and in a user namespace only over processes of its own.
-    const types = [...new Set<NamespaceType>(['mount', ...(type === 'user' ? (['pid'] as const) : []), type])];
+    const types = [
+      ...new Set<NamespaceType>(['mount', ...(type === 'user' ? (['pid'] as const) : []), type]),
+    ];
     const config = (config: Config) => {
-      only(config, types.map((type) => ({ type })));
+      only(
+        config,
+        types.map((type) => ({ type })),
+      );
       config.mounts = FEW_MOUNTS;
     };
     assert.equal(othersOf(await outputOf(['ns'], { config })), [...types].sort(), type);
@@ -55,12 +61,18 @@ test('a namespace is new where the config lists it, and the caller’s where it 
 });
 
 test('all eight namespaces are new at once', async () => {
-  const config = (config: Config) => only(config, TYPES.map((type) => ({ type })));
+  const config = (config: Config) =>
+    only(
+      config,
+      TYPES.map((type) => ({ type })),
+    );
   assert.equal(othersOf(await outputOf(['ns'], { config })), [...TYPES].sort());
 });
 
 test('without namespaces the container is a process in a chroot, and the host’s otherwise', async () => {
-  const printed = await outputOf(['args', 'here', '--', 'ls', '/', '--', 'hostname'], { config: (config) => only(config, []) });
+  const printed = await outputOf(['args', 'here', '--', 'ls', '/', '--', 'hostname'], {
+    config: (config) => only(config, []),
+  });
   const hostname = readFileSync('/proc/sys/kernel/hostname', 'utf8');
   assert.is(printed, `here\ndev\netc\npayload\nproc\nsys\ntmp\n${hostname}`);
 });
@@ -101,7 +113,10 @@ test('each namespace is joined by its path, and the others are new', async () =>
       const path = `/proc/${pid}/ns/${FILES[type]}`;
       const types = new Set<NamespaceType>(['mount', 'pid', type]);
       const config = (config: Config) => {
-        only(config, [...types].map((each) => (each === type ? { type, path } : { type: each })));
+        only(
+          config,
+          [...types].map((each) => (each === type ? { type, path } : { type: each })),
+        );
         config.mounts = FEW_MOUNTS;
       };
       const printed = await outputOf(['ns'], { config });
@@ -168,7 +183,8 @@ test('what is no namespace, or one of another type, is refused', async () => {
 // Names
 
 test('hostname and domainname are those of the config, and the host keeps its own', async () => {
-  const names = () => ['hostname', 'domainname'].map((name) => readFileSync(`/proc/sys/kernel/${name}`, 'utf8'));
+  const names = () =>
+    ['hostname', 'domainname'].map((name) => readFileSync(`/proc/sys/kernel/${name}`, 'utf8'));
   const before = names();
   const config = (config: Config) => {
     config.hostname = 'box';
@@ -180,7 +196,14 @@ test('hostname and domainname are those of the config, and the host keeps its ow
 
 test('a hostname of 64 bytes is set whole', async () => {
   const hostname = 'h'.repeat(64);
-  assert.is(await outputOf(['hostname'], { config: (config) => void (config.hostname = hostname) }), `${hostname}\n`);
+  assert.is(
+    await outputOf(['hostname'], {
+      config: (config) => {
+        config.hostname = hostname;
+      },
+    }),
+    `${hostname}\n`,
+  );
 });
 
 // Clocks
@@ -199,7 +222,11 @@ test("timeOffsets move the container's clocks, and not the host's", async () => 
 
 // Sysctls
 
-const sysctls = (values: Record<string, string>) => ({ linux }: Config) => void (linux!.sysctl = values);
+const sysctls =
+  (values: Record<string, string>) =>
+  ({ linux }: Config) => {
+    linux!.sysctl = values;
+  };
 
 test('sysctls of the network and ipc namespaces are set, in either notation', async () => {
   const config = sysctls({
@@ -212,7 +239,10 @@ test('sysctls of the network and ipc namespaces are set, in either notation', as
   });
   const names = ['net.ipv4.ip_forward', 'net.ipv4.ip_default_ttl', 'net.ipv4.conf.lo.rp_filter'];
   names.push('kernel.msgmax', 'kernel.shmmni', 'fs.mqueue.msg_max');
-  const printed = await outputOf(names.flatMap((name) => ['sysctl', name, '--']), { config });
+  const printed = await outputOf(
+    names.flatMap((name) => ['sysctl', name, '--']),
+    { config },
+  );
   assert.is(printed, '1\n77\n2\n12345\n99\n11\n');
 });
 
@@ -231,19 +261,27 @@ test("the host's sysctls stay as they are, and those of the whole host are refus
   const before = readFileSync('/proc/sys/kernel/msgmax', 'utf8');
   await outputOf(['true'], { config: sysctls({ 'kernel.msgmax': '1234' }) });
   assert.is(readFileSync('/proc/sys/kernel/msgmax', 'utf8'), before);
-  assert.match(await refusalOf({ config: sysctls({ 'kernel.panic': '1' }) }), 'kernel.panic is in no namespace');
-  assert.match(await refusalOf({ config: sysctls({ 'net.none.such': '1' }) }), 'set sysctl net.none.such to 1: ENOENT');
+  assert.match(
+    await refusalOf({ config: sysctls({ 'kernel.panic': '1' }) }),
+    'kernel.panic is in no namespace',
+  );
+  assert.match(
+    await refusalOf({ config: sysctls({ 'net.none.such': '1' }) }),
+    'set sysctl net.none.such to 1: ENOENT',
+  );
 });
 
 test('no namespace outlives its container', async () => {
   const namespaces = () =>
-    readdirSync('/proc').filter((name) => /^\d+$/.test(name)).flatMap((pid) => {
-      try {
-        return [readlinkSync(`/proc/${pid}/ns/net`)];
-      } catch {
-        return []; // it ended meanwhile, or is a zombie
-      }
-    });
+    readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .flatMap((pid) => {
+        try {
+          return [readlinkSync(`/proc/${pid}/ns/net`)];
+        } catch {
+          return []; // it ended meanwhile, or is a zombie
+        }
+      });
   const before = new Set(namespaces());
   const printed = await outputOf(['ns']);
   const own = /^net (net:\[\d+\])$/m.exec(printed)?.[1] ?? '';

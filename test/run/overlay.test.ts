@@ -1,16 +1,36 @@
 // An overlay as rootfs: layers stay as they are, and what a container writes is its own. Annotations io.tinyrun.overlay
 // and io.tinyrun.layers, flag --overlay; spec/volumes.md.
 
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Config } from '../../src/oci/config.ts';
 import { type Bundle, runTinyrun, startTinyrun, withBundle, writeConfig } from '../support/bundle.ts';
-import { inMountNamespace, mountAt, output, outputOf, type Run, runCommand, runPayload } from '../support/container.ts';
+import {
+  inMountNamespace,
+  mountAt,
+  output,
+  outputOf,
+  type Run,
+  runCommand,
+  runPayload,
+} from '../support/container.ts';
+import { makeLayers } from '../support/layers.ts';
 import { listTree } from '../support/refusal.ts';
 
-const annotate = (name: string, value: string) => (config: Config) => void (config.annotations = { [name]: value });
+const annotate = (name: string, value: string) => (config: Config) => {
+  config.annotations = { [name]: value };
+};
 const OVERLAY: Run = { flags: ['--overlay'] };
 
 /** Path -> what it holds, for all of a folder. */
@@ -21,25 +41,27 @@ function contentsOf(folder: string): string[] {
   });
 }
 
-/** Layers of the bundle, lowest first: name -> path -> text. The payload is in the first one. */
-function makeLayers({ dir, rootfs, config }: Bundle, layers: Record<string, Record<string, string>>): void {
-  for (const [name, files] of Object.entries(layers))
-    for (const [path, text] of Object.entries(files)) {
-      mkdirSync(join(dir, name, path, '..'), { recursive: true });
-      writeFileSync(join(dir, name, path), text);
-    }
-  const names = Object.keys(layers);
-  copyFileSync(join(rootfs, 'payload'), join(dir, names[0]!, 'payload'));
-  config.annotations = { 'io.tinyrun.layers': names.join(':') };
-}
-
 // One layer: the rootfs
 
 test('--overlay leaves the rootfs untouched, whatever the container writes', async () => {
   await withBundle((bundle) => {
     writeFileSync(join(bundle.rootfs, 'etc/old'), 'old');
     const before = contentsOf(bundle.rootfs);
-    const commands = ['write', '/etc/old', 'new', '--', 'write', '/x', '', '--', 'unlink', '/payload', '--', 'cat', '/etc/old'];
+    const commands = [
+      'write',
+      '/etc/old',
+      'new',
+      '--',
+      'write',
+      '/x',
+      '',
+      '--',
+      'unlink',
+      '/payload',
+      '--',
+      'cat',
+      '/etc/old',
+    ];
     assert.is(output(runPayload(bundle, commands, OVERLAY)), 'new');
     assert.equal(contentsOf(bundle.rootfs), before);
   });
@@ -57,7 +79,22 @@ test('io.tinyrun.overlay does the same by annotation, where it is true', async (
 test('a second run starts clean, and nothing of the first is left', async () => {
   await withBundle((bundle) => {
     for (let i = 0; i < 2; i++) {
-      const commands = ['try', 'cat', '/x', '--', 'write', '/x', 'x', '--', 'mkdir', '/deep', '--', 'write', '/deep/y', ''];
+      const commands = [
+        'try',
+        'cat',
+        '/x',
+        '--',
+        'write',
+        '/x',
+        'x',
+        '--',
+        'mkdir',
+        '/deep',
+        '--',
+        'write',
+        '/deep/y',
+        '',
+      ];
       assert.is(output(runPayload(bundle, commands, OVERLAY)), 'cat: 2 No such file or directory\n');
       assert.equal(readdirSync(join(bundle.dataRoot, 'containers')), []);
     }
@@ -69,9 +106,30 @@ test('two containers of one rootfs do not see what the other writes', async () =
     mkdirSync(join(bundle.dir, 'sync'));
     writeConfig(bundle);
     const start = (own: string, other: string) => {
-      const commands = ['write', '/own', own, '--', 'write', `/sync/${own}`, '', '--', 'await', `/sync/${other}`];
+      const commands = [
+        'write',
+        '/own',
+        own,
+        '--',
+        'write',
+        `/sync/${own}`,
+        '',
+        '--',
+        'await',
+        `/sync/${other}`,
+      ];
       const flags = ['--overlay', '--volume', `${bundle.dir}/sync:/sync`];
-      return startTinyrun(bundle, ['run', ...flags, bundle.dir, '--', '/payload', ...commands, '--', 'cat', '/own']);
+      return startTinyrun(bundle, [
+        'run',
+        ...flags,
+        bundle.dir,
+        '--',
+        '/payload',
+        ...commands,
+        '--',
+        'cat',
+        '/own',
+      ]);
     };
     const [one, two] = [start('one', 'two'), start('two', 'one')];
     assert.is(await new Response(one.stdout).text(), 'one');
@@ -87,7 +145,19 @@ test('a container that is kept has in its upper layer what it wrote, and nothing
     };
     // These are in no layer of their own: the rootfs has the mount point.
     mkdirSync(join(bundle.rootfs, 'data'));
-    const commands = ['write', '/etc/new', 'x', '--', 'write', '/data/x', 'x', '--', 'write', '/etc/hosts', 'y'];
+    const commands = [
+      'write',
+      '/etc/new',
+      'x',
+      '--',
+      'write',
+      '/data/x',
+      'x',
+      '--',
+      'write',
+      '/etc/hosts',
+      'y',
+    ];
     output(runPayload(bundle, commands, { config, flags: ['--overlay', '--name', bundle.id] }));
     const data = join(bundle.dataRoot, 'containers', bundle.id);
     assert.equal(listTree(join(data, 'upper')), [join(data, 'upper/etc'), join(data, 'upper/etc/new')]);
@@ -102,7 +172,9 @@ test('the root of the overlay has the mode of the rootfs', async () => {
 });
 
 test('a read-only root is a read-only overlay', async () => {
-  const config = ({ root }: Config) => void (root.readonly = true);
+  const config = ({ root }: Config) => {
+    root.readonly = true;
+  };
   const printed = await outputOf(['try', 'write', '/x', '', '--', 'mountinfo'], { ...OVERLAY, config });
   assert.match(printed, /^write: 30 /);
   assert.is(mountAt(printed, '/').type, 'overlay');
@@ -134,7 +206,10 @@ test('a whiteout hides what lower layers have, an opaque directory all that is i
     mkdirSync(join(top, 'etc'));
     assert.is(runCommand(['mknod', join(top, 'etc/gone'), 'c', '0', '0']).code, 0);
     assert.is(runCommand(['setfattr', '-n', 'trusted.overlay.opaque', '-v', 'y', join(top, 'opt')]).code, 0);
-    assert.match(output(runPayload(bundle, ['ls', '/opt', '--', 'ls', '/etc'])), /^new\nhostname\nhosts\nmiddle\nmtab\nresolv\.conf\nstays\n$/);
+    assert.match(
+      output(runPayload(bundle, ['ls', '/opt', '--', 'ls', '/etc'])),
+      /^new\nhostname\nhosts\nmiddle\nmtab\nresolv\.conf\nstays\n$/,
+    );
   });
 });
 
@@ -143,16 +218,28 @@ test('128 layers with long names are mounted, in their order', async () => {
     const layers: Record<string, Record<string, string>> = {};
     for (let i = 0; i < 128; i++) {
       const name = `${'long'.repeat(50)}-${i}`;
-      layers[name] = { [`etc/${i}`]: String(i), 'etc/last': `${i}`, ...(i < 64 ? { 'etc/half': `${i}` } : {}) };
+      layers[name] = {
+        [`etc/${i}`]: String(i),
+        'etc/last': `${i}`,
+        ...(i < 64 ? { 'etc/half': `${i}` } : {}),
+      };
     }
     makeLayers(bundle, layers);
-    assert.is(output(runPayload(bundle, ['cat', '/etc/0', '/etc/127', '/etc/last', '/etc/half'])), '012712763');
+    assert.is(
+      output(runPayload(bundle, ['cat', '/etc/0', '/etc/127', '/etc/last', '/etc/half'])),
+      '012712763',
+    );
   });
 });
 
 test('layers whose names have commas, backslashes and spaces are mounted', async () => {
   await withBundle((bundle) => {
-    makeLayers(bundle, { 'a,b': { 'etc/x': '1' }, 'c\\d': { 'etc/y': '2' }, 'e f=g': { 'etc/z': '3' }, 'ü': { 'etc/ü': '4' } });
+    makeLayers(bundle, {
+      'a,b': { 'etc/x': '1' },
+      'c\\d': { 'etc/y': '2' },
+      'e f=g': { 'etc/z': '3' },
+      ü: { 'etc/ü': '4' },
+    });
     assert.is(output(runPayload(bundle, ['cat', '/etc/x', '/etc/y', '/etc/z', '/etc/ü'])), '1234');
   });
 });
@@ -162,7 +249,10 @@ test('layers stay as they are', async () => {
     makeLayers(bundle, { base: { 'etc/x': 'base' }, top: { 'etc/y': 'top' } });
     const before = ['base', 'top'].map((name) => contentsOf(join(bundle.dir, name)));
     output(runPayload(bundle, ['write', '/etc/x', 'new', '--', 'unlink', '/etc/y', '--', 'mkdir', '/etc/z']));
-    assert.equal(['base', 'top'].map((name) => contentsOf(join(bundle.dir, name))), before);
+    assert.equal(
+      ['base', 'top'].map((name) => contentsOf(join(bundle.dir, name))),
+      before,
+    );
   });
 });
 
@@ -171,7 +261,10 @@ test('a mount point of a lower layer is found, one that no layer has is made in 
     makeLayers(bundle, { base: { 'srv/data/x': '' }, top: { 'etc/y': '' } });
     for (const destination of ['/srv/data', '/missing/dir'])
       bundle.config.mounts!.push({ destination, type: 'tmpfs', source: 'tmpfs', options: ['mode=700'] });
-    assert.match(output(runPayload(bundle, ['stat', '/srv/data', '/missing/dir'])), /^(directory 0700 .*\n){2}$/);
+    assert.match(
+      output(runPayload(bundle, ['stat', '/srv/data', '/missing/dir'])),
+      /^(directory 0700 .*\n){2}$/,
+    );
     assert.not(existsSync(join(bundle.dir, 'top/missing')));
   });
 });
@@ -184,50 +277,6 @@ test('the overlay is nowhere in the mount table of the host, whose mounts are sh
     assert.match(printed, /^here\n/);
     assert.not.match(printed, 'overlay');
   });
-});
-
-// The container's own files
-
-test('hosts, hostname and resolv.conf are the container’s own, by the flags', async () => {
-  const flags = ['--overlay', '--hostname', 'box', '--add-host', 'db:10.0.0.7', '--add-host', 'six=[::7]'];
-  flags.push('--dns', '192.0.2.53', '--dns-search', 'example.org');
-  const printed = await outputOf(['cat', '/etc/hosts', '/etc/hostname', '/etc/resolv.conf', '--', 'hostname'], { flags });
-  assert.match(printed, /^127\.0\.0\.1\tlocalhost\n/);
-  assert.match(printed, '\n10.0.0.7\tdb\n::7\tsix\n');
-  assert.match(printed, /127\.0\.1\.1\tbox\nbox\nnameserver 192\.0\.2\.53\nsearch example\.org\nbox\n$/);
-});
-
-test('they hide those of the image, and are mounts of their own', async () => {
-  const config: Run['config'] = (_config, { rootfs }) => {
-    for (const name of ['hosts', 'hostname', 'resolv.conf']) writeFileSync(join(rootfs, 'etc', name), 'of the image');
-  };
-  const printed = await outputOf(['mountinfo', '--', 'cat', '/etc/hosts', '/etc/hostname', '/etc/resolv.conf'], { ...OVERLAY, config });
-  assert.not.match(printed, 'of the image');
-  for (const name of ['hosts', 'hostname', 'resolv.conf']) assert.match(mountAt(printed, `/etc/${name}`).root, `/${name}`);
-});
-
-test('what the container writes to them is in neither a layer nor upper, and can be read back', async () => {
-  await withBundle((bundle) => {
-    makeLayers(bundle, { base: { 'etc/x': '' }, top: { 'etc/y': '' } });
-    const commands = ['write', '/etc/hosts', 'mine', '--', 'write', '/etc/resolv.conf', 'too', '--', 'cat', '/etc/hosts', '/etc/resolv.conf'];
-    assert.is(output(runPayload(bundle, commands, { flags: ['--name', bundle.id] })), 'minetoo');
-    const data = join(bundle.dataRoot, 'containers', bundle.id);
-    assert.equal(listTree(join(data, 'upper')), []);
-    assert.is(readFileSync(join(data, 'hosts'), 'utf8'), 'mine');
-    for (const layer of ['base', 'top']) assert.not(existsSync(join(bundle.dir, layer, 'etc/hosts')));
-    assert.is(readFileSync(join(bundle.dataRoot, 'init-layer/etc/hosts'), 'utf8'), '');
-  });
-});
-
-test('in the host’s network the host’s names hold', async () => {
-  const config = ({ linux }: Config) =>
-    void (linux!.namespaces = linux!.namespaces!.filter(({ type }) => type !== 'network'));
-  const withoutSysfs = (all: Config) => {
-    config(all);
-    all.mounts = all.mounts!.filter(({ type }) => type !== 'sysfs' && type !== 'cgroup');
-  };
-  const printed = await outputOf(['cat', '/etc/hosts'], { ...OVERLAY, config: withoutSysfs });
-  assert.ok(printed.startsWith(readFileSync('/etc/hosts', 'utf8')));
 });
 
 test.run();

@@ -7,7 +7,15 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Config } from '../../src/oci/config.ts';
 import { withBundle } from '../support/bundle.ts';
-import { inMountNamespace, mountAt, output, outputOf, parseMountinfo, type Run, runPayload } from '../support/container.ts';
+import {
+  inMountNamespace,
+  mountAt,
+  output,
+  outputOf,
+  parseMountinfo,
+  type Run,
+  runPayload,
+} from '../support/container.ts';
 
 // root
 
@@ -16,7 +24,12 @@ test('root.path is absolute, or relative to the bundle, wherever tinyrun was cal
     renameSync(bundle.rootfs, join(bundle.dir, 'another root'));
     for (const path of ['another root', './x/../another root/', join(bundle.dir, 'another root')]) {
       mkdirSync(join(bundle.dir, 'x'), { recursive: true });
-      const run: Run = { config: ({ root }) => void (root.path = path), options: { cwd: '/' } };
+      const run: Run = {
+        config: ({ root }) => {
+          root.path = path;
+        },
+        options: { cwd: '/' },
+      };
       assert.is(output(runPayload(bundle, ['args', 'here'], run)), 'here\n', path);
     }
   });
@@ -31,8 +44,25 @@ test('a root.path that is a symlink is followed on the host', async () => {
 });
 
 test('a read-only root is read-only, but not what is mounted in it', async () => {
-  const commands = ['try', 'write', '/x', 'x', '--', 'try', 'mkdir', '/etc/x', '--', 'write', '/dev/shm/x', 'x'];
-  const printed = await outputOf([...commands, '--', 'mountinfo'], { config: ({ root }) => void (root.readonly = true) });
+  const commands = [
+    'try',
+    'write',
+    '/x',
+    'x',
+    '--',
+    'try',
+    'mkdir',
+    '/etc/x',
+    '--',
+    'write',
+    '/dev/shm/x',
+    'x',
+  ];
+  const printed = await outputOf([...commands, '--', 'mountinfo'], {
+    config: ({ root }) => {
+      root.readonly = true;
+    },
+  });
   assert.match(printed, /^write: 30 .*\nmkdir: 30 .*\n/);
   assert.equal(mountAt(printed, '/').options, ['ro', 'relatime']);
 });
@@ -54,7 +84,9 @@ test('what the container writes into a writable root is in the rootfs', async ()
 
 test('mounts below the rootfs on the host are in the container as well', async () => {
   await withBundle((bundle) => {
-    const via = inMountNamespace(`mount -t tmpfs below ${bundle.rootfs}/tmp; echo x >${bundle.rootfs}/tmp/file`);
+    const via = inMountNamespace(
+      `mount -t tmpfs below ${bundle.rootfs}/tmp; echo x >${bundle.rootfs}/tmp/file`,
+    );
     assert.is(output(runPayload(bundle, ['cat', '/tmp/file'], { via })), 'x\n');
   });
 });
@@ -63,13 +95,17 @@ test('nothing of the host is mounted in the container', async () => {
   const printed = await outputOf(['mountinfo', '--', 'ls', '/']);
   const targets = parseMountinfo(printed).map(({ target }) => target);
   assert.is(targets.filter((target) => target === '/').length, 1);
-  assert.equal(targets.filter((target) => !/^\/($|proc|sys|dev)/.test(target)), []);
+  assert.equal(
+    targets.filter((target) => !/^\/($|proc|sys|dev)/.test(target)),
+    [],
+  );
   assert.match(printed, /\ndev\netc\npayload\nproc\nsys\ntmp\n$/);
 });
 
 // Masked and read-only paths
 
-const linux = (fields: Partial<NonNullable<Config['linux']>>) => (config: Config) => void Object.assign(config.linux!, fields);
+const linux = (fields: Partial<NonNullable<Config['linux']>>) => (config: Config) =>
+  void Object.assign(config.linux!, fields);
 
 /** /etc/secret and /etc/secrets/key in the rootfs. */
 const withSecrets =
@@ -82,14 +118,31 @@ const withSecrets =
   };
 
 test('masked files are empty, masked directories are empty, and neither can be written to', async () => {
-  const config = withSecrets({ maskedPaths: ['/etc/secret', '/etc/secrets', '/proc/keys', '/proc/acpi', '/sys/firmware'] });
-  const commands = ['cat', '/etc/secret', '/proc/keys', '--', 'ls', '/etc/secrets', '--', 'ls', '/sys/firmware'];
-  const printed = await outputOf([...commands, '--', 'try', 'write', '/etc/secrets/x', 'x', '--', 'stat', '/etc/secret'], { config });
+  const config = withSecrets({
+    maskedPaths: ['/etc/secret', '/etc/secrets', '/proc/keys', '/proc/acpi', '/sys/firmware'],
+  });
+  const commands = [
+    'cat',
+    '/etc/secret',
+    '/proc/keys',
+    '--',
+    'ls',
+    '/etc/secrets',
+    '--',
+    'ls',
+    '/sys/firmware',
+  ];
+  const printed = await outputOf(
+    [...commands, '--', 'try', 'write', '/etc/secrets/x', 'x', '--', 'stat', '/etc/secret'],
+    { config },
+  );
   assert.is(printed, 'write: 30 Read-only file system\nchar 0666 0 0 1:3 0 /etc/secret\n');
 });
 
 test('what is missing is not masked, and no error', async () => {
-  const config = linux({ maskedPaths: ['/missing', '/etc/missing/deep', '/payload/below', '/proc/missing', '/sys/missing/x'] });
+  const config = linux({
+    maskedPaths: ['/missing', '/etc/missing/deep', '/payload/below', '/proc/missing', '/sys/missing/x'],
+  });
   assert.is(await outputOf(['ls', '/etc'], { config }), '');
 });
 
@@ -119,18 +172,38 @@ test('a root that mounts cannot unmask', async () => {
 });
 
 test('read-only paths are read-only, and can be read', async () => {
-  const config = withSecrets({ readonlyPaths: ['/etc/secrets', '/etc/secret', '/proc/sys', '/missing', '/payload/x'] });
-  const tries = ['/etc/secrets/key', '/etc/secret', '/proc/sys/kernel/hostname'].flatMap((path) => ['try', 'write', path, 'x', '--']);
-  const printed = await outputOf(['cat', '/etc/secret', '--', ...tries, 'write', '/etc/free', ''], { config });
+  const config = withSecrets({
+    readonlyPaths: ['/etc/secrets', '/etc/secret', '/proc/sys', '/missing', '/payload/x'],
+  });
+  const tries = ['/etc/secrets/key', '/etc/secret', '/proc/sys/kernel/hostname'].flatMap((path) => [
+    'try',
+    'write',
+    path,
+    'x',
+    '--',
+  ]);
+  const printed = await outputOf(['cat', '/etc/secret', '--', ...tries, 'write', '/etc/free', ''], {
+    config,
+  });
   assert.is(printed, `secret${'write: 30 Read-only file system\n'.repeat(3)}`);
 });
 
 test('a read-only path keeps the other options of the mount that it is on', async () => {
   const config = (config: Config) => {
-    config.mounts!.push({ destination: '/data', type: 'tmpfs', source: 'tmpfs', options: ['noexec', 'nosuid'] });
+    config.mounts!.push({
+      destination: '/data',
+      type: 'tmpfs',
+      source: 'tmpfs',
+      options: ['noexec', 'nosuid'],
+    });
     linux({ readonlyPaths: ['/data'] })(config);
   };
-  assert.equal(mountAt(await outputOf(['mountinfo'], { config }), '/data').options, ['ro', 'nosuid', 'noexec', 'relatime']);
+  assert.equal(mountAt(await outputOf(['mountinfo'], { config }), '/data').options, [
+    'ro',
+    'nosuid',
+    'noexec',
+    'relatime',
+  ]);
 });
 
 test('read-only paths are read-only with all mounts below them', async () => {
@@ -139,11 +212,16 @@ test('read-only paths are read-only with all mounts below them', async () => {
       config.mounts!.push({ destination, type: 'tmpfs', source: 'tmpfs', options: ['mode=755'] });
     linux({ readonlyPaths: ['/data'] })(config);
   };
-  assert.is(await outputOf(['try', 'write', '/data/below/x', ''], { config }), 'write: 30 Read-only file system\n');
+  assert.is(
+    await outputOf(['try', 'write', '/data/below/x', ''], { config }),
+    'write: 30 Read-only file system\n',
+  );
 });
 
 test('annotations are accepted, whatever they say', async () => {
-  const config = (config: Config) => void (config.annotations = { 'org.example.any': 'x', 'io.tinyrun.unknown': '', a: '{' });
+  const config = (config: Config) => {
+    config.annotations = { 'org.example.any': 'x', 'io.tinyrun.unknown': '', a: '{' };
+  };
   assert.is(await outputOf(['args', 'here'], { config }), 'here\n');
 });
 

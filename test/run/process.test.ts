@@ -26,7 +26,10 @@ test("a program without a slash is looked up along the container's PATH", async 
 });
 
 test("a program is not looked up along the caller's PATH", async () => {
-  const run = { ...findTool('tool', 'PATH=/bin'), options: { env: { PATH: `/tools:${process.env['PATH']}` } } };
+  const run = {
+    ...findTool('tool', 'PATH=/bin'),
+    options: { env: { PATH: `/tools:${process.env['PATH']}` } },
+  };
   assert.match(await refusalOf(run, 127), 'exec: "tool": executable file not found in $PATH');
 });
 
@@ -64,7 +67,9 @@ test("the exit code is the program's, and 128 and more where a signal ended it",
   assert.is((await runOnce(['exit', '7'])).code, 7);
   assert.is((await runOnce(['exec', '/payload', 'true'])).code, 0);
   // Init of a pid namespace is immune to its own signals, but for those it would handle.
-  const config = ({ linux }: Config) => void (linux!.namespaces = [{ type: 'mount' }]);
+  const config = ({ linux }: Config) => {
+    linux!.namespaces = [{ type: 'mount' }];
+  };
   const shared: Run['config'] = (all) => {
     config(all);
     delete all.hostname;
@@ -77,7 +82,9 @@ test("the exit code is the program's, and 128 and more where a signal ended it",
 
 test("the environment is exactly the config's, and nothing of the caller's", async () => {
   const env = ['PATH=/bin', 'EMPTY=', 'TWICE=1', 'TWICE=2', 'SPACE= a b ', 'HOME=/somewhere'];
-  const config = ({ process }: Config) => void (process.env = env);
+  const config = ({ process }: Config) => {
+    process.env = env;
+  };
   const caller = { env: { ...process.env, SECRET: 'x', BUN_OPTIONS: '', LD_PRELOAD: '', _: 'y' } };
   assert.is(await outputOf(['env'], { config, options: caller }), `${env.join('\n')}\n`);
 });
@@ -101,20 +108,29 @@ test("HOME is that of the user in the rootfs' passwd where the config has none",
 // The working directory
 
 test('the working directory is the one of the config, inside the rootfs', async () => {
-  const cwd = (path: string) => outputOf(['cwd'], { config: ({ process }) => void (process.cwd = path) });
+  const cwd = (path: string) =>
+    outputOf(['cwd'], {
+      config: ({ process }) => {
+        process.cwd = path;
+      },
+    });
   assert.is(await cwd('/etc'), '/etc\n');
   assert.is(await cwd('/../../etc/..'), '/\n');
   assert.is(await cwd('/dev/shm'), '/dev/shm\n');
 });
 
 test('a missing working directory is made, with its parents', async () => {
-  const config = ({ process }: Config) => void (process.cwd = '/srv/work/here');
+  const config = ({ process }: Config) => {
+    process.cwd = '/srv/work/here';
+  };
   const printed = await outputOf(['cwd', '--', 'stat', '/srv/work', '.'], { config });
   assert.match(printed, /^\/srv\/work\/here\ndirectory 0755 0 0 .* \/srv\/work\ndirectory 0755 0 0 .* \.\n$/);
 });
 
 test('a working directory that is a file is refused', async () => {
-  const config = ({ process }: Config) => void (process.cwd = '/payload');
+  const config = ({ process }: Config) => {
+    process.cwd = '/payload';
+  };
   assert.match(await refusalOf({ config }), 'enter working directory /payload: ENOTDIR');
 });
 
@@ -124,7 +140,9 @@ test("umask is 022, not the caller's, unless the config says otherwise", async (
   const umask = (value?: number) =>
     outputOf(['umask'], {
       via: ['sh', '-c', 'umask 077; exec "$@"', 'sh'],
-      config: ({ process }) => void (process.user = value === undefined ? {} : { umask: value }),
+      config: ({ process }) => {
+        process.user = value === undefined ? {} : { umask: value };
+      },
     });
   assert.is(await umask(), '0022\n');
   assert.is(await umask(0), '0000\n');
@@ -132,7 +150,7 @@ test("umask is 022, not the caller's, unless the config says otherwise", async (
 });
 
 test('no signal is blocked or ignored, whatever the caller ignores and blocks', async () => {
-  const via = ['sh', '-c', "trap '' HUP INT QUIT PIPE TERM USR1 CHLD; exec \"$@\"", 'sh'];
+  const via = ['sh', '-c', 'trap \'\' HUP INT QUIT PIPE TERM USR1 CHLD; exec "$@"', 'sh'];
   assert.is(await outputOf(['sigmask'], { via }), 'blocked\nignored\n');
   const blocking = ['env', '--block-signal=INT,TERM,USR2,CHLD', ...via];
   assert.is(await outputOf(['sigmask'], { via: blocking }), 'blocked\nignored\n');

@@ -29,7 +29,11 @@ async function exchange(where: { bind: string[] } | { rootfs: string }, below = 
     for (const name of ['source', 'sync']) mkdirSync(join(dir, name));
     config.mounts!.push({ destination: '/sync', source: 'sync', options: ['bind', 'private'] });
     const capabilities = ['CAP_SYS_ADMIN'];
-    config.process.capabilities = { bounding: capabilities, permitted: capabilities, effective: capabilities };
+    config.process.capabilities = {
+      bounding: capabilities,
+      permitted: capabilities,
+      effective: capabilities,
+    };
     const isBind = 'bind' in where;
     if (isBind) config.mounts!.push({ destination: '/data', source: 'source', options: where.bind });
     else config.linux!.rootfsPropagation = where.rootfs;
@@ -51,11 +55,22 @@ async function exchange(where: { bind: string[] } | { rootfs: string }, below = 
       `mount -t tmpfs h ${top}/${below}/hosts; touch ${dir}/sync/go`,
       `wait $child; echo '${DONE}'; cat /proc/self/mountinfo; exit 0`,
     ];
-    const run = [tinyrun, '--root', bundle.root, '--data-root', bundle.dataRoot, 'run', dir, '--', '/payload'];
+    const run = [
+      tinyrun,
+      '--root',
+      bundle.root,
+      '--data-root',
+      bundle.dataRoot,
+      'run',
+      dir,
+      '--',
+      '/payload',
+    ];
     const { stdout, stderr } = runCommand([...inMountNamespace(script.join('\n')), ...run, ...commands]);
     const [container = '', host = ''] = stdout.split(DONE);
     assert.is(stderr, '');
-    const has = (text: string, source: string) => parseMountinfo(text).some((mount) => mount.source === source);
+    const has = (text: string, source: string) =>
+      parseMountinfo(text).some((mount) => mount.source === source);
     assert.ok(has(container, 'c') && has(host, 'h'), stdout);
     seen = { inside: has(container, 'h'), outside: has(host, 'c') };
   });
@@ -96,7 +111,16 @@ test('rprivate and rslave at once is a contradiction, slave and shared is not', 
 });
 
 test('whatever rootfsPropagation is, the host sees no mount of the container', async () => {
-  for (const value of ['private', 'rprivate', 'slave', 'rslave', 'shared', 'rshared', 'unbindable', 'runbindable'])
+  for (const value of [
+    'private',
+    'rprivate',
+    'slave',
+    'rslave',
+    'shared',
+    'rshared',
+    'unbindable',
+    'runbindable',
+  ])
     assert.not((await exchange({ rootfs: value })).outside, value);
 });
 
@@ -112,7 +136,9 @@ test('rootfsPropagation is how the root mount itself propagates', async () => {
   const propagation = async (rootfsPropagation: string) => {
     const printed = await outputOf(['mountinfo'], {
       via: inMountNamespace(),
-      config: ({ linux }) => void (linux!.rootfsPropagation = rootfsPropagation),
+      config: ({ linux }) => {
+        linux!.rootfsPropagation = rootfsPropagation;
+      },
     });
     return mountAt(printed, '/').propagation.map((text) => text.replace(/:.*/, ''));
   };
@@ -129,7 +155,11 @@ test('rootfsPropagation is how the root mount itself propagates', async () => {
 test('a recursive rootfsPropagation holds for the mounts of the config as well', async () => {
   const procs = async (rootfsPropagation: string) =>
     mountAt(
-      await outputOf(['mountinfo'], { config: ({ linux }) => void (linux!.rootfsPropagation = rootfsPropagation) }),
+      await outputOf(['mountinfo'], {
+        config: ({ linux }) => {
+          linux!.rootfsPropagation = rootfsPropagation;
+        },
+      }),
       '/proc',
     ).propagation.length;
   assert.is(await procs('shared'), 0);

@@ -6,12 +6,17 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Config } from '../../src/oci/config.ts';
-import { type Bundle, startTinyrun, tinyrun, withBundle, writeConfig } from '../support/bundle.ts';
+import { type Bundle, runTinyrun, tinyrun, withBundle, writeConfig } from '../support/bundle.ts';
 import { runPayload, until } from '../support/container.ts';
 import { nameOf, type Pty, type PtyOptions, withPty } from '../support/pty.ts';
 import { leftovers } from '../support/refusal.ts';
+import { whileRunning } from '../support/running.ts';
 import { skip } from '../support/skip.ts';
 import { childrenOf } from '../support/steps.ts';
+
+function withTerminal({ process }: Config): void {
+  process.terminal = true;
+}
 
 interface Case extends PtyOptions {
   config?: (config: Config, bundle: Bundle) => void;
@@ -22,8 +27,8 @@ interface Case extends PtyOptions {
 const onTerminal = (
   commands: readonly string[],
   use: (pty: Pty, bundle: Bundle) => Promise<void>,
-  { config, flags = [], ...options }: Case = {},
-): Promise<void> => onTerminalRun(['/payload', ...commands], use, { config, flags, ...options });
+  run: Case = {},
+): Promise<void> => onTerminalRun(['/payload', ...commands], use, run);
 
 function onTerminalRun(
   program: readonly string[],
@@ -31,7 +36,7 @@ function onTerminalRun(
   { config, flags = [], ...options }: Case,
 ): Promise<void> {
   return withBundle(async (bundle) => {
-    bundle.config.process.terminal = true;
+    withTerminal(bundle.config);
     config?.(bundle.config, bundle);
     writeConfig(bundle);
     const roots = ['--root', bundle.root, '--data-root', bundle.dataRoot];
@@ -55,6 +60,16 @@ async function screenOf(commands: readonly string[], run: Case = {}): Promise<st
   return screen;
 }
 
+const busybox = Bun.which('busybox') ?? '';
+const hasShell = (): boolean => busybox !== '' && !Bun.spawnSync(['ldd', busybox]).stdout.includes('=>');
+
+/** A shell in the rootfs. */
+function withShell({ process }: Config, { rootfs }: Bundle): void {
+  mkdirSync(join(rootfs, 'bin'));
+  copyFileSync(busybox, join(rootfs, 'bin/sh'));
+  process.env = ['PS1=$ '];
+}
+
 // Inside
 
 test('the container has a terminal of its own, which controls its session', async () => {
@@ -67,7 +82,8 @@ test('the container has a terminal of its own, which controls its session', asyn
 });
 
 test('consoleSize is the size of the window, whatever the caller has', async () => {
-  const config = ({ process }: Config) => void (process.consoleSize = { height: 11, width: 222 });
+  const config = ({ process }: Config) =>
+    void Object.assign(process, { consoleSize: { height: 11, width: 222 } });
   assert.match(await screenOf(['tty'], { config }), '\nsize 222 11\n');
 });
 
@@ -79,7 +95,7 @@ test('/dev/console is the terminal', async () => {
 });
 
 test("the terminal belongs to the container's user, who can open it again", async () => {
-  const config = ({ process }: Config) => void (process.user = { uid: 1000, gid: 1000 });
+  const config = ({ process }: Config) => void Object.assign(process, { user: { uid: 1000, gid: 1000 } });
   const screen = await screenOf(['write', '/dev/tty', 'again\n', '--', 'stat', '/dev/pts/0'], { config });
   assert.match(screen, /^again\nchar \d+ 1000 \d+ 136:0 0 \/dev\/pts\/0\n$/);
 });
@@ -140,7 +156,7 @@ test("Ctrl-C ends the container's job in the foreground, and the container goes 
     await until('the job runs', () => childrenOf(initOf(pty)).length === 1);
     pty.type('\x03');
     assert.is(await pty.exitCode(), 0);
-    assert.match(pty.screen(), '\ngoes on\n');
+    assert.match(pty.screen(), 'goes on\n');
   }));
 
 test('keys are echoed once, and Ctrl-D ends the input', () =>
@@ -154,32 +170,27 @@ test('keys are echoed once, and Ctrl-D ends the input', () =>
   }));
 
 test('jobs are stopped, resumed and ended by the keys of a shell in the container', async () => {
-  const busybox = Bun.which('busybox');
-  const linked = busybox === null || Bun.spawnSync(['ldd', busybox]).stdout.includes('=>');
-  if (linked) return skip('job control', 'no static busybox');
-  const config = ({ process }: Config, { rootfs }: Bundle) => {
-    mkdirSync(join(rootfs, 'bin'));
-    copyFileSync(busybox, join(rootfs, 'bin/sh'));
-    process.env = ['PS1=$ '];
-  };
+  if (!hasShell()) return skip('job control', 'no static busybox');
   await onTerminalRun(
     ['/bin/sh', '-i'],
     async (pty) => {
-      await pty.shows(/\$ $/);
+      await pty.shows('\n$ ');
       const running = () => childrenOf(initOf(pty)).length === 1;
       pty.type('/payload sleep 60\r');
       await until('the job runs', running);
       pty.type('\x1a');
       await pty.shows(/Stopped/);
-      pty.type('fg; echo "the job gave $?"\r');
-      await pty.shows(/\n\/payload sleep 60\n/);
+      pty.type('fg\r');
+      await pty.shows(/fg\n\/payload sleep 60\n/);
       pty.type('\x03');
+      await until('the end of the job', () => !running());
+      pty.type('echo "the job gave $?"\r');
       await pty.shows('the job gave 130\n');
       pty.type('exit 7\r');
       assert.is(await pty.exitCode(), 7);
       assert.not.match(pty.screen(), "can't access tty");
     },
-    { config },
+    { config: withShell },
   );
 });
 
@@ -202,6 +213,20 @@ test('what is printed just before the end arrives', async () => {
   for (let i = 0; i < 10; i++) assert.is(await screenOf(['count', '1000']), numbers(1000));
 });
 
+test('a container that closes its terminal can open it again', async () => {
+  const script =
+    'exec 0<&- 1>&- 2>&-; /payload sleep 0.2; echo again >/dev/console; /payload tty </dev/pts/0 >/dev/tty';
+  if (!hasShell()) return skip('a terminal that is closed and opened', 'no static busybox');
+  await onTerminalRun(
+    ['/bin/sh', '-c', script],
+    async (pty) => {
+      await pty.exitCode();
+      assert.match(pty.screen(), /^again\n0 \/dev\/pts\/0\n/);
+    },
+    { config: withShell },
+  );
+});
+
 test('without a terminal to relay, the output goes to a pipe', () =>
   withBundle(
     async (bundle) => {
@@ -210,7 +235,7 @@ test('without a terminal to relay, the output goes to a pipe', () =>
       assert.ok(stdout.startsWith(numbers(LAST).replaceAll('\n', '\r\n')));
       assert.match(stdout, /0 \/dev\/pts\/0\r\n1 \/dev\/pts\/0\r\n2 \/dev\/pts\/0\r\n/);
     },
-    { config: ({ process }) => void (process.terminal = true) },
+    { config: withTerminal },
   ));
 
 test('input from a pipe is typed, and its end is a Ctrl-D', () =>
@@ -220,7 +245,7 @@ test('input from a pipe is typed, and its end is a Ctrl-D', () =>
       assert.equal(typed, { stdout: 'hello\r\nhello\r\n', stderr: '', code: 0 });
       assert.equal(runPayload(bundle, ['cat', '/dev/stdin']), { stdout: '', stderr: '', code: 0 });
     },
-    { config: ({ process }) => void (process.terminal = true) },
+    { config: withTerminal },
   ));
 
 test('input from /dev/null on a terminal ends at once', () =>
@@ -277,11 +302,16 @@ test('the terminal is as it was where a late step of setting up fails', () =>
       assert.match(pty.screen(), /^tinyrun: [^\n]+\/nowhere[^\n]+\n\[/);
       assert.is(pty.settings(), before);
     },
-    { config: ({ process, root }) => void ([process.cwd, root.readonly] = ['/nowhere', true]) },
+    {
+      config: ({ process, root }) => {
+        process.cwd = '/nowhere';
+        root.readonly = true;
+      },
+    },
   ));
 
 test("tinyrun:input gives the terminal back when tinyrun is killed, and the container's end follows", () =>
-  onTerminal(['trap'], async (pty) => {
+  onTerminal(['trap'], async (pty, bundle) => {
     const before = pty.settings();
     await pty.shows('ready\n');
     await until('raw mode', () => pty.settings() !== before);
@@ -290,6 +320,7 @@ test("tinyrun:input gives the terminal back when tinyrun is killed, and the cont
     assert.is(await pty.exitCode(), 137);
     await until('the settings of before', () => pty.settings() === before);
     await until('the end of the container', () => !existsSync(`/proc/${init}`));
+    runTinyrun(bundle, ['list']); // removes what a killed tinyrun leaves
   }));
 
 test('a terminal that is gone ends neither tinyrun nor its clean-up', () =>
@@ -304,11 +335,11 @@ test('a terminal that is gone ends neither tinyrun nor its clean-up', () =>
         host = pty.pid();
       });
       // The shell was killed, the terminal is closed: tinyrun gets SIGHUP, and passes it on.
-      assert.is(nameOf(host), 'tinyrun');
+      assert.is(nameOf(host), 'tinyrun:host');
       process.kill(host, 'SIGTERM');
       await until('all of it is gone', () => leftovers(bundle).length === 0);
     },
-    { config: ({ process }) => void (process.terminal = true) },
+    { config: withTerminal },
   ));
 
 test('the process that reads keys is the only one beside tinyrun, and holds nothing of the container', () =>
@@ -318,27 +349,26 @@ test('the process that reads keys is the only one beside tinyrun, and holds noth
     assert.equal(helpers.map(nameOf), ['tinyrun:input']);
     const fds = `/proc/${helpers[0]}/fd`;
     const open = readdirSync(fds).map((fd) => readlinkSync(join(fds, fd)));
-    assert.equal(open.filter((path) => path.startsWith(bundle.rootfs)), []);
+    assert.equal(
+      open.filter((path) => path.startsWith(bundle.rootfs)),
+      [],
+    );
     assert.match(readFileSync(`/proc/${helpers[0]}/status`, 'utf8'), /^VmRSS:\s+\d{1,3} kB$/m);
     process.kill(pty.pid(), 'SIGTERM');
     assert.is(await pty.exitCode(), 0);
   }));
 
-test('without a caller who has a terminal, SIGWINCH is no matter', () =>
+test('without a terminal to follow, SIGWINCH is no matter', () =>
   withBundle(
-    async (bundle) => {
-      const host = startTinyrun(bundle, ['run', bundle.dir, '--', '/payload', 'trap', '28']);
-      const output = new Response(host.stdout).text();
-      await until('the container waits', () => {
-        const init = childrenOf(host.pid).find((pid) => nameOf(pid) === 'payload');
-        return init !== undefined && /^SigBlk:\s+0*8004000$/m.test(readFileSync(`/proc/${init}/status`, 'utf8'));
-      });
-      host.kill('SIGWINCH');
-      host.kill('SIGTERM');
-      assert.is(await host.exited, 0);
-      assert.match(await output, /^ready\r\n(28\r\n)?15\r\n$/);
-    },
-    { config: ({ process }) => void (process.terminal = true) },
+    (bundle) =>
+      whileRunning(bundle, ['run', bundle.dir, '--', '/payload', 'trap', '28'], async (running) => {
+        await running.shows('ready\r\n');
+        running.kill('SIGWINCH');
+        running.kill('SIGTERM');
+        assert.is(await running.exited, 0);
+        assert.is(running.stdout(), 'ready\r\n15\r\n');
+      }),
+    { config: withTerminal },
   ));
 
 test.run();

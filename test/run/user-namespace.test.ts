@@ -45,7 +45,15 @@ test('outside, the process is the mapped user', async () => {
     writeConfig(bundle);
     const pidFile = join(bundle.dir, 'pid');
     const commands = ['write', '/dev/sync/file', '', '--', 'await', '/dev/sync/go'];
-    const run = startTinyrun(bundle, ['run', '--pid-file', pidFile, bundle.dir, '--', '/payload', ...commands]);
+    const run = startTinyrun(bundle, [
+      'run',
+      '--pid-file',
+      pidFile,
+      bundle.dir,
+      '--',
+      '/payload',
+      ...commands,
+    ]);
     const file = join(bundle.dir, 'sync/file');
     await until('the container writes', () => statSync(file, { throwIfNoEntry: false }) !== undefined);
     const status = readFileSync(`/proc/${readFileSync(pidFile, 'utf8').trim()}/status`, 'utf8');
@@ -62,13 +70,19 @@ test('outside, the process is the mapped user', async () => {
 test('files of ids that are not mapped belong to nobody, whom root of the namespace is not', async () => {
   const config: Run['config'] = (config, { rootfs }) => {
     inUserNamespace()(config);
-    for (const [name, id] of [['mapped', 100005], ['hosts', 5]] as const) {
+    for (const [name, id] of [
+      ['mapped', 100005],
+      ['hosts', 5],
+    ] as const) {
       writeFileSync(join(rootfs, name), 'x');
       chownSync(join(rootfs, name), id, id);
       chmodSync(join(rootfs, name), 0o600);
     }
   };
-  const printed = await outputOf(['stat', '/mapped', '/hosts', '--', 'cat', '/mapped', '--', 'try', 'cat', '/hosts'], { config });
+  const printed = await outputOf(
+    ['stat', '/mapped', '/hosts', '--', 'cat', '/mapped', '--', 'try', 'cat', '/hosts'],
+    { config },
+  );
   assert.is(
     printed,
     'file 0600 5 5 0:0 1 /mapped\nfile 0600 65534 65534 0:0 1 /hosts\nxcat: 13 Permission denied\n',
@@ -121,7 +135,10 @@ test("devices are the host's own nodes, bound", async () => {
   };
   const commands = ['stat', '/dev/null', '/dev/tty', '/dev/kmsg', '--', 'write', '/dev/null', 'x'];
   const printed = await outputOf([...commands, '--', 'readlink', '/dev/fd', '--', 'mountinfo'], { config });
-  assert.match(printed, /^char 0666 65534 65534 1:3 0 \/dev\/null\nchar 0666 65534 65534 5:0 0 \/dev\/tty\nchar \d+ 65534 65534 1:11/);
+  assert.match(
+    printed,
+    /^char 0666 65534 65534 1:3 0 \/dev\/null\nchar 0666 65534 65534 5:0 0 \/dev\/tty\nchar \d+ 65534 65534 1:11/,
+  );
   assert.match(printed, '\n/proc/self/fd\n');
   assert.is(mountAt(printed, '/dev/kmsg').root, '/kmsg');
 });
@@ -149,8 +166,10 @@ test('a file owned by the mapped root can be given to another mapped user', asyn
     inUserNamespace()(config);
     config.process.user = { uid: 65535, gid: 65535 };
   };
-  assert.match(await outputOf(['ids', '--', 'write', '/dev/shm/x', '', '--', 'stat', '/dev/shm/x'], { config }),
-    /^uid 65535 65535\ngid 65535 65535\ngroups\nfile 0644 65535 65535 /);
+  assert.match(
+    await outputOf(['ids', '--', 'write', '/dev/shm/x', '', '--', 'stat', '/dev/shm/x'], { config }),
+    /^uid 65535 65535\ngid 65535 65535\ngroups\nfile 0644 65535 65535 /,
+  );
 });
 
 test('capabilities that the caller has lost are none of the bounding set, unless the config gives them', async () => {
@@ -159,7 +178,10 @@ test('capabilities that the caller has lost are none of the bounding set, unless
       inUserNamespace()(config);
       config.process.capabilities = { bounding: names };
     };
-    const status = await outputOf(['status'], { config, via: ['setpriv', '--bounding-set', '-net_raw,-sys_time'] });
+    const status = await outputOf(['status'], {
+      config,
+      via: ['setpriv', '--bounding-set', '-net_raw,-sys_time'],
+    });
     return BigInt(`0x${/^CapBnd:\t(\w+)$/m.exec(status)?.[1]}`);
   };
   assert.is(await bounding([]), 0n);
@@ -179,10 +201,13 @@ test('an overlay rootfs is used in a user namespace, and its files belong to who
     inUserNamespace()(config);
     chownSync(rootfs, 100000, 100000);
   };
-  const printed = await outputOf(['write', '/new', 'x', '--', 'stat', '/new', '--', 'cat', '/new', '/etc/hostname'], {
-    config,
-    flags: ['--overlay'],
-  });
+  const printed = await outputOf(
+    ['write', '/new', 'x', '--', 'stat', '/new', '--', 'cat', '/new', '/etc/hostname'],
+    {
+      config,
+      flags: ['--overlay'],
+    },
+  );
   assert.is(printed, 'file 0644 0 0 0:0 1 /new\nxtinyrun\n');
 });
 

@@ -6,7 +6,15 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Bundle, runTinyrun, startTinyrun, withBundle, writeConfig } from '../support/bundle.ts';
-import { inMountNamespace, mountAt, output, parseMountinfo, payload, runCommand, runPayload } from '../support/container.ts';
+import {
+  inMountNamespace,
+  mountAt,
+  output,
+  parseMountinfo,
+  payload,
+  runCommand,
+  runPayload,
+} from '../support/container.ts';
 import { assertRefused } from '../support/refusal.ts';
 
 /** A folder `data` beside the bundle's config, with a `file` in it. */
@@ -18,13 +26,23 @@ async function withData(use: (bundle: Bundle, data: string) => void | Promise<vo
     return use(bundle, data);
   });
 }
-const run = (bundle: Bundle, flags: string[], ...commands: string[]) => output(runPayload(bundle, commands, { flags }));
+const run = (bundle: Bundle, flags: string[], ...commands: string[]) =>
+  output(runPayload(bundle, commands, { flags }));
 
 // Binds
 
 test('-v binds a host directory, and what the container writes is on the host', () =>
   withData((bundle, data) => {
-    const printed = run(bundle, ['-v', `${data}:/data`], 'cat', '/data/file', '--', 'write', '/data/new', 'x');
+    const printed = run(
+      bundle,
+      ['-v', `${data}:/data`],
+      'cat',
+      '/data/file',
+      '--',
+      'write',
+      '/data/new',
+      'x',
+    );
     assert.is(printed, 'of the host');
     assert.is(readFileSync(join(data, 'new'), 'utf8'), 'x');
   }));
@@ -54,7 +72,12 @@ test('bind-recursive says what becomes of the mounts below', () =>
     mkdirSync(join(data, 'sub'));
     const via = inMountNamespace(`mount -t tmpfs sub ${data}/sub; echo deep >${data}/sub/file`);
     const mounts = (options: string, ...commands: string[]) =>
-      output(runPayload(bundle, commands, { flags: ['--mount', `type=bind,src=${data},dst=/data,${options}`], via }));
+      output(
+        runPayload(bundle, commands, {
+          flags: ['--mount', `type=bind,src=${data},dst=/data,${options}`],
+          via,
+        }),
+      );
     assert.is(mounts('bind-recursive=disabled', 'ls', '/data/sub'), '');
     assert.is(mounts('bind-recursive=enabled', 'cat', '/data/sub/file'), 'deep\n');
     assert.is(mounts('readonly,bind-recursive=writable', 'try', 'write', '/data/sub/x', ''), 'ok\n');
@@ -71,7 +94,10 @@ test('-v makes a missing source, a directory of root, with its parents', () =>
 
 test("--mount refuses a missing source in Docker's words, and makes nothing", () =>
   withData((bundle, data) => {
-    const says = new RegExp(`invalid mount config for type "bind": bind source path does not exist: ${data}/missing$`, 'm');
+    const says = new RegExp(
+      `invalid mount config for type "bind": bind source path does not exist: ${data}/missing$`,
+      'm',
+    );
     assertRefused(bundle, says, { flags: ['--mount', `type=bind,src=${data}/missing,dst=/data`] });
     assert.not(existsSync(join(data, 'missing')));
   }));
@@ -79,14 +105,28 @@ test("--mount refuses a missing source in Docker's words, and makes nothing", ()
 test('a relative source of -v with a dot starts at the working directory', () =>
   withData((bundle, data) => {
     const flags = ['-v', './data:/data'];
-    assert.is(output(runPayload(bundle, ['cat', '/data/file'], { flags, options: { cwd: join(data, '..') } })), 'of the host');
+    assert.is(
+      output(runPayload(bundle, ['cat', '/data/file'], { flags, options: { cwd: join(data, '..') } })),
+      'of the host',
+    );
   }));
 
 test('a file is bound on a file that is there, and on one that is missing', () =>
   withData((bundle, data) => {
     writeFileSync(join(bundle.rootfs, 'etc/conf'), 'of the image');
     const flags = ['-v', `${data}/file:/etc/conf`, '-v', `${data}/file:/srv/deep/conf:ro`];
-    const printed = run(bundle, flags, 'cat', '/etc/conf', '/srv/deep/conf', '--', 'try', 'write', '/srv/deep/conf', '');
+    const printed = run(
+      bundle,
+      flags,
+      'cat',
+      '/etc/conf',
+      '/srv/deep/conf',
+      '--',
+      'try',
+      'write',
+      '/srv/deep/conf',
+      '',
+    );
     assert.is(printed, 'of the hostof the hostwrite: 30 Read-only file system\n');
   }));
 
@@ -94,7 +134,9 @@ test('propagation is rprivate unless the flag says otherwise', () =>
   withData((bundle, data) => {
     const propagation = (option: string) => {
       const via = inMountNamespace(`mount --bind ${data} ${data}`);
-      const printed = output(runPayload(bundle, ['mountinfo'], { flags: ['-v', `${data}:/data${option}`], via }));
+      const printed = output(
+        runPayload(bundle, ['mountinfo'], { flags: ['-v', `${data}:/data${option}`], via }),
+      );
       return mountAt(printed, '/data').propagation.map((text) => text.replace(/:.*/, ''));
     };
     assert.equal(propagation(''), []);
@@ -109,12 +151,24 @@ test('flags are mounted after the config, parents before children, in whatever o
   withData((bundle, data) => {
     mkdirSync(join(data, 'a/b'), { recursive: true });
     bundle.config.mounts!.push({ destination: '/data', type: 'tmpfs', source: 'hidden' });
-    const flags = ['--tmpfs', '/data/a/b/c', '-v', `${data}/file:/data/a/f`, '--tmpfs', '/data/a', '-v', `${data}:/data`];
+    const flags = [
+      '--tmpfs',
+      '/data/a/b/c',
+      '-v',
+      `${data}/file:/data/a/f`,
+      '--tmpfs',
+      '/data/a',
+      '-v',
+      `${data}:/data`,
+    ];
     const printed = run(bundle, flags, 'mountinfo', '--', 'cat', '/data/file', '/data/a/f');
     assert.match(printed, /of the hostof the host$/);
     // A mount that is covered by another is in the table as well; all of these are the topmost.
     const tree = ['/data', '/data/a', '/data/a/f', '/data/a/b/c'].map((target) => mountAt(printed, target));
-    assert.equal(tree.map(({ type }) => type === 'tmpfs'), [false, true, false, true]);
+    assert.equal(
+      tree.map(({ type }) => type === 'tmpfs'),
+      [false, true, false, true],
+    );
   }));
 
 test('a destination that is a symlink leads inside the rootfs', () =>
@@ -145,7 +199,14 @@ test('a source whose directories only root may enter is bound for any user, also
 
 test('--tmpfs is noexec, nosuid and nodev, unless it is told otherwise', () =>
   withData((bundle) => {
-    const flags = ['--tmpfs', '/one', '--tmpfs', '/two:exec,size=64k,mode=700', '--mount', 'type=tmpfs,dst=/three'];
+    const flags = [
+      '--tmpfs',
+      '/one',
+      '--tmpfs',
+      '/two:exec,size=64k,mode=700',
+      '--mount',
+      'type=tmpfs,dst=/three',
+    ];
     flags.push('--mount', 'type=tmpfs,dst=/four,tmpfs-size=128k,tmpfs-mode=0711');
     const printed = run(bundle, flags, 'mountinfo', '--', 'stat', '/one', '/two', '/four');
     const optionsOf = (target: string) => mountAt(printed, target).options;
@@ -219,7 +280,10 @@ test('a mount of a running container is seen in its own mount namespace only', (
     assert.is(of(readFileSync(pidFile, 'utf8').trim()).filter(({ target }) => target === '/data').length, 1);
     // The host program waits beside it, in the host's own mount namespace.
     for (const pid of ['self', String(container.pid)])
-      assert.not(of(pid).some(({ target, root }) => (target + root).includes(data)), pid);
+      assert.not(
+        of(pid).some(({ target, root }) => (target + root).includes(data)),
+        pid,
+      );
     writeFileSync(join(data, 'go'), '');
     assert.is(await container.exited, 0);
   }));

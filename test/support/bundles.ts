@@ -7,7 +7,16 @@ import type { Bundle } from './bundle.ts';
 
 export type Change = (config: Config, bundle: Bundle) => void;
 
-const ALL = ['CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_KILL', 'CAP_SETUID', 'CAP_SETGID', 'CAP_SETPCAP', 'CAP_SYS_CHROOT', 'CAP_MKNOD'];
+const ALL = [
+  'CAP_CHOWN',
+  'CAP_DAC_OVERRIDE',
+  'CAP_KILL',
+  'CAP_SETUID',
+  'CAP_SETGID',
+  'CAP_SETPCAP',
+  'CAP_SYS_CHROOT',
+  'CAP_MKNOD',
+];
 const sets = (names: string[]) => ({ bounding: names, permitted: names, effective: names });
 
 export const bundles: Readonly<Record<string, Change>> = {
@@ -37,7 +46,9 @@ export const bundles: Readonly<Record<string, Change>> = {
     config.root.readonly = true;
   },
 
-  'no capabilities': ({ process }) => void (process.capabilities = {}),
+  'no capabilities': ({ process }) => {
+    process.capabilities = {};
+  },
 
   'a user namespace': ({ linux, process }) => {
     linux!.namespaces!.push({ type: 'user' });
@@ -64,12 +75,22 @@ export const bundles: Readonly<Record<string, Change>> = {
     for (const name of ['covered', 'run']) mkdirSync(join(rootfs, name));
     chmodSync(join(rootfs, 'covered'), 0o751);
     mounts!.push({ destination: '/covered', type: 'tmpfs', source: 'tmpfs' });
-    mounts!.push({ destination: '/run', type: 'tmpfs', source: 'run', options: ['size=64k', 'mode=700', 'noexec'] });
-    mounts!.push({ destination: '/missing/deep', type: 'tmpfs', source: 'none', options: ['ro', 'nosuid', 'strictatime'] });
+    mounts!.push({
+      destination: '/run',
+      type: 'tmpfs',
+      source: 'run',
+      options: ['size=64k', 'mode=700', 'noexec'],
+    });
+    mounts!.push({
+      destination: '/missing/deep',
+      type: 'tmpfs',
+      source: 'none',
+      options: ['ro', 'nosuid', 'strictatime'],
+    });
     mounts!.push({ destination: '/memory', type: 'ramfs', source: 'ram', options: ['nodev'] });
   },
 
-  'devices': ({ linux }) => {
+  devices: ({ linux }) => {
     linux!.devices = [
       { type: 'c', path: '/dev/one', major: 10, minor: 200, fileMode: 0o600, uid: 7, gid: 8 },
       { type: 'b', path: '/dev/two', major: 7, minor: 0, fileMode: 0o640 },
@@ -96,10 +117,16 @@ export const bundles: Readonly<Record<string, Change>> = {
     linux!.personality = { domain: 'LINUX32' };
   },
 
-  'no limits of its own': ({ process }) => void (process.rlimits = []),
+  'no limits of its own': ({ process }) => {
+    process.rlimits = [];
+  },
 
-  'a shared root': ({ linux }) => void (linux!.rootfsPropagation = 'rshared'),
-  'a private root': ({ linux }) => void (linux!.rootfsPropagation = 'rprivate'),
+  'a shared root': ({ linux }) => {
+    linux!.rootfsPropagation = 'rshared';
+  },
+  'a private root': ({ linux }) => {
+    linux!.rootfsPropagation = 'rprivate';
+  },
 
   'a working directory that is missing, and HOME from passwd': (config, { rootfs }) => {
     config.process.cwd = '/srv/work';

@@ -2,7 +2,15 @@
 
 import { join } from 'node:path';
 import type { Config } from '../../src/oci/config.ts';
-import { type Bundle, type Result, type RunOptions, runTinyrun, tinyrun, withBundle, writeConfig } from './bundle.ts';
+import {
+  type Bundle,
+  type Result,
+  type RunOptions,
+  runTinyrun,
+  tinyrun,
+  withBundle,
+  writeConfig,
+} from './bundle.ts';
 
 /** The program itself, which also runs outside of containers. */
 export const payload = join(import.meta.dir, '../../dist/payload');
@@ -52,7 +60,8 @@ export function output({ stdout, stderr, code }: Result): string {
 /** The words of a run that must fail before its program starts. */
 export async function refusalOf(run: Run, exit = 125): Promise<string> {
   const { stdout, stderr, code } = await runOnce(['args', 'started'], run);
-  if (code !== exit || stdout !== '') throw new Error(`no refusal, but exit code ${code}: ${stderr}${stdout}`);
+  if (code !== exit || stdout !== '')
+    throw new Error(`no refusal, but exit code ${code}: ${stderr}${stdout}`);
   return stderr.trimEnd();
 }
 

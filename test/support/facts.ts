@@ -7,12 +7,39 @@ import { parseMountinfo } from './container.ts';
 export type Facts = Record<string, string>;
 
 const SECTIONS: readonly string[] = [
-  ...['mountinfo', 'ns', 'status', 'env', 'cwd', 'limits', 'fds', 'umask', 'sigmask', 'ids', 'hostname', 'domainname'],
+  ...[
+    'mountinfo',
+    'ns',
+    'status',
+    'env',
+    'cwd',
+    'limits',
+    'fds',
+    'umask',
+    'sigmask',
+    'ids',
+    'hostname',
+    'domainname',
+  ],
   ...['oom', 'scheduler', 'ioprio', 'personality'],
 ];
 /** Listed, and each name in them. */
 const FOLDERS = ['/', '/dev', '/dev/pts'];
-const STATUS = ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb', 'NoNewPrivs', 'Uid', 'Gid', 'Groups', 'Seccomp', 'NSpid', 'NSpgid', 'NSsid'];
+const STATUS = [
+  'CapInh',
+  'CapPrm',
+  'CapEff',
+  'CapBnd',
+  'CapAmb',
+  'NoNewPrivs',
+  'Uid',
+  'Gid',
+  'Groups',
+  'Seccomp',
+  'NSpid',
+  'NSpgid',
+  'NSsid',
+];
 const MARK = '=== ';
 
 /** The payload's sub-commands whose output `parseFacts` reads. */
@@ -20,8 +47,20 @@ export const factCommands: readonly string[] = [
   ...SECTIONS.flatMap((name) => ['args', MARK + name, '--', name, '--']),
   ...FOLDERS.flatMap((path) => ['args', `${MARK}ls ${path}`, '--', 'try', 'ls', path, '--']),
   ...['args', `${MARK}stat`],
-  ...['/', '/dev', '/dev/null', '/dev/tty', '/dev/console', '/dev/fd', '/dev/stdin', '/dev/ptmx', '/dev/shm', '/proc', '/sys', '/tmp']
-    .flatMap((path) => ['--', 'try', 'stat', path]),
+  ...[
+    '/',
+    '/dev',
+    '/dev/null',
+    '/dev/tty',
+    '/dev/console',
+    '/dev/fd',
+    '/dev/stdin',
+    '/dev/ptmx',
+    '/dev/shm',
+    '/proc',
+    '/sys',
+    '/tmp',
+  ].flatMap((path) => ['--', 'try', 'stat', path]),
 ];
 
 /** Reads what factCommands printed. */
@@ -60,7 +99,11 @@ const readers: Readonly<Record<string, Reader>> = {
     ),
   env: (lines) => ({ environment: lines.join(' ') }),
   limits: byFirstWord('limit'),
-  fds: (lines) => byFirstWord('file descriptor')(lines.map((line) => line.replace(/\[\d+\]/, '[]')), ''),
+  fds: (lines) =>
+    byFirstWord('file descriptor')(
+      lines.map((line) => line.replace(/\[\d+\]/, '[]')),
+      '',
+    ),
   sigmask: byFirstWord('signals'),
   ids: byFirstWord('ids'),
   stat: (lines) =>
@@ -69,18 +112,22 @@ const readers: Readonly<Record<string, Reader>> = {
     ),
 };
 
-/** By target; several on one target are counted from the lowest. The order of the table is that of ids: no fact. */
+/** By target, and in the order of the table, which is that of their ids. */
 function mountFacts(table: string): Facts {
   const lines = parseMountinfo(table);
-  const facts: Facts = {};
+  const facts: Facts = { 'mounts by id': lines.map(({ target }) => target).join(' ') };
   for (const line of lines) {
     const below = lines.filter(({ target }) => target === line.target);
     const parent = below.find(({ id }) => id === line.parent);
     const name = `mount ${line.target}${parent === undefined ? '' : ' (on another)'}`;
-    const propagation = line.propagation.map((text) => text.replace(/:\d+/, '')).filter((text) => !/propagate_from/.test(text));
+    const propagation = line.propagation
+      .map((text) => text.replace(/:\d+/, ''))
+      .filter((text) => !/propagate_from/.test(text));
     const flags = [...line.options].sort().join(',');
     const root = line.root.replace(/\/tmp\/tinyrun-test-[^/]*/, '');
-    facts[name] = [line.type, line.source, root, flags, line.superOptions.join(','), ...propagation].join(' ');
+    facts[name] = [line.type, line.source, root, flags, line.superOptions.join(','), ...propagation].join(
+      ' ',
+    );
   }
   return facts;
 }

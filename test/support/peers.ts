@@ -18,6 +18,9 @@ const HABITS = "trap '' HUP INT PIPE USR1; umask 077; ulimit -Sn 777; exec 7</et
 /** crun 1.8 wants either v1 or v2 to have all controllers: on a host with both the unified hierarchy is hidden from it. */
 const NO_HYBRID = '[ ! -d /sys/fs/cgroup/unified ] || mount -t tmpfs none /sys/fs/cgroup/unified';
 
+/** Never /dev/null as stdin: crun 1.8 makes the container's user the owner of the host's own node then. */
+const PIPED = ': | "$@"; exit';
+
 /** What the bundle's container tells of itself under a runtime; one fact, `exit code`, where it could not be run. */
 export function factsUnder(runtime: Runtime, bundle: Bundle): Facts {
   const isPeer = runtime === 'runc' || runtime === 'crun';
@@ -25,9 +28,21 @@ export function factsUnder(runtime: Runtime, bundle: Bundle): Facts {
   mkdirSync(root, { recursive: true });
   const command = isPeer
     ? [runtime, '--root', root, 'run', '--bundle', bundle.dir, bundle.id]
-    : [tinyrun, '--root', root, '--data-root', bundle.dataRoot, 'run', '--engine', runtime, '--bundle', bundle.dir, bundle.id];
+    : [
+        tinyrun,
+        '--root',
+        root,
+        '--data-root',
+        bundle.dataRoot,
+        'run',
+        '--engine',
+        runtime,
+        '--bundle',
+        bundle.dir,
+        bundle.id,
+      ];
   const setUp = runtime === 'crun' ? `${NO_HYBRID}\n${HABITS}` : HABITS;
-  const { stdout, stderr, code } = runCommand([...inMountNamespace(setUp), ...command]);
+  const { stdout, stderr, code } = runCommand([...inMountNamespace(`${setUp}\n${PIPED}`), ...command]);
   if (code !== 0 && !isPeer) throw new Error(`${runtime}: exit code ${code}: ${stderr}`);
   return code === 0 ? parseFacts(stdout) : { 'exit code': `${code}: ${stderr.trim()}` };
 }

@@ -34,13 +34,17 @@ export async function withPty(
 ): Promise<void> {
   let printed = '';
   const utf8 = new TextDecoder();
-  const terminal = new Bun.Terminal({
-    cols: columns,
-    rows,
-    data: (_terminal, bytes) => void (printed += utf8.decode(bytes, { stream: true })),
+  const data = (_terminal: Bun.Terminal, bytes: Uint8Array) => {
+    printed += utf8.decode(bytes, { stream: true });
+  };
+  // The shell shares the foreground with the command, and survives what is typed to end that.
+  const script = `trap : INT QUIT; "$@" ${redirect}; echo "[exit code $?]"`;
+  const shell = Bun.spawn(['sh', '-c', script, 'sh', ...command], {
+    cwd: '/',
+    terminal: { cols: columns, rows, data }, // made here, and not before, it controls the shell's session
   });
-  const script = `"$@" ${redirect}; echo "[exit code $?]"`;
-  const shell = Bun.spawn(['sh', '-c', script, 'sh', ...command], { terminal, cwd: '/' });
+  const { terminal } = shell;
+  if (terminal === undefined) throw new Error('the shell has no terminal');
   const screen = () => printed.replaceAll('\r\n', '\n');
   const code = () => /\[exit code (\d+)\]\n$/.exec(screen())?.[1];
   const until = async (what: string, holds: () => boolean) => {
@@ -58,7 +62,11 @@ export async function withPty(
       resize: (columns, rows) => terminal.resize(columns, rows),
       settings: () =>
         [terminal.inputFlags, terminal.outputFlags, terminal.controlFlags, terminal.localFlags].join(' '),
-      pid: () => childrenOf(shell.pid)[0] ?? 0,
+      pid: () => {
+        const [pid] = childrenOf(shell.pid);
+        if (pid === undefined) throw new Error(`the command has ended; the screen: ${screen()}`);
+        return pid;
+      },
       exitCode: async () => {
         await until('its end', () => code() !== undefined);
         return Number(code());

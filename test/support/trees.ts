@@ -104,7 +104,7 @@ export function makeTree(top: string): void {
   chownSync(at('file'), 1000, 1001);
   chownSync(at('sub'), 5, 6);
   for (const [name, mode] of Object.entries({
-    file: 0o6711,
+    file: 0o6755,
     'sub/deep/deeper/program': 0o4755,
     sub: 0o2750,
     'sub/deep': 0o1777,
