@@ -44,7 +44,10 @@ function sourceDigest(): string {
 
 /** What `--version` shows; a copy without its history has none. */
 function commit(): string {
-  const { exitCode, stdout } = Bun.spawnSync(['git', 'rev-parse', '--short=12', 'HEAD'], { cwd: top, stderr: 'ignore' });
+  const { exitCode, stdout } = Bun.spawnSync(['git', 'rev-parse', '--short=12', 'HEAD'], {
+    cwd: top,
+    stderr: 'ignore',
+  });
   return exitCode === 0 ? stdout.toString().trim() : 'unknown';
 }
 

@@ -6,6 +6,7 @@
 // A command's module is loaded when it is called, and yargs only where the fast path gives up: on the way to a
 // container, each module costs time.
 
+import { SystemError } from '../../native-bindings/libc.ts';
 import { TinyrunError } from '../errors.ts';
 import { createLog, print } from '../runtime/log.ts';
 import type { GlobalOptions } from '../runtime/options.ts';
@@ -30,6 +31,8 @@ const load: Readonly<Record<string, () => Promise<Command>>> = {
   'copy-up': () => import('./commands/copy-up.ts'),
 };
 
+const SIGPIPE = 13;
+
 async function main(argv: readonly string[]): Promise<number> {
   let line: CommandLine | undefined;
   let cwd = '/';
@@ -45,6 +48,8 @@ async function main(argv: readonly string[]): Promise<number> {
     const command = await load[line.command]!();
     return await command.run(line, toGlobalOptions(line.options, cwd), cwd);
   } catch (error) {
+    // `tinyrun list | head`: as a program that SIGPIPE ends, which the JavaScript engine ignores.
+    if (error instanceof SystemError && error.errno === 'EPIPE') return 128 + SIGPIPE;
     tell(error, toGlobalOptions(line?.options ?? scanGlobals(argv).options, cwd));
     return (error instanceof TinyrunError ? error.exit : undefined) ?? (await failureExit(argv, line));
   }

@@ -7,6 +7,7 @@
 import yargs, { type Argv, type Options } from 'yargs';
 import { TinyrunError } from '../errors.ts';
 import type { CommandLine, OptionValue } from './command-line.ts';
+import { examples } from './examples.ts';
 import { isOption, isVersion, scanGlobals } from './fast.ts';
 import {
   type CommandSpec,
@@ -203,7 +204,9 @@ async function helpOfAll(): Promise<string> {
 
 async function helpOf(name: string, spec: CommandSpec): Promise<string> {
   const title = `tinyrun ${name}${spec.usage === '' ? '' : ` [OPTIONS] ${spec.usage}`}\n\n${spec.description}`;
-  return `${await helpParser().usage(title).options(shown(spec.options, 'Options:')).getHelp()}\n`;
+  const parser = helpParser().usage(title).options(shown(spec.options, 'Options:'));
+  for (const [typed, does] of examples[name] ?? []) parser.example(typed, does);
+  return `${await parser.getHelp()}\n`;
 }
 
 /** Lets yargs answer the shell: its completion script, or a line for each word that may come next. */

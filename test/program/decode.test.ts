@@ -92,7 +92,14 @@ function expected({ op, section, number }: Place, labels: ReadonlyMap<string, nu
       ];
       const failure = [op.what, labels.get(fail), exit];
       const noReturn = op.call === 'execve';
-      return [op.op, syscallNumber(op.call, 'x64'), rules, noReturn, ...failure, ...op.args.map(comparableArg)];
+      return [
+        op.op,
+        syscallNumber(op.call, 'x64'),
+        rules,
+        noReturn,
+        ...failure,
+        ...op.args.map(comparableArg),
+      ];
     }
     case 'jump':
       return [op.op, labels.get(op.to)];

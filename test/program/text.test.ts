@@ -5,6 +5,7 @@ import * as assert from 'uvu/assert';
 import { TinyrunError } from '../../src/errors.ts';
 import { checkProgram } from '../../src/program/check.ts';
 import type { Op } from '../../src/program/op.ts';
+import { call as makeCall } from '../../src/program/ops.ts';
 import { parseProgram, printOp, printProgram } from '../../src/program/text.ts';
 import { randomProgram } from './generator.ts';
 import { runProgram } from './interpreter.ts';
@@ -84,7 +85,7 @@ test('parseProgram reads back five hundred random programs as they were', () => 
 });
 
 test('parseProgram reads strings back that are no valid UTF-16', () => {
-  const op: Op = { op: 'call', call: 'chdir', args: ['a\ud800b\udc00'], ...words };
+  const op = makeCall('chdir', ['a\ud800b\udc00'], words);
   const text = `section host fail -> a exit 1\n${printOp(op)}`;
   assert.match(text, /"a\\ud800b\\udc00"/);
   assert.equal(parseProgram(text).sections[0]!.ops, [{ ...op, what: '', why: '', from: '' }]);
@@ -116,7 +117,7 @@ test('parseProgram takes any indentation, comments and empty lines', () => {
   );
   assert.equal(program.sections[0]!.ops, [
     { op: 'label', name: 'a' },
-    { op: 'call', call: 'exit_group', args: [0], what: 'w', why: 'y', from: 'runtime' },
+    makeCall('exit_group', [0], { what: 'w', why: 'y', from: 'runtime' }),
   ]);
 });
 

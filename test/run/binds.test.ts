@@ -191,36 +191,38 @@ test('options do what they say: nothing is written, executed, or a device', asyn
   );
 });
 
-/** A run on a host where `source/sub` is a mount of its own. */
-const withSubmount = (options: string[], commands: string[]) =>
-  withBundle((bundle) => {
+/** What a container prints whose host has a mount of its own at `source/sub`, bound with these options on /data. */
+async function withSubmount(options: string[], commands: string[]): Promise<string> {
+  let printed = '';
+  await withBundle((bundle) => {
     makeSource(bundle);
-    mkdirSync(join(bundle.dir, 'source/sub'));
+    const sub = join(bundle.dir, 'source/sub');
+    mkdirSync(sub);
     bundle.config.mounts!.push({ destination: '/data', source: 'source', options });
-    const script = `mount -t tmpfs sub ${bundle.dir}/source/sub && echo deep >${bundle.dir}/source/sub/file`;
-    seen = output(runPayload(bundle, commands, { via: inMountNamespace(script) }));
+    const via = inMountNamespace(`mount -t tmpfs sub ${sub} && echo deep >${sub}/file`);
+    printed = output(runPayload(bundle, commands, { via }));
   });
-let seen = '';
+  return printed;
+}
 
 test('bind leaves the mounts below its source behind, rbind takes them along', async () => {
-  await withSubmount(['bind'], ['ls', '/data/sub']);
-  assert.is(seen, '');
-  await withSubmount(['rbind'], ['cat', '/data/sub/file']);
-  assert.is(seen, 'deep\n');
+  assert.is(await withSubmount(['bind'], ['ls', '/data/sub']), '');
+  assert.is(await withSubmount(['rbind'], ['cat', '/data/sub/file']), 'deep\n');
 });
 
 test('ro holds for the bind alone, rro for all mounts below it as well', async () => {
   const tries = ['try', 'write', '/data/x', 'x', '--', 'try', 'write', '/data/sub/x', 'x'];
-  await withSubmount(['rbind', 'ro'], tries);
-  assert.is(seen, 'write: 30 Read-only file system\nok\n');
-  await withSubmount(['rbind', 'rro'], tries);
-  assert.is(seen, 'write: 30 Read-only file system\nwrite: 30 Read-only file system\n');
+  assert.is(await withSubmount(['rbind', 'ro'], tries), 'write: 30 Read-only file system\nok\n');
+  assert.is(
+    await withSubmount(['rbind', 'rro'], tries),
+    'write: 30 Read-only file system\nwrite: 30 Read-only file system\n',
+  );
 });
 
 test('rnosuid, rnodev and rnoexec reach the mounts below', async () => {
-  await withSubmount(['rbind', 'rnosuid', 'rnodev', 'rnoexec'], ['mountinfo']);
+  const printed = await withSubmount(['rbind', 'rnosuid', 'rnodev', 'rnoexec'], ['mountinfo']);
   for (const target of ['/data', '/data/sub'])
-    assert.equal(mountAt(seen, target).options, ['rw', 'nosuid', 'nodev', 'noexec', 'relatime'], target);
+    assert.equal(mountAt(printed, target).options, ['rw', 'nosuid', 'nodev', 'noexec', 'relatime'], target);
 });
 
 test('a remount gives other options to what is mounted', async () => {

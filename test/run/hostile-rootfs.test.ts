@@ -85,22 +85,23 @@ function assertClean(bundle: Bundle, result: Result): void {
 for (const [place, change] of Object.entries(places))
   test(`whatever stands in the place of /${place}, nothing outside of the rootfs is touched`, async () => {
     for (const [obstacle, make] of Object.entries(obstacles))
-      for (const flags of [
-        ['-v', `/usr:/${place}/usr`],
-        ['--overlay', '--tmpfs', '/mnt/tmpfs'],
-      ])
-        await withBundle((bundle) => {
-          const victim = makeVictim(bundle);
-          change(bundle.config);
-          addMounts(bundle);
-          writeConfig(bundle);
-          const path = join(bundle.rootfs, place);
-          rmSync(path, { recursive: true, force: true });
-          make(path, victim);
+      await withBundle((bundle) => {
+        const victim = makeVictim(bundle);
+        change(bundle.config);
+        addMounts(bundle);
+        writeConfig(bundle);
+        const path = join(bundle.rootfs, place);
+        rmSync(path, { recursive: true, force: true });
+        make(path, victim);
+        for (const flags of [
+          ['-v', `/usr:/${place}/usr`],
+          ['--overlay', '--tmpfs', '/mnt/tmpfs'],
+        ]) {
           const result = runTinyrun(bundle, ['run', ...flags, bundle.dir]);
           victim.assertUntouched(`${obstacle}, ${flags}: ${result.stderr}`);
           assertClean(bundle, result);
-        });
+        }
+      });
   });
 
 test('proc and sysfs are mounted on ordinary directories only, so that what is masked is masked', () =>
@@ -250,8 +251,8 @@ function fillUpper(upper: string, { absolute, relative }: Victim): void {
   // Names that are no text, and directories deeper than PATH_MAX, each with a link to the host.
   const script = `
     cd "$1"; touch "$(printf '\\377\\376')"
-    i=0; while [ $i -lt 1200 ]; do mkdir deep-down; cd -P deep-down; ln -s "$2" out; i=$((i+1)); done`;
-  execFileSync('sh', ['-c', script, 'sh', upper, absolute]);
+    for i in $(seq 12); do mkdir -p "$3"; cd -P "$3"; ln -s "$2" out; done`;
+  execFileSync('sh', ['-c', script, 'sh', upper, absolute, 'deep-down/'.repeat(100)]);
   mkdirSync(join(upper, 'locked'));
   symlinkSync(absolute, join(upper, 'locked', 'link'));
   chmodSync(join(upper, 'locked'), 0);

@@ -173,7 +173,9 @@ test('the exit code of a container in joined namespaces is its own', async () =>
 
 test('what is no namespace, or one of another type, is refused', async () => {
   const join = (path: string): Run => ({
-    config: ({ linux }) => void (linux!.namespaces!.find(({ type }) => type === 'ipc')!.path = path),
+    config: ({ linux }) => {
+      linux!.namespaces!.find(({ type }) => type === 'ipc')!.path = path;
+    },
   });
   assert.match(await refusalOf(join('/etc/passwd')), 'join ipc namespace /etc/passwd: it is no namespace');
   assert.match(await refusalOf(join('/proc/self/ns/net')), 'it is a namespace of another type');

@@ -5,5 +5,5 @@
  * @param reason what the machine lacks
  */
 export function skip(name: string, reason: string): void {
-  console.log(`skipped: ${name}: ${reason}`);
+  console.log(`\nskipped: ${name}: ${reason}`); // uvu has printed its bullets without a newline
 }

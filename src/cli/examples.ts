@@ -1,0 +1,33 @@
+// Examples for the help of each command: what to type, and what that does. Loaded by yargs.ts only.
+
+export const examples: Readonly<Record<string, readonly (readonly [typed: string, does: string])[]>> = {
+  run: [
+    ['tinyrun run ./bundle', 'what config.json says'],
+    ['tinyrun run ./bundle -- /bin/ls -l /', 'another program'],
+    [
+      'tinyrun run --overlay -v /srv/data:/data:ro ./bundle',
+      'a rootfs to write to, and a directory of the host',
+    ],
+    ['tinyrun run --name web ./bundle', 'kept when it has ended, for state and delete'],
+    ['tinyrun run --bundle ./bundle web', 'the same form as runc'],
+  ],
+  spec: [
+    ['tinyrun spec', 'config.json in this directory'],
+    ['tinyrun spec --bundle ./bundle', 'in another'],
+  ],
+  list: [
+    ['tinyrun list', 'a table'],
+    ['tinyrun list --quiet', 'ids only'],
+    ['tinyrun list --format json', 'for machines'],
+  ],
+  state: [['tinyrun state web', 'its status, pid and bundle as JSON']],
+  delete: [
+    ['tinyrun delete web', 'what is left of it when it has ended'],
+    ['tinyrun delete --force web', 'the same, and it is killed first if it runs'],
+  ],
+  explain: [
+    ['tinyrun explain ./bundle', 'each system call and why; needs no root'],
+    ['tinyrun explain --compact ./bundle', 'a line for each'],
+    ['tinyrun explain --json --overlay ./bundle', 'for machines; with any option of run'],
+  ],
+};
