@@ -2,9 +2,19 @@
 // anything is made. That a file cannot be read for its mode alone cannot happen: the runtime is root, who may read all.
 
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { test } from 'uvu';
-import { type Bundle, withBundle, writeConfig } from '../support/bundle.ts';
+import * as assert from 'uvu/assert';
+import { type Bundle, runTinyrun, withBundle, writeConfig } from '../support/bundle.ts';
 import { assertRefused } from '../support/refusal.ts';
 
 interface Case {
@@ -164,6 +174,51 @@ test('a config.json of mode 0 is read: root may', () =>
   withBundle((bundle) => {
     chmodSync(`${bundle.dir}/config.json`, 0);
     assertRefused(bundle, /"\/nowhere": stat \/nowhere: no such file/, { args: ['/nowhere'], code: 127 });
+  }));
+
+/** What a JavaScript engine would read in its working directory, or be told by its environment. */
+function plant({ dir }: Bundle): Record<string, string> {
+  const evil = `${dir}/evil.js`;
+  writeFileSync(evil, `require('node:fs').writeFileSync(${JSON.stringify(`${dir}/ran`)}, '');`);
+  for (const name of ['yargs', 'bun:ffi', 'node_modules']) {
+    mkdirSync(`${dir}/node_modules/${name}`, { recursive: true });
+    writeFileSync(`${dir}/node_modules/${name}/index.js`, `require(${JSON.stringify(evil)})`);
+  }
+  const [preload, paths] = [`preload = ["./evil.js"]\n`, { '*': ['./evil.js'] }];
+  writeFileSync(`${dir}/bunfig.toml`, `${preload}[run]\n${preload}[test]\n${preload}`);
+  writeFileSync(`${dir}/.env`, 'EVIL=1\nBUN_OPTIONS=--preload=./evil.js\nTINYRUN_EVIL=1\n');
+  writeFileSync(`${dir}/package.json`, JSON.stringify({ main: 'evil.js', imports: { '#x': './evil.js' } }));
+  writeFileSync(`${dir}/tsconfig.json`, JSON.stringify({ compilerOptions: { baseUrl: '.', paths } }));
+  return {
+    BUN_OPTIONS: `--preload=${evil}`,
+    BUN_INSPECT: '127.0.0.1:0?wait=1',
+    BUN_INSPECT_PRELOAD: evil,
+    BUN_BE_BUN: '1',
+    NODE_OPTIONS: `--require ${evil}`,
+    NODE_PATH: `${dir}/node_modules`,
+  };
+}
+
+test('nothing in the bundle or the environment gets code into tinyrun', () =>
+  withBundle((bundle) => {
+    const env = { ...process.env, ...plant(bundle) };
+    for (const cwd of [bundle.dir, bundle.rootfs]) {
+      const inside = runTinyrun(bundle, ['run', bundle.dir, '--', '/payload', 'env'], { cwd, env });
+      assert.is(inside.stderr, '');
+      assert.is(inside.code, 0);
+      assert.not.match(inside.stdout, /EVIL|BUN_|NODE_/);
+      for (const words of [
+        ['list'],
+        ['explain', bundle.dir],
+        ['run', '--help'],
+        ['run', '--overlay', bundle.dir],
+      ]) {
+        const { stderr, code } = runTinyrun(bundle, words, { cwd, env, timeout: 5000 });
+        assert.is(stderr, '', words.join(' '));
+        assert.is(code, 0, words.join(' '));
+      }
+    }
+    assert.not.ok(existsSync(`${bundle.dir}/ran`));
   }));
 
 test.run();

@@ -60,7 +60,7 @@ const mounts: Record<string, [mount: Partial<Mount>, says: RegExp]> = {
   'on an empty path': [{ destination: '', type: 'tmpfs' }, /\/mounts\/\d+\/destination: is empty/],
   'below a file': [
     { destination: '/payload/mnt', type: 'tmpfs', source: 'tmpfs' },
-    /tinyrun: (open|make directory) \/payload.*: (ENOTDIR|EEXIST)/,
+    /tinyrun: [a-z ]+ \/payload.*: (ENOTDIR|EEXIST)/,
   ],
   'of a directory on a file': [
     { destination: '/payload', source: '/tmp', options: ['bind'] },
@@ -241,7 +241,7 @@ test('a failure behind the mount points leaves nothing of the own files of an ov
       { destination: '/link/file/x', type: 'tmpfs', source: 'tmpfs' },
     );
     writeConfig(bundle);
-    assertRefused(bundle, /open \/mnt\/file\/x in the rootfs: ENOTDIR/, { flags: ['--overlay'] });
+    assertRefused(bundle, / \/mnt\/file\/x.*: ENOTDIR/, { flags: ['--overlay'] });
     assert.equal(listTree(bundle.rootfs), before, 'what was made in the upper layer is gone with it');
     bundle.config.mounts?.pop();
     writeConfig(bundle);

@@ -125,6 +125,9 @@ function startSwapping(first: string, second: string) {
   return Bun.spawn([process.execPath, '-e', script], { stdio: ['ignore', 'inherit', 'inherit'] });
 }
 
+/** Of four containers each. */
+const ROUNDS = process.env['TINYRUN_TEST_ALL'] === '1' ? 100 : 25;
+
 /** The name that is swapped with a symlink to the victim, and the mounts that lead through it. */
 const swaps: Record<string, (bundle: Bundle) => void> = {
   'the destination of a bind': ({ config }) => {
@@ -161,7 +164,7 @@ for (const [name, change] of Object.entries(swaps))
       writeConfig(bundle);
       const swapping = prepareSwap(bundle, victim);
       try {
-        for (let round = 0; round < 8; round++)
+        for (let round = 0; round < ROUNDS; round++)
           for (const { code, stderr } of await runSome(bundle, 4)) {
             if (code === 0) assert.is(stderr, '');
             else assert.match(stderr, /^tinyrun: [^\n]+\n$/, `${code}`);

@@ -181,7 +181,7 @@ test("orphans of a container that shares the host's pids are no children of tiny
     ['fork-orphan', '--', 'args', 'done', '--', 'trap'],
     async (container) => {
       await container.shows('ready\n');
-        const [adopter = ""] = container.stdout().split('\n');
+      const [adopter = ''] = container.stdout().split('\n');
       assert.match(adopter, /^\d+$/);
       assert.is.not(Number(adopter), container.pid);
       assert.equal(childrenOf(container.pid), [container.init()]);

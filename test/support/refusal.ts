@@ -16,11 +16,15 @@ export interface RefusalOptions {
   path?: string;
 }
 
-/** Runs the bundle in both forms: either must fail in one line that `says` matches, and leave nothing behind. */
+/**
+ * Runs the bundle in both forms: either must fail in one line that `says` matches, and leave nothing behind. In the
+ * bundle form twice, the second time with the program of the first where that is kept.
+ */
 export function assertRefused(bundle: Bundle, says: RegExp, options: RefusalOptions = {}): void {
   const { code = 125, flags = [], path = bundle.dir } = options;
   const args = options.args === undefined ? [] : ['--', ...options.args];
-  assertFails(bundle, runTinyrun(bundle, ['run', ...flags, path, ...args]), says, code);
+  for (const _ of ['planned', 'kept'])
+    assertFails(bundle, runTinyrun(bundle, ['run', ...flags, path, ...args]), says, code);
   assertFails(bundle, runTinyrun(bundle, ['run', ...flags, '--bundle', path, bundle.id, ...args]), says, 1);
 }
 

@@ -50,7 +50,7 @@ export function assertTraced(traced: readonly TracedOp[], explained: readonly Li
 
 /** Whether `text` is `whole`, but for what was left out at three dots; the time of day is any. */
 function isCut(text: string, whole: string): boolean {
-  const [head = '', ...rest] = text.replaceAll(TIME, 'NOW').split('...');
+  const [head = '', ...rest] = text.replaceAll(TIME, 'NOW').split(/"?\.\.\./);
   let left = whole.replaceAll(TIME, 'NOW');
   if (!left.startsWith(head)) return false;
   left = left.slice(head.length);
