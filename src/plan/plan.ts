@@ -41,6 +41,7 @@ import {
   planRootTree,
   rootfsBuffers,
 } from './rootfs.ts';
+import { planShrink } from './shrink.ts';
 import { planBlockSignals, planRestoreSignals, planWaitAndForward, signalBuffers } from './signals.ts';
 import { planTakeId, planTaken, planWriteState, type StateFile, stateBuffers, stateFile } from './state.ts';
 import {
@@ -96,6 +97,7 @@ function planHost(input: PlanInput, mounts: readonly PlannedMount[], state: Stat
       ...(hasUser(input) ? planFromOutside(input) : []), // init has no right to raise these itself
     ]),
     ...planWriteState(input, state),
+    ...planShrink(),
     ...(wantsTerminal(input) ? [...planTakeTerminal(input), ...planRelay(input)] : planWaitAndForward()),
     ...planEnd(input),
     ...planTaken(input),

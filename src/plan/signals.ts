@@ -9,6 +9,8 @@ const ALL = { struct: 'sigset', fields: { bits: 0xffffffffffffffffn } } as const
 const SIGSET_SIZE = 8;
 
 export const signalBuffers = [
+  // Not a constant of the program, most of which is dropped from memory before the waiting (shrink.ts).
+  { name: 'sigset', size: SIGSET_SIZE, init: new Uint8Array(SIGSET_SIZE).fill(0xff) },
   { name: 'siginfo', size: 128 },
   { name: 'status', size: 8 },
 ];
@@ -58,7 +60,7 @@ export function planWaitAndForward(): Op[] {
   const why = 'Our own work is to sleep until the container ends, and to hand on what is sent to us.';
   return [
     o.label('wait'),
-    o.call('rt_sigtimedwait', [ALL, o.buf('siginfo'), 0, SIGSET_SIZE], {
+    o.call('rt_sigtimedwait', [o.buf('sigset'), o.buf('siginfo'), 0, SIGSET_SIZE], {
       ...runtime('wait for a signal', why),
       to: 'signal',
       onError: { goto: { EINTR: 'wait' } },

@@ -213,6 +213,8 @@ export const constants: Readonly<Record<string, number>> = {
   SOCK_CLOEXEC: 0x80000,
   AF_UNIX: 1,
   // <linux/mman.h>: mmap(2), madvise(2), mlockall(2), msync(2)
+  MADV_DONTNEED: 4,
+  MADV_DONTDUMP: 0x10,
   MADV_DOFORK: 11,
   // <linux/magic.h>: f_type of statfs(2)
   DEVPTS_SUPER_MAGIC: 0x1cd1,
@@ -1033,7 +1035,6 @@ function otherConstants(): Readonly<Record<string, number>> {
     MADV_RANDOM: 1,
     MADV_SEQUENTIAL: 2,
     MADV_WILLNEED: 3,
-    MADV_DONTNEED: 4,
     MADV_FREE: 8,
     MADV_REMOVE: 9,
     MADV_DONTFORK: 10,
@@ -1043,7 +1044,6 @@ function otherConstants(): Readonly<Record<string, number>> {
     MADV_UNMERGEABLE: 13,
     MADV_HUGEPAGE: 14,
     MADV_NOHUGEPAGE: 15,
-    MADV_DONTDUMP: 0x10,
     MADV_DODUMP: 0x11,
     MADV_WIPEONFORK: 0x12,
     MADV_KEEPONFORK: 0x13,

@@ -8,13 +8,7 @@ import * as assert from 'uvu/assert';
 import type { Config } from '../../src/oci/config.ts';
 import { type Bundle, runTinyrun, startTinyrun, withBundle } from '../support/bundle.ts';
 import { assertSucceeds, leftovers, processesOf } from '../support/refusal.ts';
-import {
-  childrenOf,
-  countOps,
-  openTerminal,
-  startStepped,
-  type Terminal,
-} from '../support/steps.ts';
+import { childrenOf, countOps, openTerminal, startStepped, type Terminal } from '../support/steps.ts';
 
 const EVERY = process.env['TINYRUN_TEST_ALL'] === '1' ? 1 : 3;
 /** Bundles that are worked on at once: most of the time a test waits. */
@@ -121,7 +115,7 @@ async function killInit(bundle: Bundle, words: string[], op: number, terminal?: 
 for (const variant of variants) {
   test(`a run with ${variant.name} can be killed at any op, and leaves nothing`, () =>
     atEachOp(variant, killHost));
-  test(`where init is killed at any op, a run with ${variant.name} cleans up and says so`, () =>
+  test(`where init is killed at any op, a run with ${variant.name} cleans up`, () =>
     atEachOp(variant, killInit));
 }
 

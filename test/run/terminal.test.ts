@@ -175,7 +175,7 @@ test('jobs are stopped, resumed and ended by the keys of a shell in the containe
     ['/bin/sh', '-i'],
     async (pty) => {
       await pty.shows('\n$ ');
-      const running = () => childrenOf(initOf(pty)).length === 1;
+      const running = () => childrenOf(initOf(pty)).some((pid) => nameOf(pid) === 'payload');
       pty.type('/payload sleep 60\r');
       await until('the job runs', running);
       pty.type('\x1a');

@@ -79,5 +79,12 @@ export async function withPty(
   }
 }
 
-/** `comm` of a process, proc_pid_comm(5). */
-export const nameOf = (pid: number): string => readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+/** `comm` of a process, proc_pid_comm(5); empty where it has ended. */
+export function nameOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && /ENOENT|ESRCH/.test(String(error.code))) return '';
+    throw error;
+  }
+}

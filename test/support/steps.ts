@@ -62,10 +62,10 @@ export function startStepped(
   const [reader = -1, writer = -1] = pipe;
   writeSync(writer, new Uint8Array(steps));
   const roots = ['--root', bundle.root, '--data-root', bundle.dataRoot];
-  const stdio = terminal === undefined ? ['ignore', 'ignore', 'pipe'] : Array(3).fill(terminal.slave);
+  const own = terminal?.slave;
   const child = Bun.spawn([tinyrun, ...roots, 'run', '--step-fd', '3', ...args], {
     cwd: '/',
-    stdio: [...stdio, reader] as never,
+    stdio: [own ?? 'ignore', own ?? 'ignore', own ?? 'pipe', reader],
   });
   let held = true;
   const release = () => {
@@ -78,7 +78,8 @@ export function startStepped(
     exited: child.exited,
     kill: () => child.kill('SIGKILL'),
     release,
-    stderr: () => (terminal === undefined ? new Response(child.stderr as never).text() : Promise.resolve('')),
+    stderr: async () =>
+      child.stderr instanceof ReadableStream ? await new Response(child.stderr).text() : '',
     taken: async () => {
       const left = new Int32Array([-1]);
       while (left[0] !== 0 && child.exitCode === null) {
