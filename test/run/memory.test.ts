@@ -15,8 +15,8 @@ import { type Running, whileRunning } from '../support/running.ts';
 import { childrenOf } from '../support/steps.ts';
 
 const F_GET_SEALS = 1034; // <linux/fcntl.h>
-/** Measured: 68 to 76 KB, of which 56 are the program of the default config; the rest is for longer ones. */
-const MOST_KILOBYTES = 96;
+/** Measured: 28 to 44 KB; a long program costs no more, since most of it is dropped (src/plan/shrink.ts). */
+const MOST_KILOBYTES = 64;
 
 /** Memory of a process, shared pages by their share, in KB. */
 function pssOf(pid: number): number {
