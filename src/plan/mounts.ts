@@ -14,7 +14,7 @@ import { planCopyUp, wantsCopyUp, writable } from './copy-up.ts';
 import type { PlanInput, SourceKind } from './input.ts';
 import { planCgroupMount } from './mount-cgroup.ts';
 import { planCoveredMode } from './mount-mode.ts';
-import { CLOSE, cleanInside, type Kind, planTarget } from './mount-point.ts';
+import { CLOSE, cleanInside, type Kind, planTarget, type Target } from './mount-point.ts';
 import { isKernelFilesystem, type Place, type Places } from './place.ts';
 import { makeDirectories } from './state.ts';
 
@@ -188,23 +188,39 @@ function planAttach(
   words: (why: string) => Words,
 ): Op[] {
   if (place.known === 'trusted' && place.type === 'kernel') assertMayCover(planned);
-  const target = planTarget(
-    place,
-    planned.target,
-    targetKind(planned, input),
-    `mount-${planned.index}`,
-    planned.from,
+  const kind = targetKind(planned, input);
+  const target = planTarget(place, planned.target, kind, `mount-${planned.index}`, planned.from);
+  const attached = words(
+    'Attached to a descriptor, not to a path: it lands where we looked, whatever was swapped since.',
   );
   return [
     ...target.ops,
     ...(place.known === 'trusted' ? [] : refuseProc(planned)),
-    o.moveMount(
-      o.reg(register),
-      target.dir,
-      words('Attached to a descriptor, not to a path: it lands where we looked, whatever was swapped since.'),
-      target.path,
-    ),
+    ...(kind === 'file'
+      ? planAttachFile(planned, register, target, attached)
+      : [o.moveMount(o.reg(register), target.dir, attached, target.path)]),
     ...target.close,
+  ];
+}
+
+/** The kernel's word for a file on a directory is EINVAL, which says nothing. */
+function planAttachFile(
+  { index, target: path }: PlannedMount,
+  register: string,
+  target: Target,
+  words: Words,
+): Op[] {
+  const [mismatch, done] = [`mismatch-${index}`, `attached-${index}`];
+  const onError = { goto: { EINVAL: mismatch } };
+  return [
+    o.moveMount(o.reg(register), target.dir, { ...words, onError }, target.path),
+    o.jump(done, { ...words, what: 'a file lies on a file' }),
+    o.label(mismatch),
+    o.fail({
+      ...words,
+      what: `${words.what}: the source is a file, but /${path} in the rootfs is a directory`,
+    }),
+    o.label(done),
   ];
 }
 

@@ -271,7 +271,11 @@ test('planMounts: of our own proc only files that tell numbers may be covered', 
   for (const path of ['/proc/meminfo', '/proc/net/dev', '/proc/sys/kernel/ns_last_pid']) {
     const texts = attached([proc, { destination: path, source: '/srv/file', options: ['bind'] }]);
     const name = path.slice('/proc/'.length);
-    assert.ok(texts.includes(`move_mount($mount, "", $tree-0, "${name}", MOVE_MOUNT_F_EMPTY_PATH)`), path);
+    const move = `move_mount($mount, "", $tree-0, "${name}", MOVE_MOUNT_F_EMPTY_PATH)`;
+    assert.ok(
+      texts.some((text) => text.startsWith(move)),
+      path,
+    );
   }
   for (const path of ['/proc/self/attr/exec', '/proc/sys', '/proc/1', '/x/../proc/sysrq-trigger']) {
     for (const mount of [{ destination: path, source: '/srv/file', options: ['bind'] }, tmpfs(path)]) {
