@@ -4,11 +4,9 @@
 //   anything else      1 (runc)
 //
 // A command's module is loaded when it is called, and yargs only where the fast path gives up: on the way to a
-// container, each module costs time.
+// container, each module costs time, and even the C library is not needed by all.
 
-import { SystemError } from '../../native-bindings/libc.ts';
 import { TinyrunError } from '../errors.ts';
-import { createLog, print } from '../runtime/log.ts';
 import type { GlobalOptions } from '../runtime/options.ts';
 import type { CommandLine } from './command-line.ts';
 import { printVersion } from './commands/version.ts';
@@ -40,7 +38,7 @@ async function main(argv: readonly string[]): Promise<number> {
     cwd = process.cwd();
     const parsed = parseFast(argv) ?? (await (await import('./yargs.ts')).parseWithYargs(argv));
     if ('output' in parsed) {
-      print(1, parsed.output);
+      (await import('../runtime/log.ts')).print(1, parsed.output);
       return 0;
     }
     line = parsed;
@@ -49,14 +47,15 @@ async function main(argv: readonly string[]): Promise<number> {
     return await command.run(line, toGlobalOptions(line.options, cwd), cwd);
   } catch (error) {
     // `tinyrun list | head`: as a program that SIGPIPE ends, which the JavaScript engine ignores.
-    if (error instanceof SystemError && error.errno === 'EPIPE') return 128 + SIGPIPE;
-    tell(error, toGlobalOptions(line?.options ?? scanGlobals(argv).options, cwd));
+    if (error instanceof Error && 'errno' in error && error.errno === 'EPIPE') return 128 + SIGPIPE;
+    await tell(error, toGlobalOptions(line?.options ?? scanGlobals(argv).options, cwd));
     return (error instanceof TinyrunError ? error.exit : undefined) ?? (await failureExit(argv, line));
   }
 }
 
 /** Prints an error. Those that are not ours are failed system calls, whose message says all, and our own mistakes. */
-function tell(error: unknown, global: GlobalOptions): void {
+async function tell(error: unknown, global: GlobalOptions): Promise<void> {
+  const { createLog } = await import('../runtime/log.ts');
   // That the log cannot be opened need not be tried to be logged.
   const unlogged = error instanceof TinyrunError && error.data['option'] === '--log';
   const log = createLog(unlogged ? { ...global, log: undefined } : global);

@@ -1,10 +1,9 @@
 // The config that `tinyrun spec` writes: runc's, so that a bundle made by either runs under both. On purpose different
 // from runc 1.1 (a test shows that nothing else is): the version; the hostname; no ambient capabilities, as in later
 // runc (they cannot be raised without inheritable ones, capabilities(7)); two more masked paths of later engines.
-import type { Config } from './config.ts';
 
-/** The version of the spec that this project implements; any 1.x config is accepted. */
-export const OCI_VERSION = '1.3.0';
+import type { Config } from './config.ts';
+import { OCI_VERSION } from './version.ts';
 
 const CAPABILITIES = ['CAP_AUDIT_WRITE', 'CAP_KILL', 'CAP_NET_BIND_SERVICE'];
 

@@ -44,8 +44,17 @@ export function planCwd({ config }: PlanInput): Op[] {
 }
 
 /** Init program: no descriptor of ours or of the host survives execve. */
-export function planCloseDescriptors({ preserveFds }: PlanInput): Op[] {
+export function planCloseDescriptors({ preserveFds, logFd, trace, step }: PlanInput): Op[] {
+  // More may be promised than the caller has opened: then files of --log, --trace and --step-fd are among these numbers.
+  const ours = [logFd, trace, step].filter((fd) => fd !== undefined && fd >= 3 && fd < 3 + preserveFds);
   return [
+    ...ours.map((fd) =>
+      o.call('fcntl', [fd!, o.flags('F_SETFD'), o.flags('FD_CLOEXEC')], {
+        what: `close descriptor ${fd} at execve`,
+        why: 'A file of messages is for the caller, not for the container, however many descriptors are preserved.',
+        from: '--preserve-fds',
+      }),
+    ),
     o.call('close_range', [3 + preserveFds, 0xffffffff, o.flags('CLOSE_RANGE_CLOEXEC')], {
       what: `close descriptors from ${3 + preserveFds} at execve`,
       why: 'A descriptor of the host that leaks in is a way out (CVE-2024-21626).',

@@ -4,6 +4,7 @@
 // Two processes may want one id: mkdir(2) decides. A lock on the directory, held while this process lives, tells a
 // living container from the leftover of a killed one; the lock on the state root makes mkdir and lock one step.
 
+import { OCI_VERSION } from '../oci/version.ts';
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import type { PlanInput } from './input.ts';
@@ -117,7 +118,7 @@ export function stateFile({ config, id, bundle, rootfs, host, transient }: PlanI
       ...(rootfs.kind === 'overlay' ? { dataDirectory: `${rootfs.dataRoot}/containers/${id}` } : {}),
     },
   };
-  const head = `${JSON.stringify({ ociVersion: '1.3.0', id }).slice(0, -1)},"pid":`; // ASCII, as ids are
+  const head = `${JSON.stringify({ ociVersion: OCI_VERSION, id }).slice(0, -1)},"pid":`; // ASCII, as ids are
   const text = `${head}${PID_GAP},${JSON.stringify(rest).slice(1)}\n`;
   return { text, size: new TextEncoder().encode(text).length, gap: head.length };
 }
@@ -202,10 +203,15 @@ function planPidFile({ pidFile }: PlanInput): Op[] {
   const aside = `${pidFile.slice(0, slash)}.${pidFile.slice(slash)}`;
   return [
     o.format('pid', o.buf('pidtext'), { to: 'size' }, words('write the pid as digits')),
+    // The directory may be one where others write, such as /tmp: what they have put there is not opened.
+    o.unlinkat(o.AT_FDCWD, aside, [], {
+      ...words(`remove what is left of an earlier pid file ${pidFile}`),
+      onError: { ignore: ['ENOENT'] },
+    }),
     o.openat(
       o.AT_FDCWD,
       aside,
-      ['O_WRONLY', 'O_CREAT', 'O_TRUNC'],
+      ['O_WRONLY', 'O_CREAT', 'O_EXCL'],
       { ...words(`create pid file ${pidFile}`), to: 'file' },
       0o644,
     ),

@@ -37,7 +37,15 @@ export async function gatherInput(
 ): Promise<PlanInput> {
   const config = parseBundle(options.bundle, text, log);
   if (options.args !== undefined && options.args.length > 0) config.process.args = options.args;
-  if (options.hostname !== undefined) config.hostname = options.hostname;
+  if (options.hostname !== undefined) {
+    if (!config.linux?.namespaces?.some(({ type }) => type === 'uts'))
+      throw new TinyrunError(
+        'USAGE',
+        `--hostname ${options.hostname}: without a uts namespace it would be the host's name`,
+        { hint: 'add {"type": "uts"} to /linux/namespaces of config.json' },
+      );
+    config.hostname = options.hostname;
+  }
   const rootfs = await gatherRootfs(global, options, config, host);
   const roots = rootfs.kind === 'directory' ? [rootfs.path] : rootfs.layers.toReversed();
   const flagMounts = await gatherFlagMounts(options, host);

@@ -2,7 +2,7 @@
 // linked program of an earlier run serves again where all of that is the same: half of tinyrun's own time is saved.
 //
 //   STATE_ROOT/.programs/KEY    key, facts, offsets (JSON) and the executable
-//   KEY                         SHA-256 of this build, the command line, the host's facts and the text of config.json
+//   KEY                         SHA-256 of this build and its place, the command line, the host's facts and the text of config.json
 //   facts                       what was found on disk when it was planned; looked at again before it is used
 //   offsets                     where the id and the time of creation stand: the only things that differ
 //
@@ -15,7 +15,7 @@ import type { CgroupHierarchy } from '../plan/input.ts';
 import { constants } from '../sys/constants.ts';
 import { readDirectory } from './files.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
-import { existsInRoot, findHome, openDirectory, probeCgroups, statPath } from './probe.ts';
+import { existsInRoot, findHome, openDirectory, probeCgroups, resolveDangling, statPath } from './probe.ts';
 
 /** A digest of all sources, set by scripts/build.ts: programs of another build are never used. */
 declare const TINYRUN_BUILD: string | undefined;
@@ -24,7 +24,7 @@ declare const TINYRUN_BUILD: string | undefined;
 export interface Facts {
   /** Kinds of bind sources, of masked paths, of the rootfs. */
   kinds: [path: string, kind: string][];
-  /** Whether mount destinations are in the rootfs. */
+  /** Whether mount destinations are in the rootfs; those that are not led through no symlink, either. */
   rootfs: string;
   present: [path: string, present: boolean][];
   /** Whose home was looked up in the rootfs' passwd, and what it is; uid -1: nobody's. */
@@ -64,7 +64,14 @@ export function programKey(
 ): string | undefined {
   if (typeof TINYRUN_BUILD === 'undefined' || !isCacheable(global, options)) return undefined;
   const { now: _now, capBounding, sigIgnored, ...facts } = host;
-  const rest = [TINYRUN_BUILD, global, { ...options, id: '' }, facts, `${capBounding} ${sigIgnored}`];
+  const rest = [
+    TINYRUN_BUILD,
+    process.execPath,
+    global,
+    { ...options, id: '' },
+    facts,
+    `${capBounding} ${sigIgnored}`,
+  ];
   return new Bun.CryptoHasher('sha256').update(JSON.stringify(rest)).update(config).digest('hex');
 }
 
@@ -144,7 +151,11 @@ function holds({ kinds, rootfs, present, home: [uid, home], cgroups }: Facts): b
   }
   const directory = openDirectory(rootfs);
   if (directory < 0) return false;
-  const same = present.every(([path, there]) => existsInRoot(directory, path) === there);
+  const same = present.every(
+    ([path, there]) =>
+      existsInRoot(directory, path) === there &&
+      (there || resolveDangling([rootfs], path, new Set()) === undefined),
+  );
   close(directory);
   if (cgroups.length > 0 && JSON.stringify(probeCgroups()) !== JSON.stringify(cgroups)) return false;
   return same && (uid < 0 || findHome([rootfs], uid) === home);

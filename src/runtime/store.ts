@@ -71,8 +71,11 @@ export function listIds(root: string): string[] {
   }
 }
 
+/** Annotations may fill all that a config.json may be long (config-file.ts). */
+const STATE_LIMIT = 32 * 1024 * 1024;
+
 function readIn(fd: number, root: string, id: string): Container | undefined {
-  const text = readSmall(fd, 'state.json');
+  const text = readSmall(fd, 'state.json', STATE_LIMIT);
   if (text === undefined) return undefined;
   const { tinyrun, pid, ...saved } = parseState(text, root, id);
   const created = parseStat(readSmall(fd, 'init.stat') ?? '');

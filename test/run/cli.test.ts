@@ -272,4 +272,45 @@ function specConfig(bundle: Bundle): Config {
   return JSON.parse(readFileSync(path, 'utf8'));
 }
 
+test('--hostname without a uts namespace is refused: it would be the host’s name', () =>
+  withBundle((bundle) => {
+    delete bundle.config.hostname;
+    bundle.config.linux!.namespaces = bundle.config.linux!.namespaces?.filter(({ type }) => type !== 'uts');
+    writeConfig(bundle);
+    const name = hostname();
+    const { stderr, code } = runTinyrun(bundle, ['run', '--hostname', name, bundle.dir]);
+    assert.match(stderr, /^tinyrun: --hostname .+: without a uts namespace it would be the host's name; .+\n$/);
+    assert.is(code, 125);
+  }));
+
+test('a container with annotations of megabytes can be read and deleted', () =>
+  withBundle((bundle) => {
+    bundle.config.annotations = { long: 'x'.repeat(3_000_000) };
+    writeConfig(bundle);
+    assert.is(runTinyrun(bundle, ['run', '--name', bundle.id, bundle.dir]).code, 0);
+    assert.is(JSON.parse(runTinyrun(bundle, ['state', bundle.id]).stdout).status, 'stopped');
+    assert.is(runTinyrun(bundle, ['delete', bundle.id]).code, 0);
+    assert.is(existsSync(join(bundle.root, bundle.id)), false);
+  }));
+
+test('files of --log and --trace are not the container’s, however many descriptors are preserved', () =>
+  withBundle((bundle) => {
+    const files = ['log', 'trace'].map((name) => join(bundle.dir, name));
+    const args = ['--log', files[0]!, 'run', '--preserve-fds', '60', '--trace', files[1]!, bundle.dir];
+    const { stdout, stderr, code } = runTinyrun(bundle, [...args, '--', '/payload', 'fds']);
+    assert.is(code, 0, stderr);
+    for (const file of files) assert.not.match(stdout, file);
+  }));
+
+test('a symlink in the way of the pid file is replaced, not followed', () =>
+  withBundle((bundle) => {
+    const victim = join(bundle.dir, 'victim');
+    writeFileSync(victim, 'untouched');
+    symlinkSync(victim, join(bundle.dir, '.pid'));
+    const pidFile = join(bundle.dir, 'pid');
+    assert.is(runTinyrun(bundle, ['run', '--pid-file', pidFile, bundle.dir]).code, 0);
+    assert.is(readFileSync(victim, 'utf8'), 'untouched');
+    assert.match(readFileSync(pidFile, 'utf8'), /^\d+$/);
+  }));
+
 test.run();

@@ -1,10 +1,19 @@
 // Programs of earlier runs are used again: same results, own ids, and nothing that root alone has not written.
 
-import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Bundle, runTinyrun, startTinyrun, withBundle, writeConfig } from '../support/bundle.ts';
+import { type Bundle, runTinyrun, startTinyrun, tinyrun, withBundle, writeConfig } from '../support/bundle.ts';
 
 const programs = ({ root }: Bundle): string => join(root, '.programs');
 const kept = (bundle: Bundle): string[] =>
@@ -74,6 +83,32 @@ test('another config, another command line, another rootfs make another program'
       runTinyrun(bundle, ['run', bundle.dir, '--', '/payload', 'env']).stdout,
       'HOME=/home/of/root',
     );
+  });
+});
+
+test('a mount destination that has become a dangling symlink is looked for where that leads', async () => {
+  await withBundle((bundle) => {
+    bundle.config.mounts?.push({ destination: '/mnt', type: 'tmpfs', source: 'tmpfs' });
+    writeConfig(bundle);
+    const run = () => runTinyrun(bundle, ['run', bundle.dir, '--', '/payload', 'mountinfo']);
+    assert.match(run().stdout, / \/mnt /);
+    rmSync(join(bundle.rootfs, 'mnt'), { recursive: true });
+    symlinkSync('elsewhere', join(bundle.rootfs, 'mnt'));
+    const { stdout, stderr, code } = run();
+    assert.is(code, 0, stderr);
+    assert.match(stdout, / \/elsewhere /);
+  });
+});
+
+test('the programs of an executable in another place are its own: they may call it', async () => {
+  await withBundle((bundle) => {
+    const other = join(bundle.root, '../tinyrun');
+    copyFileSync(tinyrun, other);
+    for (const executable of [other, tinyrun]) {
+      const args = ['--root', bundle.root, '--data-root', bundle.dataRoot, 'run', bundle.dir];
+      assert.is(Bun.spawnSync([executable, ...args]).exitCode, 0);
+    }
+    assert.is(kept(bundle).length, 2);
   });
 });
 
