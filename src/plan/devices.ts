@@ -103,7 +103,8 @@ function planDevDirectory(places: Places): Dev {
   const place = places.find('dev/null');
   if (place.known === 'trusted' && place.path === 'null')
     return { ops: [], fd: o.reg(place.reg), empty: true };
-  return { ops: planMountPoint('dev', 'directory', 'dev', 'dev', 'runtime'), fd: o.reg('dev'), empty: false };
+  // Not through a symlink of the image: it may lead into a volume, whose files on the host would be changed.
+  return { ops: planMountPoint('dev', 'ordinary', 'dev', 'dev', 'runtime'), fd: o.reg('dev'), empty: false };
 }
 
 /** mkdev(3): how the kernel packs the numbers for mknod(2). */

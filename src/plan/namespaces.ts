@@ -58,6 +58,23 @@ function cloneFlags(fresh: readonly NamespaceType[]): string[] {
   return fresh.filter((type) => type !== 'time').map((type) => CLONE_FLAGS[type]);
 }
 
+/**
+ * Host program, before planClone: hides stage and init from whoever lives in the same namespaces already. Without it,
+ * root of a joined user namespace could trace init while that is the host's root still, on the host's mounts, or take
+ * its descriptors (CVE-2016-9962). In a pid namespace of its own nobody but the host sees init. execve ends it.
+ */
+export function planHide(input: PlanInput): Op[] {
+  if (hasNew(input, 'pid') && listNamespaces(input).joined.length === 0) return [];
+  return [
+    o.prctl('PR_SET_DUMPABLE', [0], {
+      ...runtime(
+        'hide from processes in the same namespaces',
+        'Who is in a joined namespace is not trusted: it may not trace init, nor open what is in its /proc/PID.',
+      ),
+    }),
+  ];
+}
+
 /** Host program: makes init; its pid in register `pid`, and the child goes on at label `init`. */
 export function planClone(input: PlanInput): Op[] {
   const { fresh, joined } = listNamespaces(input);

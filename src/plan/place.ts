@@ -17,6 +17,9 @@ export type Place =
 /** Whether the kernel makes all the names in a filesystem of this type. */
 export const isKernelFilesystem = (type: string | undefined): boolean => type === 'proc' || type === 'sysfs';
 
+/** Each costs a register and a descriptor until the end; mounts beyond are handled as if nothing were known of them. */
+const MOST_TRUSTED = 64;
+
 /** The mounts that are attached so far, as far as a later place depends on them. */
 export class Places {
   private readonly present: ReadonlySet<string>;
@@ -49,7 +52,7 @@ export class Places {
       if (known === target || isBelow(known, target)) this.trusted.delete(known);
     const kernel = isKernelFilesystem(mount.type);
     const own = options.bind === false && !options.tmpcopyup && (kernel || mount.type === 'tmpfs');
-    if (!own) {
+    if (!own || this.trusted.size >= MOST_TRUSTED) {
       this.opaque.push(target);
       return undefined;
     }

@@ -26,6 +26,7 @@ import {
   namespaceBuffers,
   planBecomeRoot,
   planClone,
+  planHide,
   planIdMaps,
   planTimeNamespace,
 } from './namespaces.ts';
@@ -91,6 +92,7 @@ function planHost(input: PlanInput, mounts: readonly PlannedMount[], state: Stat
     ...planDeviceSources(input),
     ...planPipes(input),
     ...planTerminalSockets(input),
+    ...planHide(input),
     ...planClone(input), // the child goes on at `init`
     ...planReleaseInit(input, [
       ...planIdMaps(input),

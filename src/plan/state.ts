@@ -205,7 +205,7 @@ function planPidFile({ pidFile }: PlanInput): Op[] {
     o.format('pid', o.buf('pidtext'), { to: 'size' }, words('write the pid as digits')),
     // The directory may be one where others write, such as /tmp: what they have put there is not opened.
     o.unlinkat(o.AT_FDCWD, aside, [], {
-      ...words(`remove what is left of an earlier pid file ${pidFile}`),
+      ...words(`create pid file ${pidFile}: remove what is in its way`),
       onError: { ignore: ['ENOENT'] },
     }),
     o.openat(

@@ -208,4 +208,16 @@ test('a container without a mount namespace is chrooted, and mounts nothing', ()
   );
 });
 
+test('who lives in the same namespaces can look into neither stage nor init', () => {
+  const hidden = (namespaces: Namespace[]): boolean => {
+    const calls = stepsOf(withNamespaces(namespaces)).map(({ op, text }) => ({ call: op.call, text }));
+    const at = calls.findIndex(({ text }) => text.includes('PR_SET_DUMPABLE, 0'));
+    return at >= 0 && at < calls.findIndex(({ call }) => call === 'clone3');
+  };
+  assert.ok(hidden([{ type: 'pid' }, { type: 'user', path: '/ns/user' }]));
+  assert.ok(hidden([{ type: 'pid', path: '/ns/pid' }]));
+  assert.ok(hidden([{ type: 'mount' }]), "the host's pid namespace is shared");
+  assert.not.ok(hidden([{ type: 'pid' }, { type: 'mount' }]), 'in a new one nobody else is');
+});
+
 test.run();

@@ -101,4 +101,13 @@ test('planTarget: in a filesystem of our own no path is resolved', () => {
   );
 });
 
+test('hundreds of filesystems of our own do not take a register each', () => {
+  const names = Array.from({ length: 300 }, (_, i) => `m${i}`);
+  const places = placesAfter(names.map((name) => tmpfs(`/${name}`)));
+  const known = names.map((name) => places.find(`${name}/x`).known);
+  assert.is(known[0], 'trusted');
+  assert.is(known[299], 'unknown');
+  assert.ok(known.filter((name) => name === 'trusted').length <= 64);
+});
+
 test.run();

@@ -114,7 +114,8 @@ test('--pid-file: digits only, beside it first, then in its place', () => {
     .filter(({ op }) => op.from === '--pid-file')
     .map(({ text }) => text);
   assert.equal(texts, [
-    '$file = openat(AT_FDCWD, "/.c1.pid", O_WRONLY|O_CREAT|O_TRUNC|O_CLOEXEC, 0644)',
+    'unlinkat(AT_FDCWD, "/.c1.pid", none)  ignore ENOENT',
+    '$file = openat(AT_FDCWD, "/.c1.pid", O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC, 0644)',
     'write($file, &pidtext+0, $size)',
     'close($file)',
     'renameat2(AT_FDCWD, "/.c1.pid", AT_FDCWD, "/c1.pid", 0)',

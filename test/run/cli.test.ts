@@ -1,12 +1,13 @@
 // The command line with real containers: names and how long a container is kept, state, list, delete, files of
 // messages and pids, help. Exit codes are in exit-codes.test.ts.
 
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Config } from '../../src/oci/config.ts';
-import { type Bundle, runTinyrun, tinyrun, withBundle } from '../support/bundle.ts';
+import { type Bundle, runTinyrun, tinyrun, withBundle, writeConfig } from '../support/bundle.ts';
 import { output, runCommand } from '../support/container.ts';
 import { assertFails, assertSucceeds, leftovers } from '../support/refusal.ts';
 import { whileRunning } from '../support/running.ts';
@@ -275,11 +276,14 @@ function specConfig(bundle: Bundle): Config {
 test('--hostname without a uts namespace is refused: it would be the host’s name', () =>
   withBundle((bundle) => {
     delete bundle.config.hostname;
-    bundle.config.linux!.namespaces = bundle.config.linux!.namespaces?.filter(({ type }) => type !== 'uts');
+    bundle.config.linux!.namespaces = bundle.config.linux!.namespaces!.filter(({ type }) => type !== 'uts');
     writeConfig(bundle);
     const name = hostname();
     const { stderr, code } = runTinyrun(bundle, ['run', '--hostname', name, bundle.dir]);
-    assert.match(stderr, /^tinyrun: --hostname .+: without a uts namespace it would be the host's name; .+\n$/);
+    assert.match(
+      stderr,
+      /^tinyrun: --hostname .+: without a uts namespace it would be the host's name; .+\n$/,
+    );
     assert.is(code, 125);
   }));
 

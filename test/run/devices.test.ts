@@ -121,9 +121,9 @@ test('another device, a file or a link in the place of a device is an error', as
   assert.match(await refused(({ rootfs }) => symlinkSync('/dev/zero', join(rootfs, 'dev/null'))), message);
 });
 
-test('a /dev that is a symlink leads inside the rootfs, never to the host', async () => {
-  const config: Run['config'] = (config, { rootfs }) => {
-    plainDev(config);
+// Where nothing is mounted on /dev, one that is a symlink is refused: hostile-rootfs.test.ts.
+test('a tmpfs on a /dev that is a symlink is mounted where that leads inside the rootfs, never on the host', async () => {
+  const config: Run['config'] = (_config, { rootfs }) => {
     Bun.spawnSync(['rmdir', join(rootfs, 'dev')]);
     mkdirSync(join(rootfs, 'elsewhere'));
     symlinkSync('/elsewhere', join(rootfs, 'dev'));

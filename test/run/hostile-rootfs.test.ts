@@ -204,6 +204,22 @@ for (const [name, [flags, change]] of Object.entries(openings))
       assert.is(run(program, ['--preserve-fds', '1']).stdout, 'out\n');
     }));
 
+test('a /dev that leads into a volume is refused: nothing is made or removed on the host', () =>
+  withBundle((bundle) => {
+    const volume = join(bundle.dir, 'volume');
+    mkdirSync(volume);
+    writeFileSync(join(volume, 'ptmx'), 'mine');
+    rmSync(join(bundle.rootfs, 'dev'), { recursive: true });
+    mkdirSync(join(bundle.rootfs, 'data'));
+    symlinkSync('/data', join(bundle.rootfs, 'dev'));
+    bundle.config.mounts = [{ destination: '/data', source: volume, options: ['bind'] }];
+    writeConfig(bundle);
+    const says = /^tinyrun: open \/dev in the rootfs as an ordinary directory: ENOTDIR/;
+    assertFails(bundle, runTinyrun(bundle, ['run', bundle.dir]), says, 125);
+    assert.is(execFileSync('ls', ['-A', volume]).toString(), 'ptmx\n');
+    assert.is(readFileSync(join(volume, 'ptmx'), 'utf8'), 'mine');
+  }));
+
 test('a mask follows no symlink out of the rootfs, and covers what it leads to inside', () =>
   withBundle((bundle) => {
     const victim = makeVictim(bundle);

@@ -13,7 +13,14 @@ import {
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Bundle, runTinyrun, startTinyrun, tinyrun, withBundle, writeConfig } from '../support/bundle.ts';
+import {
+  type Bundle,
+  runTinyrun,
+  startTinyrun,
+  tinyrun,
+  withBundle,
+  writeConfig,
+} from '../support/bundle.ts';
 
 const programs = ({ root }: Bundle): string => join(root, '.programs');
 const kept = (bundle: Bundle): string[] =>
