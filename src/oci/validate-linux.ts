@@ -145,6 +145,8 @@ function checkMountNamespace(checker: Checker, config: Json, linux: Json, namesp
       const path = paths[i]!;
       if (!path.startsWith('/'))
         checker.fail(`/linux/${key}/${i}`, `${show(path)} is not an absolute path`, path);
+      else if (path.split('/').every((part) => part === '' || part === '.' || part === '..'))
+        checker.fail(`/linux/${key}/${i}`, `${show(path)} is the rootfs itself; see /root/readonly`, path);
     }
     if (!namespaces.has('mount') && checker.countOf(linux, key) > 0)
       checker.fail(`/linux/${key}`, 'needs a mount namespace');

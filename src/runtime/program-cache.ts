@@ -9,7 +9,7 @@
 // Only for containers with a generated id in the foreground, without messages at planning: those must be said again.
 // The directory belongs to root alone, so what is in it was written by tinyrun; a file is written aside and renamed.
 
-import { close, rawSyscall, readInto, writeAll } from '../../native-bindings/libc.ts';
+import { close, rawSyscall, readInto, syscall, writeAll } from '../../native-bindings/libc.ts';
 import type { HostFacts } from '../plan/host.ts';
 import type { CgroupHierarchy } from '../plan/input.ts';
 import { constants } from '../sys/constants.ts';
@@ -132,7 +132,7 @@ export function keepProgram(
     if (fd < 0) return `${root}/.programs takes no file`;
     writeAll(fd, utf8.encode(`${JSON.stringify(header)}\n`));
     writeAll(fd, image);
-    rawSyscall('renameat2', directory, aside, directory, key, 0);
+    syscall('put the program into its place', 'renameat2', directory, aside, directory, key, 0);
     return undefined;
   } catch (error) {
     rawSyscall('unlinkat', directory, aside, 0);

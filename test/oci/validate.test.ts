@@ -425,6 +425,10 @@ const INVALID: [message: string, change: Change][] = [
   ],
   ['/linux/maskedPaths/0: "proc/kcore" is not an absolute path', { linux: { maskedPaths: ['proc/kcore'] } }],
   [
+    '/linux/readonlyPaths/0: "/.." is the rootfs itself; see /root/readonly',
+    { linux: { readonlyPaths: ['/..'] } },
+  ],
+  [
     '/linux/readonlyPaths: needs a mount namespace',
     {
       mounts: [],
