@@ -40,6 +40,7 @@ import { type Arch, type Encoded, encode } from '../program/encode.ts';
 import { ARENA_ADDRESS, PROGRAM_ADDRESS } from '../program/layout.ts';
 import type { CallOp, Program } from '../program/op.ts';
 import { constants } from '../sys/constants.ts';
+import { errnos } from '../sys/errno.ts';
 import { syscallNumber } from '../sys/syscalls.ts';
 import type { EngineOptions, Finished, SpawnOptions } from './engine.ts';
 import { type Kernel, type Machine, runOp, startMachine } from './interpret.ts';
@@ -144,11 +145,12 @@ export function runHandedOver(fd: number): never {
   for (;;) rawSyscall('exit_group', machine.exit);
 }
 
-/** Its addresses are those of a linked program, where here something else may be. */
+/** The addresses are those of a linked program, where here something else may be: nothing is at them, says this engine. */
+const NOT_MAPPED = -BigInt(errnos['ENOMEM']!);
 const MADVISE = syscallNumber('madvise', process.arch === 'arm64' ? 'arm64' : 'x64');
 
 const realKernel: Kernel = {
-  call: (op, args) => (op.number === MADVISE ? 0n : BigInt(rawSyscallNumber(op.number, args))),
+  call: (op, args) => (op.number === MADVISE ? NOT_MAPPED : BigInt(rawSyscallNumber(op.number, args))),
   print: (fd, line) => {
     const bytes = new TextEncoder().encode(line);
     rawSyscall('write', fd, bytes, bytes.length); // as in init.c, a report that nobody reads is no failure

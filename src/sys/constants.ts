@@ -67,6 +67,7 @@ export const constants: Readonly<Record<string, number>> = {
   // <linux/fcntl.h>: fcntl(2)
   F_SETFD: 2,
   F_DUPFD_CLOEXEC: 1030,
+  FD_CLOEXEC: 1,
   F_ADD_SEALS: 1033,
   // <linux/fcntl.h>: seals; <linux/memfd.h>: memfd_create(2)
   F_SEAL_SEAL: 1,
@@ -353,7 +354,6 @@ function otherConstants(): Readonly<Record<string, number>> {
     F_OFD_GETLK: 36,
     F_OFD_SETLK: 37,
     F_OFD_SETLKW: 38,
-    FD_CLOEXEC: 1,
     F_RDLCK: 0,
     F_WRLCK: 1,
     F_UNLCK: 2,

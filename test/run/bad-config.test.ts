@@ -68,7 +68,7 @@ const mounts: Record<string, [mount: object, says: RegExp]> = {
   ],
   'of a file on a directory': [
     { destination: '/tmp', source: 'config.json', options: ['bind'] },
-    /tinyrun: mount .+\/config\.json on \/tmp \(bind\): EINVAL/,
+    /tinyrun: mount .+\/config\.json on \/tmp \(bind\): the source is a file, but \/tmp in the rootfs is a directory/,
   ],
   'on /': [{ destination: '/', type: 'tmpfs', source: 'tmpfs' }, /\/mounts\/\d+: cannot mount on \/: it is/],
   'on ..': [{ destination: '/tmp/../..', type: 'tmpfs', source: 'tmpfs' }, /cannot mount on \/: it is/],

@@ -82,7 +82,7 @@ test('a socket is bound, and answers', async () => {
 test('a file is not bound on a directory, nor a directory on a file', async () => {
   assert.match(
     await refusalOf({ config: bind('/etc', [], 'source/file') }),
-    /mount .*source\/file on \/etc \(bind\): E/,
+    /mount .*source\/file on \/etc \(bind\): the source is a file, but/,
   );
   assert.match(await refusalOf({ config: bind('/payload') }), /\/payload.*ENOTDIR/);
 });
