@@ -154,6 +154,7 @@ export const constants: Readonly<Record<string, number>> = {
   SFD_CLOEXEC: 0o2000000,
   // <linux/prctl.h>
   PR_SET_PDEATHSIG: 1,
+  PR_SET_DUMPABLE: 4,
   PR_SET_KEEPCAPS: 8,
   PR_SET_NAME: 15,
   PR_CAPBSET_DROP: 24,
@@ -631,7 +632,6 @@ function otherConstants(): Readonly<Record<string, number>> {
     // <linux/prctl.h>
     PR_GET_PDEATHSIG: 2,
     PR_GET_DUMPABLE: 3,
-    PR_SET_DUMPABLE: 4,
     PR_GET_UNALIGN: 5,
     PR_SET_UNALIGN: 6,
     PR_GET_KEEPCAPS: 7,

@@ -57,7 +57,8 @@ async function lookInto(bundle: Bundle, command: string[], path: string): Promis
   try {
     for await (const text of child.stdout) {
       assert.is(new TextDecoder().decode(text), 'ready\n');
-      const pid = await Bun.file(pidFile).text();
+      await until('the pid file is there', () => existsSync(pidFile) && readFileSync(pidFile, 'utf8') !== '');
+      const pid = readFileSync(pidFile, 'utf8');
       const tree = describeTree(`/proc/${pid}/root${path}`);
       process.kill(Number(pid), 'SIGKILL');
       return tree;

@@ -109,7 +109,7 @@ test('a container that is stopped and resumed has not ended', () =>
     const init = container.init();
     process.kill(init, 'SIGSTOP');
     await until('it is stopped', () => stateOf(init) === 'T');
-    assert.is(stateOf(container.pid), 'S');
+    await until('tinyrun has seen it, and sleeps on', () => stateOf(container.pid) === 'S');
     process.kill(init, 'SIGCONT');
     await until('it goes on', () => stateOf(init) === 'S');
     container.kill('SIGTERM');
