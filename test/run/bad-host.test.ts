@@ -117,7 +117,7 @@ function fileOf(pid: number, fd: number): string | undefined {
 /** Whether it is the payload, and waits for SIGTERM: before, init of a pid namespace would not even notice one. */
 function takesTerm(status: string): boolean {
   const mask = (name: string) =>
-    BigInt(`0x${new RegExp(`^${name}:\\t(\\w+)$`, 'm').exec(status)?.[1] ?? '0'}`);
+    BigInt(`0x${/^[0-9a-f]+/.exec(status.split(`${name}:\t`)[1] ?? '')?.[0] ?? '0'}`);
   return /^Name:\tpayload$/m.test(status) && ((mask('SigBlk') | mask('SigCgt')) & (1n << 14n)) !== 0n;
 }
 
