@@ -114,19 +114,15 @@ function fileOf(pid: number, fd: number): string | undefined {
   }
 }
 
-/** Whether it is the payload, and waits for SIGTERM: before, init of a pid namespace would not even notice one. */
-function takesTerm(status: string): boolean {
-  const mask = (name: string) =>
-    BigInt(`0x${/^[0-9a-f]+/.exec(status.split(`${name}:\t`)[1] ?? '')?.[0] ?? '0'}`);
-  return /^Name:\tpayload$/m.test(status) && ((mask('SigBlk') | mask('SigCgt')) & (1n << 14n)) !== 0n;
-}
-
 /** The pid of a container's process, once it is the payload that waits for its end. */
 async function payloadPid(bundle: Bundle): Promise<number> {
   for (let tries = 0; tries < 500; tries++) {
     const { stdout } = runTinyrun(bundle, ['state', bundle.id]);
     const pid = Number(/"pid": (\d+)/.exec(stdout)?.[1] ?? 0);
-    if (pid > 0 && takesTerm(readFileSync(`/proc/${pid}/status`, 'utf8'))) return pid;
+    if (pid > 0 && readFileSync(`/proc/${pid}/comm`, 'utf8') === 'payload\n') {
+      await Bun.sleep(300); // until it waits for signals: before, init of a pid namespace ignores them
+      return pid;
+    }
     await Bun.sleep(10);
   }
   throw new Error('the container does not run');
