@@ -20,6 +20,9 @@ interface Command {
 
 const load: Readonly<Record<string, () => Promise<Command>>> = {
   run: () => import('./commands/run.ts'),
+  create: () => import('./commands/create.ts'),
+  start: () => import('./commands/start.ts'),
+  kill: () => import('./commands/kill.ts'),
   spec: () => import('./commands/spec.ts'),
   list: () => import('./commands/list.ts'),
   state: () => import('./commands/state.ts'),

@@ -49,11 +49,10 @@ export const globalOptions: OptionTable = {
   rootless: { type: 'text', description: 'accepted for engines; no effect', hidden: true },
 };
 
-const runOptions: OptionTable = {
+/** Of `run` and `create`. */
+const createOptions: OptionTable = {
   bundle: { type: 'text', alias: 'b', description: 'bundle directory; the argument is the id then' },
-  name: { type: 'text', description: 'id of the container, which is kept until it is deleted' },
-  rm: { type: 'flag', description: 'delete the container when it ends, even with --name' },
-  keep: { type: 'flag', description: 'keep the ended container until it is deleted' },
+  config: { type: 'text', description: "another file than the bundle's config.json" },
   overlay: { type: 'flag', description: 'write to a layer of the container, not to the rootfs' },
   volume: { type: 'text', alias: 'v', repeat: true, description: '[SOURCE:]DESTINATION[:OPTION,...]' },
   mount: { type: 'text', repeat: true, description: 'type=bind|volume|tmpfs,source=...,destination=...,...' },
@@ -64,9 +63,10 @@ const runOptions: OptionTable = {
   'dns-search': { type: 'text', repeat: true, description: 'domain to look names up in' },
   'no-pivot': { type: 'flag', description: 'chroot instead of pivot_root, for a rootfs on a ramdisk' },
   'no-new-keyring': { type: 'flag', description: 'no effect: no session keyring is made' },
-  'no-subreaper': { type: 'flag', description: 'no effect: no subreaper is used', hidden: true },
   'preserve-fds': { type: 'number', description: 'pass on that many fds from 3 on', default: '0' },
   'pid-file': { type: 'text', description: 'write the pid of the container process to this file' },
+  'console-socket': { type: 'text', description: 'send the terminal to this socket, when detached' },
+  'pidfd-socket': { type: 'text', description: 'send a pidfd of the container process to this socket' },
   engine: {
     type: 'text',
     choices: ['native', 'ffi'],
@@ -75,8 +75,15 @@ const runOptions: OptionTable = {
   },
   trace: { type: 'text', description: 'show each op with its result in this file or fd' },
   'step-fd': { type: 'number', description: 'read a byte from this fd before each op', hidden: true },
-  detach: { type: 'flag', alias: 'd', description: 'not in this version', hidden: true },
-  'console-socket': { type: 'text', description: 'not in this version', hidden: true },
+};
+
+const runOptions: OptionTable = {
+  ...createOptions,
+  name: { type: 'text', description: 'id of the container, which is kept until it is deleted' },
+  rm: { type: 'flag', description: 'delete the container when it ends, even with --name' },
+  keep: { type: 'flag', description: 'keep the ended container until it is deleted' },
+  detach: { type: 'flag', alias: 'd', description: 'do not wait for its end; it is kept until deleted' },
+  'no-subreaper': { type: 'flag', description: 'no effect: no subreaper is used', hidden: true },
 };
 
 const runUsage = 'BUNDLE | [--bundle BUNDLE] ID [-- ARGS...]';
@@ -88,6 +95,22 @@ export const commands: Readonly<Record<string, CommandSpec>> = {
     args: [1, 1],
     rest: true,
     options: runOptions,
+  },
+  create: {
+    usage: '[--bundle BUNDLE] ID',
+    description: 'create a container, whose program waits for start',
+    args: [1, 1],
+    options: createOptions,
+  },
+  start: { usage: 'ID', description: 'run the program of a created container', args: [1, 1], options: {} },
+  kill: {
+    usage: 'ID [SIGNAL]',
+    description: 'send a signal to the container process (default: SIGTERM)',
+    args: [1, 2],
+    options: {
+      all: { type: 'flag', alias: 'a', description: 'to all processes of the container' },
+      regex: { type: 'flag', alias: 'r', description: 'ID is a regular expression: to all that match' },
+    },
   },
   spec: {
     usage: '',
@@ -119,6 +142,7 @@ export const commands: Readonly<Record<string, CommandSpec>> = {
     args: [1, 1],
     options: {
       force: { type: 'flag', alias: 'f', description: 'kill it if it runs; no error if there is none' },
+      regex: { type: 'flag', description: 'ID is a regular expression: all that match' },
     },
   },
   explain: {

@@ -25,12 +25,25 @@ export function formOf(line: CommandLine): RunOptions['form'] | 'ambiguous' {
 }
 
 /**
+ * Reads the options of `create`, which has runc's form only.
+ * @param cwd absolute; relative paths start there
+ * @throws TinyrunError USAGE
+ */
+export function toCreateOptions(line: CommandLine, cwd: string): RunOptions {
+  const id = line.args[0]!;
+  assertId(id);
+  return { ...toOptions(line, cwd), lifecycle: 'created', form: 'runc', bundle: bundleOf(line, cwd), id };
+}
+
+const bundleOf = (line: CommandLine, cwd: string): string => absolute(text(line, 'bundle') ?? '.', cwd);
+
+/**
  * Reads the options of `run`.
  * @param cwd absolute; relative paths start there
- * @throws TinyrunError USAGE, UNSUPPORTED
+ * @throws TinyrunError USAGE
  */
 export function toRunOptions(line: CommandLine, cwd: string): RunOptions {
-  assertSupported(line);
+  assertNoContradiction(line);
   const form = formOf(line);
   const argument = line.args[0]!;
   if (form === 'ambiguous')
@@ -49,10 +62,20 @@ export function toRunOptions(line: CommandLine, cwd: string): RunOptions {
   const id = form === 'runc' ? argument : (name ?? newId());
   assertId(id);
   return {
+    ...toOptions(line, cwd),
+    lifecycle: flag(line, 'detach') ? 'detached' : 'foreground',
     form,
-    bundle: absolute(form === 'runc' ? (text(line, 'bundle') ?? '.') : argument, cwd),
+    bundle: form === 'runc' ? bundleOf(line, cwd) : absolute(argument, cwd),
     id,
     named: name !== undefined,
+  };
+}
+
+/** What `run` and `create` have in common. */
+function toOptions(line: CommandLine, cwd: string): Omit<RunOptions, 'lifecycle' | 'form' | 'bundle' | 'id'> {
+  return {
+    configFile: path(line, 'config', cwd),
+    named: false,
     keep: flag(line, 'keep'),
     remove: flag(line, 'rm'),
     args: line.rest === undefined ? undefined : [...line.rest],
@@ -67,6 +90,8 @@ export function toRunOptions(line: CommandLine, cwd: string): RunOptions {
     noPivot: flag(line, 'no-pivot'),
     preserveFds: number(line, 'preserve-fds') ?? 0,
     pidFile: path(line, 'pid-file', cwd),
+    consoleSocket: socket(line, 'console-socket', cwd),
+    pidfdSocket: socket(line, 'pidfd-socket', cwd),
     engine: text(line, 'engine') === 'ffi' ? 'ffi' : 'native',
     trace: /^\d+$/.test(text(line, 'trace') ?? '') ? text(line, 'trace') : path(line, 'trace', cwd),
     stepFd: number(line, 'step-fd'),
@@ -79,11 +104,24 @@ function path(line: CommandLine, name: string, cwd: string): string | undefined 
   return value === undefined ? undefined : absolute(value, cwd);
 }
 
-function assertSupported(line: CommandLine): void {
-  if (flag(line, 'detach') || text(line, 'console-socket') !== undefined) {
-    const option = flag(line, 'detach') ? '--detach' : '--console-socket';
-    throw new TinyrunError('UNSUPPORTED', `${option}: this version runs containers in the foreground only`);
-  }
-  if (flag(line, 'keep') && flag(line, 'rm'))
-    throw new TinyrunError('USAGE', '--keep and --rm contradict each other: give one of them');
+/** What a socket's address has room for: sun_path of unix(7), with its NUL. */
+const LONGEST_SOCKET = 107;
+
+function socket(line: CommandLine, name: string, cwd: string): string | undefined {
+  const value = path(line, name, cwd);
+  if (value !== undefined && Buffer.byteLength(value) > LONGEST_SOCKET)
+    throw new TinyrunError(
+      'USAGE',
+      `--${name} ${value}: a socket's path has at most ${LONGEST_SOCKET} bytes`,
+    );
+  return value;
+}
+
+function assertNoContradiction(line: CommandLine): void {
+  const both = (a: string, b: string): void => {
+    if (flag(line, a) && flag(line, b))
+      throw new TinyrunError('USAGE', `--${a} and --${b} contradict each other: give one of them`);
+  };
+  both('keep', 'rm');
+  both('detach', 'rm'); // nobody would be there to remove it
 }

@@ -20,3 +20,10 @@ export interface State {
   /** Name of the user who made the container; empty if the uid has no name. */
   owner: string;
 }
+
+/**
+ * The fifo that a created container waits at, in its state directory, and its name while the container is being made.
+ * The plan makes it, `start` writes to it, and which of the two is there tells the status.
+ */
+export const EXEC_FIFO = 'exec.fifo';
+export const CREATING_FIFO = 'creating.fifo';

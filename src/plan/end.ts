@@ -4,6 +4,7 @@
 
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
+import { planDetach } from './detach.ts';
 import { planAskFailure } from './handshake.ts';
 import type { PlanInput } from './input.ts';
 import { planGiveBackTerminal } from './relay.ts';
@@ -18,9 +19,10 @@ export function planEnd(input: PlanInput): Op[] {
   const kill = 'A failure half-way must leave nothing: init and all it has set up go with it.';
   const leave = { onError: { fail: 'leave' } };
   return [
+    ...(input.lifecycle === 'foreground' ? [] : planDetach(input)),
     o.load(o.buf('status'), 4, 'status', runtime('take the wait status', why)),
     o.exitCode('status', 'exit', runtime('take the exit code', why)),
-    ...(input.transient
+    ...(input.transient || input.lifecycle !== 'foreground'
       ? []
       : [
           ...planAskFailure(),
@@ -41,7 +43,7 @@ export function planEnd(input: PlanInput): Op[] {
 
     o.label('give-back'),
     ...planGiveBackTerminal(input),
-    ...(input.transient
+    ...(input.transient || input.lifecycle !== 'foreground'
       ? []
       : [o.branch('keep', '==', 1, 'leave', runtime('is it kept?', 'It has a name.'))]),
     ...planRemoveData(input),

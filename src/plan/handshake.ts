@@ -15,6 +15,7 @@ import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import type { PlanInput } from './input.ts';
 import { needsGo } from './namespaces.ts';
+import { isRelayed } from './terminal.ts';
 
 const runtime = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
 const LIFE =
@@ -28,12 +29,15 @@ export const handshakeBuffers = [
   { name: 'pollfd', size: 8 },
 ];
 
+/** Whether the host program must learn what becomes of setting up; a transient container leaves nothing either way. */
+const reports = ({ transient, lifecycle }: PlanInput): boolean => !transient || lifecycle !== 'foreground';
+
 /** Host program, before clone3. */
 export function planPipes(input: PlanInput): Op[] {
   return [
     ...o.pipe('life-r', 'life-w', runtime('make the lifeline', LIFE)),
     ...(needsGo(input) ? o.pipe('go-r', 'go-w', runtime('make the go pipe', GO)) : []),
-    ...(input.transient ? [] : o.pipe('failed-r', 'failed-w', runtime('make the failure pipe', FAILED))),
+    ...(reports(input) ? o.pipe('failed-r', 'failed-w', runtime('make the failure pipe', FAILED)) : []),
   ];
 }
 
@@ -43,8 +47,8 @@ export function planReleaseInit(input: PlanInput, outside: readonly Op[]): Op[] 
     o.close(o.reg(fd), runtime(`close ${fd}`, 'Only init has this end: so its closing can be seen.'));
   return [
     // With a terminal the process that reads keys watches it as well: it is closed behind that one's start.
-    ...(input.config.process.terminal ? [] : [close('life-r')]),
-    ...(input.transient ? [] : [close('failed-w')]),
+    ...(isRelayed(input) ? [] : [close('life-r')]),
+    ...(reports(input) ? [close('failed-w')] : []),
     ...outside,
     ...(needsGo(input)
       ? [
@@ -65,7 +69,7 @@ export function planInitStart(input: PlanInput): Op[] {
     );
   return [
     close('life-w'),
-    ...(input.transient ? [] : [close('failed-r')]),
+    ...(reports(input) ? [close('failed-r')] : []),
     ...planCloseHost(input),
     ...planDeathWatch('first'),
     ...(needsGo(input)
@@ -111,7 +115,7 @@ export function planDeathWatch(unique: string): Op[] {
 
 /** Init program, at the end of a failure: tells the host program, unless nothing would be kept anyway. */
 export function planReportFailure(input: PlanInput): Op[] {
-  if (input.transient) return [];
+  if (!reports(input)) return [];
   return [
     o.write(o.reg('failed-w'), '!', 1, {
       ...runtime('tell the host program that setting up failed', FAILED),

@@ -57,7 +57,11 @@ export interface PlanInput {
   host: HostFacts;
   id: string;
   bundle: string; // absolute
+  /** Where the config was read; absolute. */
+  configPath: string;
   stateRoot: string; // absolute
+  /** `run`, which ends with the container; `run --detach`; `create`, whose container waits for `start`. */
+  lifecycle: 'foreground' | 'detached' | 'created';
   rootfs: RootfsInput;
   flagMounts: readonly FlagMount[];
   /** What is at each bind source, and at each masked path of the host's own proc and sysfs (absolute paths). */
@@ -69,6 +73,8 @@ export interface PlanInput {
   /** HOME of the process' user in the rootfs' /etc/passwd, for configs that set none. */
   home: string;
   cgroups: readonly CgroupHierarchy[];
+  /** Detached: say the id on stdout when the container runs, as Docker does. */
+  printId: boolean;
   /** Leave nothing behind at the end; otherwise the stopped container stays until deleted. */
   transient: boolean;
   /** Exit codes of failures: of the runtime, of a program that cannot be executed, of one that is not there. */
@@ -76,6 +82,9 @@ export interface PlanInput {
   noPivot: boolean;
   preserveFds: number;
   pidFile: string | undefined; // absolute
+  /** Sockets that receive the master of the terminal, and a pidfd of init; absolute paths. */
+  consoleSocket: string | undefined;
+  pidfdSocket: string | undefined;
   terminal: TerminalInput | undefined;
   /** The tinyrun executable, for work that no program can do: removing a tree, copying one. */
   self: readonly string[];

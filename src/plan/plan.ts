@@ -5,6 +5,7 @@ import type { Buffer, Op, Program, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import { copyUpBuffers } from './copy-up.ts';
 import { planCredentials, planStdioOwner } from './credentials.ts';
+import { planReady, planStandAlone } from './detach.ts';
 import { deviceBuffers, planDeviceSources, planDevices } from './devices.ts';
 import { endBuffers, planEnd } from './end.ts';
 import {
@@ -44,13 +45,22 @@ import {
 } from './rootfs.ts';
 import { planShrink } from './shrink.ts';
 import { planBlockSignals, planRestoreSignals, planWaitAndForward, signalBuffers } from './signals.ts';
-import { planTakeId, planTaken, planWriteState, type StateFile, stateBuffers, stateFile } from './state.ts';
+import { planConnect, planSendPidfd, socketBuffers } from './sockets.ts';
 import {
+  planTakeId,
+  planTaken,
+  planWritePid,
+  planWriteState,
+  type StateFile,
+  stateBuffers,
+  stateFile,
+} from './state.ts';
+import {
+  isRelayed,
   planKeepStderr,
   planTerminal,
   planTerminalSockets,
   planTerminalStdio,
-  wantsTerminal,
 } from './terminal.ts';
 
 const runtime = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
@@ -86,6 +96,8 @@ function planHost(input: PlanInput, mounts: readonly PlannedMount[], state: Stat
     ...planBlockSignals(),
     planUmask(0, 'Files get the modes that are asked for.', 'runtime'),
     ...planTakeId(input), // before anything exists that would have to be undone
+    ...planWriteState(input, state), // and this before anything else is made
+    ...planConnect(input),
     ...planRootTree(input), // what needs the host's rights and paths is prepared here, attached nowhere
     ...planBindSources(mounts, input),
     ...planCgroupSources(mounts, input),
@@ -98,9 +110,9 @@ function planHost(input: PlanInput, mounts: readonly PlannedMount[], state: Stat
       ...planIdMaps(input),
       ...(hasUser(input) ? planFromOutside(input) : []), // init has no right to raise these itself
     ]),
-    ...planWriteState(input, state),
-    ...planShrink(),
-    ...(wantsTerminal(input) ? [...planTakeTerminal(input), ...planRelay(input)] : planWaitAndForward()),
+    ...planWritePid(state),
+    ...planSendPidfd(input),
+    ...planWait(input),
     ...planEnd(input),
     ...planTaken(input),
     ...planKeys(input),
@@ -135,8 +147,9 @@ function planInit(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
       '/process/user/umask',
     ),
     ...planCredentials(input), // from here on init has the container's rights only
-    ...planDeathWatch('last'),
+    ...(input.lifecycle === 'foreground' ? planDeathWatch('last') : planStandAlone()),
     ...planRestoreSignals(input.host.sigIgnored),
+    ...planReady(input),
     ...planCloseDescriptors(input),
     ...planExec(input),
     o.label('give-up'),
@@ -166,6 +179,13 @@ function planTree(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
     ...planPivot(input.noPivot),
     ...planFinishRoot(input),
   ];
+}
+
+/** Host program: beside the container until its end, or not at all. */
+function planWait(input: PlanInput): Op[] {
+  if (input.lifecycle !== 'foreground') return [];
+  if (isRelayed(input)) return [...planShrink(), ...planTakeTerminal(input), ...planRelay(input)];
+  return [...planShrink(), ...planWaitAndForward()];
 }
 
 /** Limits that init, root of a user namespace only, could not raise itself. */
@@ -201,6 +221,7 @@ function planBuffers(input: PlanInput, mounts: readonly PlannedMount[], state: S
     ...endBuffers,
     ...(input.rootfs.kind === 'overlay' ? rootfsBuffers : []),
     ...relayBuffers(input),
+    ...socketBuffers(input),
     { name: 'statfs', size: 128 },
   ];
 }

@@ -65,22 +65,69 @@ export function planCloseDescriptors({ preserveFds, logFd, trace, step }: PlanIn
 
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
+/** Where execve looks for the program, in order: along the PATH of the container, where it has no slash. */
+function candidatesOf({ config }: PlanInput): string[] {
+  const { args, env = [] } = config.process;
+  const program = args[0]!;
+  if (program.includes('/')) return [program];
+  const path = env.findLast((entry) => entry.startsWith('PATH='))?.slice(5) ?? DEFAULT_PATH;
+  if (path === '') return []; // finds nothing, as in runc; an empty part of a longer PATH is the working directory
+  return path.split(':').map((directory) => (directory === '' ? program : `${directory}/${program}`));
+}
+
 /** Init program: execve, along PATH where the program has no slash. */
 export function planExec(input: PlanInput): Op[] {
-  const { args, env = [] } = input.config.process;
-  const program = args[0]!;
+  const { env = [] } = input.config.process;
   const environment = env.some((entry) => entry.startsWith('HOME=')) ? env : [...env, `HOME=${input.home}`];
-  const path = env.findLast((entry) => entry.startsWith('PATH='))?.slice(5) ?? DEFAULT_PATH;
-  const candidates = program.includes('/')
-    ? [program]
-    : path === '' // finds nothing, as in runc; an empty part of a longer PATH is the working directory, as in a shell
-      ? []
-      : path.split(':').map((directory) => (directory === '' ? program : `${directory}/${program}`));
+  const candidates = candidatesOf(input);
   return [
     ...candidates.flatMap((candidate, i) => planTry(input, candidate, environment, i)),
     ...planNotExecuted(input, candidates),
   ];
 }
+
+/**
+ * Init program of a container that outlives us: is there a program that it may execute? execve comes too late for a
+ * message to the caller of `create`, who reads in it that a program is missing (runc looks as well).
+ */
+export function planLookup(input: PlanInput): Op[] {
+  const why = 'When execve fails, after `start`, nobody reads the reason any more.';
+  const words = (what: string): Words => ({ what, why, from: '/process/args/0' });
+  const name = JSON.stringify(input.config.process.args[0]);
+  return [
+    ...candidatesOf(input).flatMap((candidate, i) => {
+      const [next, denied] = [`looked-${i}`, `locked-${i}`];
+      return [
+        o.call('faccessat2', [o.AT_FDCWD, candidate, X_OK, o.flags('AT_EACCESS')], {
+          ...words(`exec: ${name}`),
+          onError: {
+            goto: { ENOENT: next, ENOTDIR: next, EACCES: denied },
+            exit: input.exits.notExecutable,
+          },
+        }),
+        o.call(
+          'statx',
+          [o.AT_FDCWD, candidate, 0, o.flags('STATX_TYPE'), o.buf('statx')],
+          words(`look at ${candidate}`),
+        ),
+        o.load(o.buf('statx', STX_MODE), 2, 'mode', words('take its type')),
+        o.branch('mode', '&', NOT_REGULAR, denied, words('is it no regular file?')),
+        o.jump('program-found', words(`${candidate} can be executed`)),
+        o.label(denied),
+        o.set('denied', 1, words(`${candidate} is there, but may not be executed`)),
+        o.label(next),
+      ];
+    }),
+    o.branch('denied', '==', 1, 'lookup-denied', words('was one of them no executable file?')),
+    planNotFound(input),
+    o.label('lookup-denied'),
+    planDenied(input),
+    o.label('program-found'),
+  ];
+}
+
+/** <unistd.h>; the place of stx_mode in struct statx; bits of S_IFMT that a regular file does not have. */
+const [X_OK, STX_MODE, NOT_REGULAR] = [1, 28, 0o060000];
 
 const EXEC = 'Init becomes the program: the same process, the same pid, everything above stays as it is.';
 
@@ -105,17 +152,11 @@ function planTry(
   ];
 }
 
-function planNotExecuted({ config, exits }: PlanInput, candidates: readonly string[]): Op[] {
+function planNotExecuted(input: PlanInput, candidates: readonly string[]): Op[] {
+  const { config, exits } = input;
   const name = JSON.stringify(config.process.args[0]);
-  const why = 'Nothing could be executed; the reason is worth a precise word.';
-  const words = (what: string): Words => ({ what, why, from: '/process/args/0' });
-  const absolute = config.process.args[0]!.includes('/');
-  const notFound = o.fail(
-    words(
-      `exec: ${name}: ${absolute ? `stat ${config.process.args[0]}: no such file or directory` : 'executable file not found in $PATH'}`,
-    ),
-    { exit: exits.notFound },
-  );
+  const words = (what: string): Words => ({ what, why: REASON, from: '/process/args/0' });
+  const notFound = planNotFound(input);
   if (candidates.length === 0) return [notFound];
   return [
     o.branch('denied', '==', 1, 'exec-denied', words('was one of them no executable file?')),
@@ -138,6 +179,24 @@ function planNotExecuted({ config, exits }: PlanInput, candidates: readonly stri
       },
     ),
     o.label('exec-denied'),
-    o.fail(words(`exec: ${name}: permission denied`), { exit: exits.notExecutable }),
+    planDenied(input),
   ];
+}
+
+const REASON = 'Nothing could be executed; the reason is worth a precise word.';
+
+function planNotFound({ config, exits }: PlanInput): Op {
+  const program = config.process.args[0]!;
+  const reason = program.includes('/')
+    ? `stat ${program}: no such file or directory`
+    : 'executable file not found in $PATH';
+  return o.fail(
+    { what: `exec: ${JSON.stringify(program)}: ${reason}`, why: REASON, from: '/process/args/0' },
+    { exit: exits.notFound },
+  );
+}
+
+function planDenied({ config, exits }: PlanInput): Op {
+  const what = `exec: ${JSON.stringify(config.process.args[0])}: permission denied`;
+  return o.fail({ what, why: REASON, from: '/process/args/0' }, { exit: exits.notExecutable });
 }

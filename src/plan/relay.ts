@@ -5,7 +5,7 @@
 import type { Op } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import type { PlanInput } from './input.ts';
-import { ioctl, wantsTerminal, words } from './terminal.ts';
+import { ioctl, isRelayed, words } from './terminal.ts';
 
 const [IN, HUNG_UP] = [0x1, 0x38]; // POLLIN; POLLERR, POLLHUP, POLLNVAL of <poll.h>
 const CHUNK = 4096; // bytes: at most this much is written at once, which a pipe takes whole or not at all (PIPE_BUF)
@@ -15,7 +15,7 @@ const RAW = 'Keys go to the container as they are: its own terminal turns Ctrl-C
 const polls = (): Uint8Array => Uint8Array.from([0, 0, 0, 0, IN, 0, 0, 0, 0, 0, 0, 0, IN, 0, 0, 0]);
 
 export function relayBuffers(input: PlanInput): { name: string; size: number; init?: Uint8Array }[] {
-  if (!wantsTerminal(input)) return [];
+  if (!isRelayed(input)) return [];
   return [
     { name: 'relay', size: 16, init: polls() },
     { name: 'keys', size: 16, init: polls() },
@@ -210,7 +210,7 @@ function planLastOutput(): Op[] {
 
 /** When all is over, well or not: the caller gets its terminal back. Comes before everything is removed. */
 export function planGiveBackTerminal(input: PlanInput): Op[] {
-  if (!wantsTerminal(input)) return [];
+  if (!isRelayed(input)) return [];
   const why = 'The caller finds the terminal as it was.';
   return [
     ...planRestore(input, 'leave'), // while the process that would do it in our place is still there
@@ -245,7 +245,7 @@ function planRestore({ terminal }: PlanInput, fail: string): Op[] {
 
 /** The process that reads keys; ends by the host program's SIGKILL, or when the host program is gone. */
 export function planKeys(input: PlanInput): Op[] {
-  if (!wantsTerminal(input)) return [];
+  if (!isRelayed(input)) return [];
   const why = 'Keys go to the container; and if the host program dies, somebody must give the terminal back.';
   const leave = { onError: { fail: 'leave' } };
   return [

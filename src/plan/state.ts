@@ -2,8 +2,14 @@
 // OCI runtime.md, "State".
 //
 // Two processes may want one id: mkdir(2) decides. A lock on the directory, held while this process lives, tells a
-// living container from the leftover of a killed one; the lock on the state root makes mkdir and lock one step.
+// container that is being made from the leftover of a killed one; the lock on the state root makes mkdir and lock one
+// step.
+//
+// state.json is there before anything else is made, with 0 for the pid: whoever comes after a killed tinyrun reads there
+// what has to be removed. The pid is written into its gap once init is born, behind init.stat, which says which init.
+// A container that is not started at once has a fifo besides: its name tells the status (runtime/status.ts).
 
+import { CREATING_FIFO, EXEC_FIFO } from '../oci/state.ts';
 import { OCI_VERSION } from '../oci/version.ts';
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
@@ -97,7 +103,9 @@ export function stateBuffers(
   ];
 }
 
-const PID_GAP = ' '.repeat(10);
+const PID_GAP = '0'.padStart(10);
+/** What stands in a state directory, in the order of removal: state.json last, since it says what else there is. */
+const STATE_FILES = [CREATING_FIFO, EXEC_FIFO, 'config.json', 'init.stat', 'state.json.tmp', 'state.json'];
 
 /** state.json with a gap for the pid, which nobody knows before clone3. */
 export interface StateFile {
@@ -123,16 +131,59 @@ export function stateFile({ config, id, bundle, rootfs, host, transient }: PlanI
   return { text, size: new TextEncoder().encode(text).length, gap: head.length };
 }
 
-/** Writes what others may know of the container, once it has a pid. */
-export function planWriteState(input: PlanInput, { size, gap }: StateFile): Op[] {
-  const why = 'The pid alone may be reused; with its start time it names one process for ever.';
+/** Writes all that is known before there is a pid: state.json, and the config that `exec`, `delete` and hooks go by. */
+export function planWriteState(input: PlanInput, { size }: StateFile): Op[] {
   const complete = 'A reader sees the whole file or none: it is written aside and renamed.';
+  const early = 'Before anything is made: should we be killed, this says what there is to remove.';
+  const config =
+    'The bundle may change: exec, hooks and delete go by the config that the container was made of.';
+  return [
+    createFile('state.json.tmp', early),
+    ...planWriteWhole('state.json', o.buf('state'), size, (what) => runtime(what, early)),
+    o.close(o.reg('file'), runtime('close state.json', complete)),
+    o.renameat(o.reg('state'), 'state.json.tmp', o.reg('state'), 'state.json', {
+      ...runtime('put state.json in its place', complete),
+    }),
+    o.openat(o.AT_FDCWD, input.configPath, ['O_RDONLY'], {
+      ...runtime(`open ${input.configPath}`, config),
+      to: 'source',
+    }),
+    createFile('config.json', config),
+    o.call(
+      'sendfile',
+      [o.reg('file'), o.reg('source'), 0, CONFIG_LIMIT],
+      runtime('copy config.json', config),
+    ),
+    o.close(o.reg('source'), runtime(`close ${input.configPath}`, config)),
+    o.close(o.reg('file'), runtime('close config.json', config)),
+    ...planFifo(input),
+  ];
+}
+
+/** `create` only: the fifo that init waits at. */
+function planFifo({ lifecycle }: PlanInput): Op[] {
+  if (lifecycle !== 'created') return [];
+  const why =
+    'Init waits for a byte from it; `start` writes that. Opened for both, it has no end and no error.';
+  return [
+    o.mknodat(o.reg('state'), CREATING_FIFO, 'S_IFIFO', 0o600, 0, runtime('make the exec fifo', why)),
+    o.openat(o.reg('state'), CREATING_FIFO, ['O_RDWR'], {
+      ...runtime('open the exec fifo', why),
+      to: 'fifo',
+    }),
+  ];
+}
+
+/** Host program, behind clone3: the pid of init, for others to find. */
+export function planWritePid({ gap }: StateFile): Op[] {
+  const why = 'The pid alone may be reused; with its start time it names one process for ever.';
+  const last = 'From here on there is a container to be seen.';
   return [
     o.format(
       'pid',
       o.buf('state', gap),
       { width: PID_GAP.length },
-      runtime('put the pid into state.json', complete),
+      runtime('put the pid into state.json', last),
     ),
     o.format(
       'pid',
@@ -145,19 +196,24 @@ export function planWriteState(input: PlanInput, { size, gap }: StateFile): Op[]
       to: 'file',
     }),
     o.read(o.reg('file'), o.buf('stat'), 1024, { ...runtime('read /proc/PID/stat', why), to: 'size' }),
-    ...replaceFd('init.stat', why),
+    o.close(o.reg('file'), runtime('close /proc/PID/stat', why)),
+    createFile('init.stat', why),
     o.write(o.reg('file'), o.buf('stat'), o.reg('size'), runtime('write init.stat', why)),
-    ...replaceFd('state.json.tmp', complete),
-    ...planWriteWhole('state.json', o.buf('state'), size, (what) => runtime(what, complete)),
-    o.close(o.reg('file'), runtime('close state.json', complete)),
-    o.renameat(o.reg('state'), 'state.json.tmp', o.reg('state'), 'state.json', {
-      ...runtime('put state.json in its place', complete),
+    o.close(o.reg('file'), runtime('close init.stat', why)),
+    o.openat(o.reg('state'), 'state.json', ['O_WRONLY'], {
+      ...runtime('open state.json again', last),
+      to: 'file',
     }),
-    ...planPidFile(input),
+    o.call('pwrite64', [o.reg('file'), o.buf('state', gap), PID_GAP.length, gap], {
+      ...runtime('write the pid into state.json', last),
+    }),
+    o.close(o.reg('file'), runtime('close state.json', last)),
   ];
 }
 
 const PAGE = 4096;
+/** What sendfile(2) copies at most, in bytes; a config.json is smaller (runtime/config-file.ts). */
+const CONFIG_LIMIT = 0x7ffff000;
 
 /**
  * Writes a whole file, open in register `file`. On a full filesystem write(2) may take a part of it, and calls that no
@@ -178,21 +234,17 @@ export function planWriteWhole(
   ];
 }
 
-function replaceFd(name: string, why: string): Op[] {
-  return [
-    o.close(o.reg('file'), runtime('close the file before', why)),
-    o.openat(
-      o.reg('state'),
-      name,
-      ['O_WRONLY', 'O_CREAT', 'O_EXCL'],
-      { ...runtime(`create ${name}`, why), to: 'file' },
-      0o600,
-    ),
-  ];
-}
+const createFile = (name: string, why: string): Op =>
+  o.openat(
+    o.reg('state'),
+    name,
+    ['O_WRONLY', 'O_CREAT', 'O_EXCL'],
+    { ...runtime(`create ${name}`, why), to: 'file' },
+    0o600,
+  );
 
 /** `--pid-file`: digits only, in place at once, as engines expect from runc. */
-function planPidFile({ pidFile }: PlanInput): Op[] {
+export function planPidFile({ pidFile }: PlanInput): Op[] {
   if (pidFile === undefined) return [];
   const words = (what: string): Words => ({
     what,
@@ -222,10 +274,10 @@ function planPidFile({ pidFile }: PlanInput): Op[] {
 }
 
 /** Removes the state directory; what is missing was never made. */
-export function planRemoveState({ id }: PlanInput): Op[] {
+export function planRemoveState({ id, lifecycle }: PlanInput): Op[] {
   const why = 'The container is gone, and so is its id.';
   return [
-    ...['init.stat', 'state.json.tmp', 'state.json'].map((name) =>
+    ...STATE_FILES.filter((name) => lifecycle === 'created' || !name.endsWith('.fifo')).map((name) =>
       o.unlinkat(o.reg('state'), name, [], {
         ...runtime(`remove ${name}`, why),
         onError: { ignore: ['ENOENT', 'EBADF'], fail: 'leave' },

@@ -13,11 +13,15 @@ import * as o from '../program/ops.ts';
 import type { PlanInput } from './input.ts';
 import { planTarget } from './mount-point.ts';
 import type { Places } from './place.ts';
+import { planSendFd } from './sockets.ts';
 
 /** Words of ops that exist because of process.terminal. */
 export const words = (what: string, why: string): Words => ({ what, why, from: '/process/terminal' });
 
-export const wantsTerminal = ({ config }: PlanInput): boolean => config.process.terminal === true;
+const wantsTerminal = ({ config }: PlanInput): boolean => config.process.terminal === true;
+/** Whether the container's terminal is relayed to the caller's; a detached one is sent over the console socket. */
+export const isRelayed = (input: PlanInput): boolean =>
+  wantsTerminal(input) && input.lifecycle === 'foreground';
 
 const winsize = (rows: number, columns: number) =>
   ({ struct: 'winsize', fields: { ws_row: rows, ws_col: columns } }) as const;
@@ -52,8 +56,6 @@ export function planTerminal(input: PlanInput, places: Places): Op[] {
   );
   const own =
     "The terminal comes from the container's own devpts: its name is right inside, and no other container sees it.";
-  const hand =
-    'The host program takes the master out of our descriptors: it outlives us, we become the container.';
   const size =
     input.config.process.consoleSize ??
     (input.terminal && { height: input.terminal.rows, width: input.terminal.columns });
@@ -104,6 +106,18 @@ export function planTerminal(input: PlanInput, places: Places): Op[] {
     ),
     o.close(o.reg('mount'), words('close the mount', 'It has served.')),
     ...console.close,
+    ...(isRelayed(input) ? planHandMaster() : planSendMaster()),
+    o.close(
+      o.reg('master'),
+      words('close the master', 'Only who relays it has it: its end hangs up the terminal.'),
+    ),
+  ];
+}
+
+function planHandMaster(): Op[] {
+  const hand =
+    'The host program takes the master out of our descriptors: it outlives us, we become the container.';
+  return [
     o.store('master', o.buf('ttynumber'), 4, words('put the number of the master into a buffer', hand)),
     o.write(
       o.reg('tty-init'),
@@ -112,10 +126,18 @@ export function planTerminal(input: PlanInput, places: Places): Op[] {
       words('tell the host program the number of the master', hand),
     ),
     o.read(o.reg('tty-init'), o.buf('byte'), 1, words('wait until it has taken it', hand)),
-    o.close(
-      o.reg('master'),
-      words('close the master', 'Only the host program has it: its end hangs up the terminal.'),
-    ),
+  ];
+}
+
+/** As runc: the master with a word that says what it is. */
+function planSendMaster(): Op[] {
+  const why = 'Who called us relays the terminal: it waits for the master at the console socket.';
+  return [
+    ...planSendFd('console', 'master', '/dev/ptmx', {
+      ...words('send the master of the terminal to the console socket', why),
+      from: '--console-socket',
+    }),
+    o.close(o.reg('console'), { ...words('close the console socket', why), from: '--console-socket' }),
   ];
 }
 
@@ -140,7 +162,7 @@ export function planTerminalStdio(input: PlanInput): Op[] {
 
 /** Before clone3. */
 export function planTerminalSockets(input: PlanInput): Op[] {
-  if (!wantsTerminal(input)) return [];
+  if (!isRelayed(input)) return [];
   const why = 'Host and init hand over the terminal here.';
   return [
     o.call(

@@ -5,15 +5,14 @@ import type { Config } from '../oci/config.ts';
 import { parseConfig } from '../oci/parse.ts';
 import { unappliedFields } from '../oci/unapplied.ts';
 import { formatProblems, validateConfig } from '../oci/validate.ts';
-import { configPath } from './config-file.ts';
 import type { Log } from './log.ts';
 
 /**
- * Checks the text of BUNDLE/config.json, before anything is made.
+ * Checks the text of a config.json, before anything is made.
+ * @param path where it was read, for messages
  * @throws TinyrunError CONFIG with every problem of the config at once
  */
-export function parseBundle(bundle: string, text: string, log: Log): Config {
-  const path = configPath(bundle);
+export function parseBundle(path: string, text: string, log: Log): Config {
   const { config, problems, warnings } = validateConfig(parseConfig(text, path));
   if (problems.length > 0)
     throw new TinyrunError('CONFIG', formatProblems(problems, path), { data: { problems } });

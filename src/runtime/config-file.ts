@@ -1,22 +1,23 @@
 // The text of a bundle's config.json. OCI bundle.md.
 
 import { TinyrunError } from '../errors.ts';
+import type { RunOptions } from './options.ts';
 import { readText, refused } from './probe.ts';
 
 /** A config.json beyond this is no config: megabytes of JSON would only exhaust our memory. */
 const CONFIG_LIMIT = 16 * 1024 * 1024;
 
-/** How messages call it. */
-export const configPath = (bundle: string): string => `${bundle}/config.json`;
+/** Where the config of a container is; messages call it so. */
+export const configPath = ({ bundle, configFile }: Pick<RunOptions, 'bundle' | 'configFile'>): string =>
+  configFile ?? `${bundle}/config.json`;
 const [ENOENT, EFBIG] = [2, 27];
 
 /**
- * Reads BUNDLE/config.json.
- * @param bundle absolute
+ * Reads a config.json.
+ * @param path absolute
  * @throws TinyrunError CONFIG where it cannot be read
  */
-export function readConfig(bundle: string): string {
-  const path = configPath(bundle);
+export function readConfig(path: string): string {
   const text = readText(path, CONFIG_LIMIT);
   if (typeof text === 'string') return text;
   if (text === -EFBIG)

@@ -14,7 +14,7 @@ import { isKernelFilesystem } from '../plan/place.ts';
 import type { Report } from '../program/op.ts';
 import { constants } from '../sys/constants.ts';
 import { parseBundle } from './bundle.ts';
-import { readConfig } from './config-file.ts';
+import { configPath, readConfig } from './config-file.ts';
 import { type Log, logEnds } from './log.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
 import {
@@ -33,9 +33,9 @@ export async function gatherInput(
   options: RunOptions,
   host: HostFacts,
   log: Log,
-  text = readConfig(options.bundle),
+  text = readConfig(configPath(options)),
 ): Promise<PlanInput> {
-  const config = parseBundle(options.bundle, text, log);
+  const config = parseBundle(configPath(options), text, log);
   if (options.args !== undefined && options.args.length > 0) config.process.args = options.args;
   if (options.hostname !== undefined) {
     if (!config.linux?.namespaces?.some(({ type }) => type === 'uts'))
@@ -46,6 +46,7 @@ export async function gatherInput(
       );
     config.hostname = options.hostname;
   }
+  checkTerminal(config.process.terminal === true, options);
   const rootfs = await gatherRootfs(global, options, config, host);
   const roots = rootfs.kind === 'directory' ? [rootfs.path] : rootfs.layers.toReversed();
   const flagMounts = await gatherFlagMounts(options, host);
@@ -55,6 +56,8 @@ export async function gatherInput(
     host,
     id: options.id,
     bundle: options.bundle,
+    configPath: configPath(options),
+    lifecycle: options.lifecycle,
     stateRoot: global.root,
     rootfs,
     flagMounts,
@@ -64,7 +67,8 @@ export async function gatherInput(
       ? '/'
       : findHome(roots, config.process.user?.uid ?? 0),
     cgroups: config.mounts?.some(({ type }) => type === 'cgroup') ? probeCgroups() : [],
-    transient: options.remove || !(options.named || options.keep),
+    transient: options.lifecycle === 'foreground' && (options.remove || !(options.named || options.keep)),
+    printId: options.form === 'bundle',
     exits:
       options.form === 'bundle'
         ? { failure: 125, notExecutable: 126, notFound: 127 }
@@ -72,13 +76,34 @@ export async function gatherInput(
     noPivot: options.noPivot,
     preserveFds: options.preserveFds,
     pidFile: options.pidFile,
-    terminal: config.process.terminal ? (await import('./terminal.ts')).probeTerminal() : undefined,
+    consoleSocket: options.consoleSocket,
+    pidfdSocket: options.pidfdSocket,
+    terminal:
+      config.process.terminal && options.lifecycle === 'foreground'
+        ? (await import('./terminal.ts')).probeTerminal()
+        : undefined,
     self: [process.execPath],
     reports: reports(global, host, logFd),
     logFd,
     trace: options.trace === undefined ? undefined : openTrace(options.trace),
     step: options.stepFd === undefined ? undefined : keepOpen(options.stepFd),
   };
+}
+
+/** A terminal is relayed by `run` in the foreground, and else by whoever listens at the console socket. */
+export function checkTerminal(
+  terminal: boolean,
+  { lifecycle, consoleSocket }: Pick<RunOptions, 'lifecycle' | 'consoleSocket'>,
+): void {
+  const detached = lifecycle !== 'foreground';
+  if (terminal && detached && consoleSocket === undefined)
+    throw new TinyrunError(
+      'USAGE',
+      'cannot allocate tty if tinyrun will detach without setting console socket',
+      { hint: 'give --console-socket, or set /process/terminal to false' },
+    );
+  if (consoleSocket !== undefined && !(terminal && detached))
+    throw new TinyrunError('USAGE', 'cannot use console socket if tinyrun will not detach or allocate tty');
 }
 
 /** Where failures are told: stderr, and the file of --log, whose lines have the form of createLog. */

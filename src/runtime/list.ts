@@ -21,7 +21,7 @@ export function listContainers(
       if (removeStale(root, id, dataRoot))
         log.debug(`removed container ${id}, left by a tinyrun that was killed`);
       const container = findContainer(root, id);
-      if (container !== undefined) containers.push(container);
+      if (container !== undefined && container.state.status !== 'creating') containers.push(container);
     } catch (error) {
       if (!(error instanceof TinyrunError || error instanceof SystemError)) throw error;
       log.warn(`list container ${id}: ${error.message}`);

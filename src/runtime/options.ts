@@ -1,5 +1,7 @@
 // What the command line asks for, once parsed: the same object from the fast path and from yargs.
 
+import type { PlanInput } from '../plan/input.ts';
+
 /** Options before the command, runc's global ones. */
 export interface GlobalOptions {
   /** State root, absolute: one directory a container, gone at reboot. Default /run/tinyrun. */
@@ -12,11 +14,14 @@ export interface GlobalOptions {
   debug: boolean;
 }
 
-/** `tinyrun run`. */
+/** `tinyrun run` and `tinyrun create`. */
 export interface RunOptions {
+  lifecycle: PlanInput['lifecycle'];
   /** Which of its two forms: `run BUNDLE [-- ARGS]` as in Docker, or `run [--bundle B] ID` as in runc. */
   form: 'bundle' | 'runc';
   bundle: string; // absolute
+  /** Another file than the bundle's config.json; absolute. */
+  configFile: string | undefined;
   /** The id: given (runc's form, `--name`) or generated. */
   id: string;
   /** It has a name (`--name`): kept until deleted, unless `remove`. */
@@ -36,6 +41,8 @@ export interface RunOptions {
   noPivot: boolean;
   preserveFds: number;
   pidFile: string | undefined; // absolute
+  consoleSocket: string | undefined; // absolute
+  pidfdSocket: string | undefined; // absolute
   engine: 'native' | 'ffi';
   /** File or fd number that each op is shown on as it ends. */
   trace: string | undefined;

@@ -48,6 +48,7 @@ const decoder = new TextDecoder();
 /** Whether programs of such runs are kept at all. */
 const isCacheable = (global: GlobalOptions, options: RunOptions): boolean =>
   options.form === 'bundle' &&
+  options.lifecycle === 'foreground' &&
   !options.named &&
   options.engine === 'native' &&
   options.trace === undefined &&

@@ -6,7 +6,7 @@ import { becomeImage } from '../engine/image.ts';
 import { TinyrunError } from '../errors.ts';
 import type { Program } from '../program/op.ts';
 import { constants } from '../sys/constants.ts';
-import { readConfig } from './config-file.ts';
+import { configPath, readConfig } from './config-file.ts';
 import { createLog } from './log.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
 import { readPrelude } from './prelude.ts';
@@ -17,7 +17,8 @@ import { findProgram, programKey } from './program-cache.ts';
 export type TraceLines = (program: Program) => Promise<string[]>;
 
 /**
- * Runs a container in the foreground: this process becomes its host program and ends with its exit code.
+ * Runs or creates a container: this process becomes its host program. In the foreground it ends with the container's
+ * exit code, else as soon as the container stands by itself.
  * @throws TinyrunError where it cannot even begin
  */
 export async function runContainer(
@@ -34,7 +35,7 @@ export async function runContainer(
   // What the caller has open besides is no business of the container, which could reach it while init has it open.
   rawSyscall('close_range', 3 + options.preserveFds, 0xffffffff, constants['CLOSE_RANGE_CLOEXEC']!);
   if (options.preserveFds > 0) preserve(options.preserveFds);
-  const text = readConfig(options.bundle);
+  const text = readConfig(configPath(options));
   const key = programKey(global, options, host, text);
   if (key !== undefined) {
     const image = findProgram(global.root, key, options.id, new Date(host.now).toISOString());

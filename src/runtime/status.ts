@@ -25,13 +25,23 @@ export function parseStat(text: string): ProcessStat | undefined {
   return { state: exiting ? 'X' : state, startTime };
 }
 
+/** Which fifo is in the state directory: a container that was started has none. */
+export type Fifo = 'creating' | 'created' | 'none';
+
 /**
- * @param created init when it was created
+ * @param created init when it was created; undefined: it is not born yet
  * @param now the process that has its pid now; undefined if there is none
+ * @param fifo asked only where there is an init
  */
-export function statusOf(created: ProcessStat | undefined, now: ProcessStat | undefined): Status {
+export function statusOf(
+  created: ProcessStat | undefined,
+  now: ProcessStat | undefined,
+  fifo: () => Fifo,
+): Status {
   if (created === undefined || now === undefined || created.startTime !== now.startTime) return 'stopped';
-  return now.state === 'Z' || now.state === 'X' ? 'stopped' : 'running';
+  if (now.state === 'Z' || now.state === 'X') return 'stopped';
+  const waits = fifo();
+  return waits === 'none' ? 'running' : waits;
 }
 
 export type Operation = 'start' | 'kill' | 'delete';
@@ -40,8 +50,8 @@ interface Transition {
   from: readonly Status[];
   /** undefined: the container is gone. */
   to: Status | undefined;
-  /** runc's words for any other status, which is put behind them. */
-  refusal: (id: string) => string;
+  /** runc's words for any other status. */
+  refusal: (id: string, status: Status) => string;
 }
 
 /** The legal transitions. `create` has none: there is no container before it, and it ends in `created`. */
@@ -49,23 +59,26 @@ export const transitions: Readonly<Record<Operation, Transition>> = {
   start: {
     from: ['created'],
     to: 'running',
-    refusal: (id) => `cannot start container ${id} that is not created`,
+    refusal: (id, status) => {
+      if (status === 'running') return `container ${id}: cannot start an already running container`;
+      if (status === 'stopped') return `container ${id}: cannot start a container that has stopped`;
+      return `container ${id}: cannot start a container in the ${status} state`;
+    },
   },
   kill: {
     from: ['created', 'running', 'paused'],
     to: 'stopped',
-    refusal: (id) => `cannot kill container ${id}: container not running`,
+    refusal: (id, status) => `cannot kill container ${id}: container not running: ${status}`,
   },
   delete: {
     from: ['stopped'],
     to: undefined,
-    refusal: (id) => `cannot delete container ${id} that is not stopped`,
+    refusal: (id, status) => `cannot delete container ${id} that is not stopped: ${status}`,
   },
 };
 
 /** @throws TinyrunError STATE if the operation is not legal in this status */
 export function assertLegal(operation: Operation, id: string, status: Status): void {
   const { from, refusal } = transitions[operation];
-  if (!from.includes(status))
-    throw new TinyrunError('STATE', `${refusal(id)}: ${status}`, { data: { id, status } });
+  if (!from.includes(status)) throw new TinyrunError('STATE', refusal(id, status), { data: { id, status } });
 }

@@ -4,17 +4,19 @@
 //   flock on ROOT      held for moments: while a state directory is made and locked, or removed
 //   flock on ROOT/ID   held by the host program as long as it lives; whoever else gets it knows that it is gone
 //
-// A state directory without state.json is half-made. Half-made and unlocked, or transient, ended and unlocked: the
-// leftover of a tinyrun that was killed. A removal that is interrupted leaves state.json in place, and is repeated.
+// A state directory without state.json, or whose container is still being created, is half-made. Half-made and unlocked,
+// or transient, ended and unlocked: the leftover of a tinyrun that was killed. A removal that is interrupted leaves
+// state.json in place, and is repeated.
 
 import { close, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
 import { TinyrunError } from '../errors.ts';
-import type { State } from '../oci/state.ts';
+import { CREATING_FIFO, EXEC_FIFO, type State } from '../oci/state.ts';
 import { constants } from '../sys/constants.ts';
 import { errnos } from '../sys/errno.ts';
 import { AT_FDCWD, exists, openDirectory, ownerOf, readDirectory, readSmall, removeTree } from './files.ts';
 import { isId } from './id.ts';
-import { type ProcessStat, parseStat, statusOf } from './status.ts';
+import { endProcess, statOf } from './process.ts';
+import { type Fifo, type ProcessStat, parseStat, statusOf } from './status.ts';
 
 /** A container as it is now. */
 export interface Container {
@@ -24,7 +26,7 @@ export interface Container {
   transient: boolean;
   /** Where its own layer and files are; undefined: it has none. */
   dataDirectory: string | undefined;
-  /** Init, also when it has ended. */
+  /** Init, also when it has ended; pid 0: it is not born yet. */
   init: { pid: number; stat: ProcessStat | undefined };
   /** Who made it. */
   uid: number;
@@ -40,7 +42,8 @@ export function findContainer(root: string, id: string): Container | undefined {
   const fd = openDirectory(AT_FDCWD, `${root}/${id}`);
   if (fd === undefined) return undefined;
   try {
-    return readIn(fd, root, id);
+    const container = readIn(fd, root, id);
+    return container?.init.pid === 0 ? undefined : container;
   } finally {
     close(fd);
   }
@@ -79,7 +82,7 @@ function readIn(fd: number, root: string, id: string): Container | undefined {
   if (text === undefined) return undefined;
   const { tinyrun, pid, ...saved } = parseState(text, root, id);
   const created = parseStat(readSmall(fd, 'init.stat') ?? '');
-  const status = statusOf(created, statOf(pid));
+  const status = pid === 0 ? 'creating' : statusOf(created, statOf(pid), () => fifoIn(fd));
   return {
     // The order is that of runc's JSON.
     state: {
@@ -99,6 +102,9 @@ function readIn(fd: number, root: string, id: string): Container | undefined {
     uid: ownerOf(fd),
   };
 }
+
+const fifoIn = (fd: number): Fifo =>
+  exists(fd, EXEC_FIFO) ? 'created' : exists(fd, CREATING_FIFO) ? 'creating' : 'none';
 
 /** What state.json holds: the state without its status, and what only tinyrun needs. */
 interface SavedState extends Omit<State, 'status'> {
@@ -133,17 +139,6 @@ function isSavedState(value: unknown, id: string): value is SavedState {
     return false;
   const texts = [state.ociVersion, state.bundle, state.rootfs, state.created, state.owner];
   return state.id === id && typeof pid === 'number' && texts.every((text) => typeof text === 'string');
-}
-
-/** The process that has this pid now. */
-export function statOf(pid: number): ProcessStat | undefined {
-  if (!Number.isSafeInteger(pid) || pid <= 0) return undefined;
-  try {
-    return parseStat(readSmall(AT_FDCWD, `/proc/${pid}/stat`) ?? '');
-  } catch (error) {
-    if (error instanceof SystemError && error.errno === 'ESRCH') return undefined; // it ended while we read
-    throw error;
-  }
 }
 
 // Removal
@@ -213,7 +208,10 @@ export function removeStale(root: string, id: string, dataRoot?: string): boolea
       removeLocked(root, id, dataRoot === undefined ? undefined : `${dataRoot}/containers/${id}`);
       return true;
     }
-    if (!container.transient || container.state.status !== 'stopped') return false;
+    const { status } = container.state;
+    // Init may have been told already to outlive the one that made it.
+    if (status === 'creating') endProcess(container.init, `container ${id}`);
+    else if (!container.transient || status !== 'stopped') return false;
     removeLocked(root, id, container.dataDirectory);
     return true;
   } finally {

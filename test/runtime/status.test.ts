@@ -1,7 +1,14 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { TinyrunError } from '../../src/errors.ts';
-import { assertLegal, type Operation, parseStat, statusOf, transitions } from '../../src/runtime/status.ts';
+import {
+  assertLegal,
+  type Fifo,
+  type Operation,
+  parseStat,
+  statusOf,
+  transitions,
+} from '../../src/runtime/status.ts';
 
 const stat = (state: string, startTime: string, name = 'sh'): string =>
   `42 (${name}) ${state} 1 42 42 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 ${startTime} 1000 100\n`;
@@ -18,18 +25,30 @@ test('parseStat: what is no stat has nothing', () => {
   for (const text of ['', '42', '42 (sh)', '42 (sh) S 1 2 3']) assert.is(parseStat(text), undefined);
 });
 
-test('statusOf: the same process runs', () => {
-  assert.is(statusOf({ state: 'S', startTime: '5' }, { state: 'R', startTime: '5' }), 'running');
-  assert.is(statusOf({ state: 'S', startTime: '5' }, { state: 'T', startTime: '5' }), 'running');
+const started = (): Fifo => 'none';
+
+test('statusOf: the same process runs, once it is started', () => {
+  const created = { state: 'S', startTime: '5' };
+  assert.is(statusOf(created, { state: 'R', startTime: '5' }, started), 'running');
+  assert.is(statusOf(created, { state: 'T', startTime: '5' }, started), 'running');
+  assert.is(
+    statusOf(created, created, () => 'created'),
+    'created',
+  );
+  assert.is(
+    statusOf(created, created, () => 'creating'),
+    'creating',
+  );
 });
 
 test('statusOf: an ended process, a zombie and a reused pid are stopped', () => {
   const created = { state: 'S', startTime: '5' };
-  assert.is(statusOf(created, undefined), 'stopped');
-  assert.is(statusOf(undefined, created), 'stopped');
-  assert.is(statusOf(created, { state: 'Z', startTime: '5' }), 'stopped');
-  assert.is(statusOf(created, { state: 'X', startTime: '5' }), 'stopped');
-  assert.is(statusOf(created, { state: 'S', startTime: '6' }), 'stopped');
+  const waits = (): Fifo => 'created';
+  assert.is(statusOf(created, undefined, waits), 'stopped');
+  assert.is(statusOf(undefined, created, waits), 'stopped');
+  assert.is(statusOf(created, { state: 'Z', startTime: '5' }, waits), 'stopped');
+  assert.is(statusOf(created, { state: 'X', startTime: '5' }, waits), 'stopped');
+  assert.is(statusOf(created, { state: 'S', startTime: '6' }, waits), 'stopped');
 });
 
 test('assertLegal: allows what the table says, and nothing else', () => {

@@ -54,6 +54,9 @@ export function planInput({ config, host, ...rest }: Change = {}): PlanInput {
     host: { ...HOST, ...host },
     id: 'c1',
     bundle: '/bundle',
+    configPath: '/bundle/config.json',
+    lifecycle: 'foreground',
+    printId: false,
     stateRoot: '/run/tinyrun',
     rootfs: { kind: 'directory', path: '/bundle/rootfs' },
     flagMounts: [],
@@ -67,6 +70,8 @@ export function planInput({ config, host, ...rest }: Change = {}): PlanInput {
     noPivot: false,
     preserveFds: 0,
     pidFile: undefined,
+    consoleSocket: undefined,
+    pidfdSocket: undefined,
     terminal: undefined,
     self: ['/usr/bin/tinyrun'],
     reports: [{ reg: 'stderr', format: 'text', prefix: 'tinyrun: ', suffix: '\n' }],
@@ -181,6 +186,16 @@ export const INPUTS: Readonly<Record<string, Change>> = {
     },
     terminal: TERMINAL,
   },
+  created: { lifecycle: 'created', transient: false, pidFile: '/tmp/pid', pidfdSocket: '/tmp/pidfd' },
+  'created with a terminal': {
+    lifecycle: 'created',
+    transient: false,
+    config: (config) => {
+      config.process.terminal = true;
+    },
+    consoleSocket: '/tmp/console',
+  },
+  detached: { lifecycle: 'detached', transient: false, printId: true },
   'devices, masks and read-only paths in strange places': {
     config: (config) => {
       config.linux!.devices = [
@@ -273,7 +288,7 @@ const [POLLIN, POLLHUP] = [0x1, 0x10];
 
 /** Answers that are more than success. One kernel answers one run: it remembers what went through the pipes. */
 function quietLinux(): Answers {
-  let failed = false;
+  const failed: string[] = []; // what init wrote into the pipe
   let initPid: Uint8Array | undefined; // what the stage told, where one starts init in its own place (CLONE_PARENT)
   return (call) => {
     switch (call.call) {
@@ -288,11 +303,11 @@ function quietLinux(): Answers {
       case 'ppoll':
         return answerPoll(call);
       case 'write':
-        if (registerOf(call, 0) === 'failed-w') failed = true;
+        if (registerOf(call, 0) === 'failed-w') failed.push(String(call.args[1]));
         if (registerOf(call, 0) === 'pid-w') initPid = call.memory(1).slice(0, 4);
         return undefined;
       case 'read':
-        if (registerOf(call, 0) === 'failed-r') return failed ? 1 : 0;
+        if (registerOf(call, 0) === 'failed-r') return readPipe(failed, call.memory(1));
         if (registerOf(call, 0) === 'signals') put(call.memory(1), 0, constants['SIGCHLD']!);
         if (registerOf(call, 0) === 'pid-r' && initPid !== undefined) call.memory(1).set(initPid);
         return undefined;
@@ -302,6 +317,13 @@ function quietLinux(): Answers {
         return undefined;
     }
   };
+}
+
+function readPipe(bytes: string[], into: Uint8Array): number {
+  const byte = bytes.shift();
+  if (byte === undefined) return 0;
+  into[0] = byte.charCodeAt(0);
+  return 1;
 }
 
 /** Nothing is there to be read, but the SIGCHLD for the host program and, for its child, the news of its end. */

@@ -1,0 +1,10 @@
+// tinyrun create
+import type { GlobalOptions } from '../../runtime/options.ts';
+import { runContainer } from '../../runtime/run.ts';
+import type { CommandLine } from '../command-line.ts';
+import { toCreateOptions } from '../run-options.ts';
+
+export const run = (line: CommandLine, global: GlobalOptions, cwd: string): Promise<never> =>
+  runContainer(global, toCreateOptions(line, cwd), async (program) =>
+    (await import('../../explain/listing.ts')).traceLines(program),
+  );

@@ -1,0 +1,101 @@
+// How a container outlives the host program: `create`, whose init waits until `start` releases it, and `run --detach`.
+// OCI runtime.md, "Lifecycle".
+//
+//   host (create)                         init
+//   ─ creating.fifo, pipes, clone3 ─────> ...
+//   ─ reads `failed`                      all is set up, and the program is there
+//     <──────────── r ────────────────── ─ no longer dies with the host program; waits at the fifo
+//   ─ exec.fifo, pid file; ends           .
+//                    start ─── byte ────> execve
+//
+// With `run --detach` init goes on at once, and the end of the pipe, which execve closes, tells that the program runs. Any
+// other byte means that setting up failed, as in the foreground.
+
+import { CREATING_FIFO, EXEC_FIFO } from '../oci/state.ts';
+import type { Op, Words } from '../program/op.ts';
+import * as o from '../program/ops.ts';
+import type { PlanInput } from './input.ts';
+import { planLookup } from './process.ts';
+import { planShrink } from './shrink.ts';
+import { planPidFile } from './state.ts';
+
+const runtime = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
+const READY = 'r'.charCodeAt(0);
+const OUTLIVE = 'From here on the container stands by itself: nobody has to stay beside it.';
+
+/** Init program, where the death of the host program is watched otherwise: the container outlives it. */
+export function planStandAlone(): Op[] {
+  return [o.prctl('PR_SET_PDEATHSIG', [0], runtime('no longer die with the host program', OUTLIVE))];
+}
+
+/** Init program, when all is set up: says so, and as a created container sleeps until `start`. */
+export function planReady(input: PlanInput): Op[] {
+  if (input.lifecycle === 'foreground') return [];
+  const start = 'The program of the config runs when `start` says so: until then only its world is there.';
+  return [
+    ...planLookup(input),
+    o.write(o.reg('failed-w'), 'r', 1, {
+      ...runtime('tell the host program that all is set up', 'It lets go of the container then.'),
+      onError: { ignore: ['EPIPE'] }, // it was killed just now: who cleans up after it ends us as well
+    }),
+    ...(input.lifecycle === 'detached'
+      ? []
+      : [
+          ...planForgetStderr(input),
+          ...['failed-w', 'life-r'].map((fd) => o.close(o.reg(fd), runtime(`close ${fd}`, OUTLIVE))),
+          ...planShrink(),
+          o.read(o.reg('fifo'), o.buf('byte'), 1, runtime('wait for start', start)),
+          o.close(o.reg('fifo'), runtime('close the exec fifo', start)),
+        ]),
+  ];
+}
+
+/** With a terminal, stderr is kept for failures: but who reads it to its end would wait for as long as init does. */
+function planForgetStderr({ config }: PlanInput): Op[] {
+  if (!config.process.terminal) return [];
+  const why =
+    "The caller may wait for the end of this pipe: later failures are told on the container's terminal.";
+  return [
+    o.close(o.reg('stderr'), runtime("close the caller's stderr", why)),
+    o.set('stderr', 2, runtime('write failures to the terminal', why)),
+  ];
+}
+
+/** Host program, in place of waiting for the container's end: waits until it is up, and leaves it. */
+export function planDetach(input: PlanInput): Op[] {
+  const why = 'Our work is done when the container stands by itself.';
+  const said = (what: string): Op =>
+    o.read(o.reg('failed-r'), o.buf('byte'), 1, { ...runtime(what, why), to: 'size' });
+  return [
+    said('wait until init has set up all'),
+    o.branch('size', '==', 1, 'init-said', runtime('has init said anything?', why)),
+    o.fail(runtime(`set up container ${input.id}: its init was killed`, why)),
+    o.label('init-said'),
+    o.load(o.buf('byte'), 1, 'said', runtime('what does it say?', why)),
+    o.branch('said', '!=', READY, 'init-failed', runtime('that it has failed?', 'It has printed why.')),
+    ...(input.lifecycle === 'created'
+      ? [
+          o.renameat(o.reg('state'), CREATING_FIFO, o.reg('state'), EXEC_FIFO, {
+            ...runtime('call the container created', 'From here on `start` finds it.'),
+          }),
+        ]
+      : [
+          said('wait until the program runs'), // execve closes the pipe
+          o.branch('size', '==', 1, 'init-failed', runtime('has execve failed?', 'It has printed why.')),
+        ]),
+    ...planPidFile(input),
+    ...(input.printId
+      ? [
+          o.write(
+            1,
+            `${input.id}\n`,
+            input.id.length + 1,
+            runtime('print the id', 'It names the container from now on.'),
+          ),
+        ]
+      : []),
+    o.jump('leave', runtime('leave the container to itself', OUTLIVE)),
+    o.label('init-failed'),
+    o.wait4(o.reg('pid'), o.buf('status'), [], runtime('wait for the end of init', why)),
+  ];
+}

@@ -1,0 +1,99 @@
+// Processes by pid and start time: signals that cannot hit another process that got the pid meanwhile. pidfd_open(2).
+
+import { close, pidfdOpen, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
+import { TinyrunError } from '../errors.ts';
+import { constants } from '../sys/constants.ts';
+import { errnos } from '../sys/errno.ts';
+import { AT_FDCWD, readSmall } from './files.ts';
+import { type ProcessStat, parseStat } from './status.ts';
+
+/** A process as it was when it was made. */
+export interface Process {
+  pid: number;
+  stat: ProcessStat | undefined;
+}
+
+/** How long an end may take, of a killed process or of one that cleans up behind it; milliseconds. */
+export const PATIENCE_MS = 10_000;
+
+/** The process that has this pid now. */
+export function statOf(pid: number): ProcessStat | undefined {
+  if (!Number.isSafeInteger(pid) || pid <= 0) return undefined;
+  try {
+    return parseStat(readSmall(AT_FDCWD, `/proc/${pid}/stat`) ?? '');
+  } catch (error) {
+    if (error instanceof SystemError && error.errno === 'ESRCH') return undefined; // it ended while we read
+    throw error;
+  }
+}
+
+/**
+ * Sends a signal; between the start time and the signal stands a pidfd, which names one process.
+ * @param signal number; 0 only asks whether it is there
+ * @param whose for messages: `container c1`
+ * @returns false where the process has ended
+ * @throws SystemError
+ */
+export function signalProcess(process: Process, signal: number, whose: string): boolean {
+  return withPidfd(process, (pidfd) => sendSignal(pidfd, signal, whose)) ?? false;
+}
+
+/**
+ * Kills a process and waits for its end; one that has ended is fine.
+ * @throws TinyrunError STATE if it does not end; SystemError
+ */
+export function endProcess(process: Process, whose: string): void {
+  withPidfd(process, (pidfd) => {
+    sendSignal(pidfd, constants['SIGKILL']!, whose);
+    if (!waitForEnd(pidfd, PATIENCE_MS))
+      throw new TinyrunError('STATE', `kill ${whose}: process ${process.pid} was killed and does not end`, {
+        hint: 'try again later',
+      });
+  });
+}
+
+function sendSignal(pidfd: number, signal: number, whose: string): boolean {
+  const result = rawSyscall('pidfd_send_signal', pidfd, signal, null, 0);
+  if (result === -errnos['ESRCH']!) return false;
+  if (result < 0) throw new SystemError(`send signal ${signal} to ${whose}`, -result);
+  return true;
+}
+
+function withPidfd<T>({ pid, stat }: Process, use: (pidfd: number) => T): T | undefined {
+  const pidfd = openPidfd(pid);
+  if (pidfd === undefined) return undefined;
+  try {
+    if (stat === undefined || statOf(pid)?.startTime !== stat.startTime) return undefined; // the pid is another's
+    return use(pidfd);
+  } finally {
+    close(pidfd);
+  }
+}
+
+function openPidfd(pid: number): number | undefined {
+  if (pid <= 0) return undefined;
+  try {
+    return pidfdOpen(pid);
+  } catch (error) {
+    if (error instanceof SystemError && error.errno === 'ESRCH') return undefined;
+    throw error;
+  }
+}
+
+/** A pidfd becomes readable when its process has ended, zombie or not: pidfd_open(2). Returns false after `patience`. */
+function waitForEnd(pidfd: number, patience: number): boolean {
+  const pollfd = new DataView(new ArrayBuffer(8)); // struct pollfd { int fd; short events; short revents; }
+  pollfd.setInt32(0, pidfd, true);
+  pollfd.setInt16(4, constants['POLLIN']!, true);
+  const timeout = new BigInt64Array([BigInt(patience / 1000), 0n]); // struct timespec
+  const ready = rawSyscall(
+    'ppoll',
+    new Uint8Array(pollfd.buffer),
+    1,
+    new Uint8Array(timeout.buffer),
+    null,
+    0,
+  );
+  if (ready < 0) throw new SystemError('wait for the end of a process', -ready);
+  return ready > 0;
+}
