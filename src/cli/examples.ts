@@ -9,7 +9,18 @@ export const examples: Readonly<Record<string, readonly (readonly [typed: string
       'a rootfs to write to, and a directory of the host',
     ],
     ['tinyrun run --name web ./bundle', 'kept when it has ended, for state and delete'],
+    ['tinyrun run --detach ./bundle', 'without waiting for its end: prints the id'],
     ['tinyrun run --bundle ./bundle web', 'the same form as runc'],
+  ],
+  create: [
+    ['tinyrun create --bundle ./bundle web', 'all is set up, and waits'],
+    ['tinyrun create --pid-file web.pid web', 'of the bundle in this directory'],
+  ],
+  start: [['tinyrun start web', 'its program runs']],
+  kill: [
+    ['tinyrun kill web', 'ask it to end: SIGTERM'],
+    ['tinyrun kill web SIGKILL', 'by name or number'],
+    ['tinyrun kill --all web 9', 'all of its processes'],
   ],
   spec: [
     ['tinyrun spec', 'config.json in this directory'],

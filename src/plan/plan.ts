@@ -47,6 +47,7 @@ import { planShrink } from './shrink.ts';
 import { planBlockSignals, planRestoreSignals, planWaitAndForward, signalBuffers } from './signals.ts';
 import { planConnect, planSendPidfd, socketBuffers } from './sockets.ts';
 import {
+  planPidFile,
   planTakeId,
   planTaken,
   planWritePid,
@@ -184,8 +185,11 @@ function planTree(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
 /** Host program: beside the container until its end, or not at all. */
 function planWait(input: PlanInput): Op[] {
   if (input.lifecycle !== 'foreground') return [];
-  if (isRelayed(input)) return [...planShrink(), ...planTakeTerminal(input), ...planRelay(input)];
-  return [...planShrink(), ...planWaitAndForward()];
+  return [
+    ...planPidFile(input),
+    ...planShrink(),
+    ...(isRelayed(input) ? [...planTakeTerminal(input), ...planRelay(input)] : planWaitAndForward()),
+  ];
 }
 
 /** Limits that init, root of a user namespace only, could not raise itself. */

@@ -201,7 +201,7 @@ export function planWritePid({ gap }: StateFile): Op[] {
     o.write(o.reg('file'), o.buf('stat'), o.reg('size'), runtime('write init.stat', why)),
     o.close(o.reg('file'), runtime('close init.stat', why)),
     o.openat(o.reg('state'), 'state.json', ['O_WRONLY'], {
-      ...runtime('open state.json again', last),
+      ...runtime('open state.json', last),
       to: 'file',
     }),
     o.call('pwrite64', [o.reg('file'), o.buf('state', gap), PID_GAP.length, gap], {

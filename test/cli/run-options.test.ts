@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import type { CommandLine } from '../../src/cli/command-line.ts';
 import { parseFast } from '../../src/cli/fast.ts';
 import { absolute, toGlobalOptions } from '../../src/cli/global.ts';
-import { toRunOptions } from '../../src/cli/run-options.ts';
+import { toCreateOptions, toRunOptions } from '../../src/cli/run-options.ts';
 import { TinyrunError } from '../../src/errors.ts';
 import type { RunOptions } from '../../src/runtime/options.ts';
 
@@ -29,6 +29,7 @@ test('toRunOptions: a bundle alone has an id made for it, and all defaults', () 
   const { id, ...rest } = options('run ./b/');
   assert.match(id, /^[0-9a-f]{12}$/);
   assert.equal(rest, {
+    ...{ lifecycle: 'foreground', configFile: undefined, consoleSocket: undefined, pidfdSocket: undefined },
     ...{ form: 'bundle', bundle: '/home/me/b', named: false, keep: false, remove: false, args: undefined },
     ...{ overlay: false, volumes: [], mounts: [], tmpfs: [], hostname: undefined, addHosts: [], dns: [] },
     ...{ dnsSearch: [], noPivot: false, preserveFds: 0, pidFile: undefined, engine: 'native' },
@@ -62,7 +63,8 @@ test('toRunOptions: dots and slashes make a bundle', () => {
 test('toRunOptions: every option arrives', () => {
   const given = options(
     'run --rm --overlay -v a:/a --mount type=tmpfs,dst=/m --tmpfs /t --hostname h --add-host x:1.2.3.4 ' +
-      '--dns 1.1.1.1 --dns-search d --no-pivot --preserve-fds 2 --pid-file p --engine ffi --trace t --step-fd 7 /b -- ls -l',
+      '--dns 1.1.1.1 --dns-search d --no-pivot --preserve-fds 2 --pid-file p --engine ffi --trace t --step-fd 7 ' +
+      '-d=false --config c --pidfd-socket ps --console-socket cs /b -- ls -l',
   );
   assert.equal(given, {
     ...{
@@ -76,16 +78,16 @@ test('toRunOptions: every option arrives', () => {
     },
     ...{ overlay: true, volumes: ['a:/a'], mounts: ['type=tmpfs,dst=/m'], tmpfs: ['/t'], hostname: 'h' },
     ...{ addHosts: ['x:1.2.3.4'], dns: ['1.1.1.1'], dnsSearch: ['d'], noPivot: true, preserveFds: 2 },
-    ...{ pidFile: '/home/me/p', engine: 'ffi', trace: '/home/me/t', stepFd: 7 },
+    ...{ pidFile: '/home/me/p', engine: 'ffi', trace: '/home/me/t', stepFd: 7, lifecycle: 'foreground' },
+    ...{ configFile: '/home/me/c', pidfdSocket: '/home/me/ps', consoleSocket: '/home/me/cs' },
   });
   assert.is(options('run --trace 2 /b').trace, '2');
   assert.is(options('run --keep -b /b c1').keep, true);
 });
 
 const refused: Record<string, string> = {
-  'run -d /b': 'UNSUPPORTED --detach: this version runs containers in the foreground only',
-  'run --console-socket s -b /b c1':
-    'UNSUPPORTED --console-socket: this version runs containers in the foreground only',
+  'run -d --rm /b': 'USAGE --detach and --rm contradict each other: give one of them',
+  [`run --console-socket /${'x'.repeat(107)} /b`]: `USAGE --console-socket /${'x'.repeat(107)}: a socket's path has at most 107 bytes`,
   'run --keep --rm /b': 'USAGE --keep and --rm contradict each other: give one of them',
   'run --name n -b /b c1': 'USAGE run c1: --name n is a second id',
   'run -b /b a/b': 'USAGE invalid container ID format: "a/b"',
@@ -98,6 +100,20 @@ for (const [text, message] of Object.entries(refused)) {
     assert.is(problem(text), message);
   });
 }
+
+test('toRunOptions: --detach', () => {
+  assert.is(options('run -d /b').lifecycle, 'detached');
+});
+
+test('toCreateOptions: a container of the bundle here, or of another one', () => {
+  const create = (text: string) => toCreateOptions(parse(text), '/home/me');
+  assert.is(create('create c1').bundle, '/home/me');
+  const { lifecycle, form, bundle, id } = create('create -b b c1');
+  assert.equal(
+    { lifecycle, form, bundle, id },
+    { lifecycle: 'created', form: 'runc', bundle: '/home/me/b', id: 'c1' },
+  );
+});
 
 test('toRunOptions: flags that are switched off are not given', () => {
   assert.is(problem('run --detach=false --keep=false --rm /b'), 'none');

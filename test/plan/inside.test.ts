@@ -33,7 +33,7 @@ const PAIRS: Readonly<Record<string, readonly (readonly [dir: number, path: numb
 const ALLOWED = new Set(
   [
     'close read write fcntl fchdir fchown fstatfs ioctl ppoll prctl setns setsid unshare fsopen fsconfig fsmount',
-    'setresgid setresuid sethostname setdomainname umask',
+    'setresgid setresuid sethostname setdomainname umask sendmsg',
   ].flatMap((names) => names.split(' ')),
 );
 

@@ -232,7 +232,8 @@ test('init dies with the host program from its start, and again after the change
     const steps = initSteps(change);
     const death = /^prctl\(PR_SET_PDEATHSIG, SIGKILL\)/;
     assert.ok(first(steps, death) < first(steps, /^setsid\(/), name);
-    assert.ok(last(steps, death) > last(steps, /^setresuid\(/), name);
+    const again = change.lifecycle === undefined ? death : /^prctl\(PR_SET_PDEATHSIG, 0\)/; // or outlives it
+    assert.ok(last(steps, again) > last(steps, /^setresuid\(/), name);
   }
 });
 
@@ -265,7 +266,7 @@ test('id maps are written, and limits raised, before init is let go on', () => {
     /proc-oom_score_adj/,
   ])
     assert.ok(last(steps, pattern) < go, String(pattern));
-  assert.ok(go < first(steps, /"state.json"/));
+  assert.ok(go < first(steps, /^pwrite64\(\$file, &state/));
 });
 
 test('in a user namespace init waits before it becomes root, and then only sets up', () => {
@@ -290,12 +291,16 @@ test('existing namespaces are joined before init is made, the user namespace las
   ]);
 });
 
-test('state.json appears by a rename, before the pid file does', () => {
+test('state.json appears by a rename before anything is made, and has the pid before the pid file does', () => {
   const steps = stepsOf(INPUTS['kept until deleted']).filter(({ process }) => process === 0);
   const order = [
     /"state.json.tmp", O_WRONLY/,
     /^write\(\$file, &state\+0/,
     /^renameat2\(\$state, "state.json.tmp", \$state, "state.json"/,
+    /open_tree/,
+    /^\$pid = clone3/,
+    /"init.stat"/,
+    /^pwrite64\(\$file, &state/,
     /"\/tmp\/.pid", O_WRONLY/,
     /^renameat2\(AT_FDCWD, "\/tmp\/.pid", AT_FDCWD, "\/tmp\/pid"/,
     /rt_sigtimedwait/,

@@ -21,6 +21,11 @@ function filesOf(change: Change): { files: Record<string, string>; pid: number }
     if (call.call === 'openat') name = call.string(1);
     if (call.call === 'write' && bufferOf(call, 1) !== undefined)
       files[name] = new TextDecoder().decode(call.memory(1).subarray(0, Number(call.args[2])));
+    if (call.call === 'pwrite64') {
+      const bytes = new TextEncoder().encode(files['state.json.tmp']!);
+      bytes.set(call.memory(1).subarray(0, Number(call.args[2])), Number(call.args[3]));
+      files['state.json.tmp'] = new TextDecoder().decode(bytes);
+    }
     return undefined;
   });
   return { files, pid: calls.find(({ call }) => call === 'clone3')!.value };
@@ -38,7 +43,7 @@ const withAnnotations = (): Change => ({
   }),
 });
 
-test("state.json is JSON once init's pid is in it", () => {
+test('state.json is JSON, before there is a pid and once it is in it', () => {
   const { files, pid } = filesOf(withAnnotations());
   const text = files['state.json.tmp']!;
   assert.ok(text.endsWith('}\n'));

@@ -43,7 +43,7 @@ test('completion prints a script by which bash completes commands and options', 
         .trim()
         .split(' ');
     };
-    assert.equal(complete('tinyrun', 'st'), ['state']);
+    assert.equal(complete('tinyrun', 'st'), ['start', 'state']);
     assert.equal(complete('tinyrun', 'delete', '--for'), ['--force']);
   }));
 
