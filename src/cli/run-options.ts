@@ -73,6 +73,7 @@ export function toRunOptions(line: CommandLine, cwd: string): RunOptions {
 
 /** What `run` and `create` have in common. */
 function toOptions(line: CommandLine, cwd: string): Omit<RunOptions, 'lifecycle' | 'form' | 'bundle' | 'id'> {
+  const listenFds = readListenFds(process.env);
   return {
     configFile: path(line, 'config', cwd),
     named: false,
@@ -88,7 +89,9 @@ function toOptions(line: CommandLine, cwd: string): Omit<RunOptions, 'lifecycle'
     dns: texts(line, 'dns'),
     dnsSearch: texts(line, 'dns-search'),
     noPivot: flag(line, 'no-pivot'),
-    preserveFds: number(line, 'preserve-fds') ?? 0,
+    listenFds,
+    preserveFds: listenFds + (number(line, 'preserve-fds') ?? 0),
+    notifySocket: process.env['NOTIFY_SOCKET'] || undefined,
     pidFile: path(line, 'pid-file', cwd),
     consoleSocket: socket(line, 'console-socket', cwd),
     pidfdSocket: socket(line, 'pidfd-socket', cwd),
@@ -96,6 +99,12 @@ function toOptions(line: CommandLine, cwd: string): Omit<RunOptions, 'lifecycle'
     trace: /^\d+$/.test(text(line, 'trace') ?? '') ? text(line, 'trace') : path(line, 'trace', cwd),
     stepFd: number(line, 'step-fd'),
   };
+}
+
+/** How many sockets systemd hands over: sd_listen_fds(3). They are meant for us only if LISTEN_PID says so. */
+function readListenFds(env: Readonly<Record<string, string | undefined>>): number {
+  const [count = '', pid] = [env['LISTEN_FDS'], env['LISTEN_PID']];
+  return pid === String(process.pid) && /^[1-9]\d{0,3}$/.test(count) ? Number(count) : 0;
 }
 
 function path(line: CommandLine, name: string, cwd: string): string | undefined {

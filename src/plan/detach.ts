@@ -16,7 +16,7 @@ import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import type { PlanInput } from './input.ts';
 import { planLookup } from './process.ts';
-import { planShrink } from './shrink.ts';
+import { planShrinkInit } from './shrink.ts';
 import { planPidFile } from './state.ts';
 
 const runtime = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
@@ -42,11 +42,28 @@ export function planReady(input: PlanInput): Op[] {
       ? []
       : [
           ...planForgetStderr(input),
-          ...['failed-w', 'life-r'].map((fd) => o.close(o.reg(fd), runtime(`close ${fd}`, OUTLIVE))),
-          ...planShrink(),
+          ...planCloseAll(input),
+          ...planShrinkInit(),
           o.read(o.reg('fifo'), o.buf('byte'), 1, runtime('wait for start', start)),
           o.close(o.reg('fifo'), runtime('close the exec fifo', start)),
         ]),
+  ];
+}
+
+/** While it waits, perhaps for long, init keeps nothing but the fifo and what is the container's. */
+function planCloseAll({ preserveFds, logFd, trace, step }: PlanInput): Op[] {
+  if (trace !== undefined || step !== undefined) return []; // the caller follows every op
+  const why = 'A process in the container could reach what init has open (CVE-2024-21626).';
+  const number = 3 + preserveFds;
+  return [
+    o.call('dup3', [o.reg('fifo'), number, o.flags('O_CLOEXEC')], {
+      ...runtime(`make the exec fifo descriptor ${number}`, why),
+      onError: { goto: { EINVAL: 'fifo-is-there' } }, // it has that number
+    }),
+    o.set('fifo', number, runtime('use the new number', why)),
+    o.label('fifo-is-there'),
+    ...(logFd === undefined ? [] : [o.set('log', -1, runtime('forget the log file', why))]),
+    o.call('close_range', [number + 1, 0xffffffff, 0], runtime(`close descriptors from ${number + 1}`, why)),
   ];
 }
 

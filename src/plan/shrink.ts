@@ -1,4 +1,5 @@
-// The host program gives back what it no longer needs before it waits, perhaps for years, beside the container.
+// What waits, perhaps for years, gives back what it no longer needs: the host program beside a container, and the init of a
+// container that is only created.
 //
 // The kernel maps up to 16 pages around one that is touched, within one mapping: so the program, read from its first
 // page to its last while all was set up, would stay in memory as a whole. Another attribute on all but its first pages
@@ -8,29 +9,34 @@ import { PROGRAM_ADDRESS } from '../program/layout.ts';
 import type { Op } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 
-/** Bytes at the start of the program: header and the ops of most host programs, of which waiting is a part. */
-const FIRST = 16384;
+/** Bytes of a part: header and the ops of most host programs, of which waiting is one, fill the first. */
+const PART = 16384;
 /** More than a program is long: what is not mapped there is no matter (ENOMEM). */
 const ALL = 0x1000000;
+/** How many pairs of parts are made where the waiting op may be anywhere: enough for half a megabyte. */
+const PAIRS = 16;
 
-/** Host program, before it waits. */
+/** Before the host program waits, whose ops stand at the start of the program. */
 export function planShrink(): Op[] {
-  const extra = (what: string) => ({
-    what,
-    why: 'What waits beside a container should cost kilobytes, however long its program was.',
-    from: 'runtime',
-    onError: { ignore: ['ENOMEM'] },
-  });
-  return [
-    o.call(
-      'madvise',
-      [PROGRAM_ADDRESS + FIRST, ALL, o.flags('MADV_DONTDUMP')],
-      extra('set the rest of the program apart'),
-    ),
-    o.call(
-      'madvise',
-      [PROGRAM_ADDRESS, ALL, o.flags('MADV_DONTNEED')],
-      extra('drop the program from memory'),
-    ),
-  ];
+  return [setApart('the rest of the program', PART, ALL), dropAll];
 }
+
+/** Before init waits, whose ops stand anywhere: every other part gets the attribute. */
+export function planShrinkInit(): Op[] {
+  const pairs = Array.from({ length: PAIRS }, (_, i) => setApart(`part ${i}`, (2 * i + 1) * PART, PART));
+  return [...pairs, dropAll];
+}
+
+const extra = (what: string) => ({
+  what,
+  why: 'What waits should cost kilobytes, however long its program was.',
+  from: 'runtime',
+  onError: { ignore: ['ENOMEM'] },
+});
+const setApart = (what: string, at: number, size: number): Op =>
+  o.call('madvise', [PROGRAM_ADDRESS + at, size, o.flags('MADV_DONTDUMP')], extra(`set ${what} apart`));
+const dropAll: Op = o.call(
+  'madvise',
+  [PROGRAM_ADDRESS, ALL, o.flags('MADV_DONTNEED')],
+  extra('drop the program from memory'),
+);

@@ -50,6 +50,8 @@ export async function gatherInput(
   const rootfs = await gatherRootfs(global, options, config, host);
   const roots = rootfs.kind === 'directory' ? [rootfs.path] : rootfs.layers.toReversed();
   const flagMounts = await gatherFlagMounts(options, host);
+  if (options.listenFds > 0 || options.notifySocket !== undefined)
+    flagMounts.push(...(await import('./activation.ts')).applyActivation(config, options));
   const logFd = global.log === undefined ? undefined : openInherited(global.log, '--log');
   return {
     config,

@@ -39,7 +39,11 @@ export interface RunOptions {
   dns: string[];
   dnsSearch: string[];
   noPivot: boolean;
+  /** Descriptors from 3 on that are passed: first those of socket activation, which the container is told of. */
+  listenFds: number;
   preserveFds: number;
+  /** NOTIFY_SOCKET of the environment, sd_notify(3). */
+  notifySocket: string | undefined;
   pidFile: string | undefined; // absolute
   consoleSocket: string | undefined; // absolute
   pidfdSocket: string | undefined; // absolute

@@ -6,6 +6,7 @@ import { constants } from '../sys/constants.ts';
 import { errnos } from '../sys/errno.ts';
 import { AT_FDCWD, exists, openDirectory } from './files.ts';
 import type { GlobalOptions } from './options.ts';
+import { type Process, signalProcess } from './process.ts';
 import { assertLegal } from './status.ts';
 import { notFound, readContainer } from './store.ts';
 
@@ -16,7 +17,8 @@ const BYTE = new Uint8Array([1]);
  * @throws TinyrunError NOT_FOUND, or STATE if it is not created
  */
 export function startContainer({ root }: Pick<GlobalOptions, 'root'>, id: string): void {
-  assertLegal('start', id, readContainer(root, id).state.status);
+  const { state, init } = readContainer(root, id);
+  assertLegal('start', id, state.status);
   const directory = openDirectory(AT_FDCWD, `${root}/${id}`);
   if (directory === undefined) throw notFound(root, id);
   const fifo = rawSyscall(
@@ -28,18 +30,23 @@ export function startContainer({ root }: Pick<GlobalOptions, 'root'>, id: string
   );
   try {
     if (fifo === -errnos['ENOENT']!) assertLegal('start', id, 'running'); // another caller was faster
-    if (fifo === -errnos['ENXIO']!) assertLegal('start', id, 'stopped'); // nobody reads: init has ended
+    if (fifo === -errnos['ENXIO']!) assertWaits(id, init);
     if (fifo < 0) throw new SystemError(`start container ${id}: open its exec fifo`, -fifo);
     check(id, 'lock its exec fifo', rawSyscall('flock', fifo, constants['LOCK_EX']!));
     if (!exists(directory, EXEC_FIFO)) assertLegal('start', id, 'running');
     const written = rawSyscall('write', fifo, BYTE, 1);
-    if (written === -errnos['EPIPE']!) assertLegal('start', id, 'stopped');
+    if (written === -errnos['EPIPE']!) assertWaits(id, init);
     check(id, 'write to its exec fifo', written);
     check(id, 'remove its exec fifo', rawSyscall('unlinkat', directory, EXEC_FIFO, 0));
   } finally {
     if (fifo >= 0) close(fifo);
     close(directory);
   }
+}
+
+/** Nobody reads from the fifo: init has ended, or another caller has just started it. */
+function assertWaits(id: string, init: Process): void {
+  assertLegal('start', id, signalProcess(init, 0, `container ${id}`) ? 'running' : 'stopped');
 }
 
 function check(id: string, what: string, result: number): void {

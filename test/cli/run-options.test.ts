@@ -30,6 +30,7 @@ test('toRunOptions: a bundle alone has an id made for it, and all defaults', () 
   assert.match(id, /^[0-9a-f]{12}$/);
   assert.equal(rest, {
     ...{ lifecycle: 'foreground', configFile: undefined, consoleSocket: undefined, pidfdSocket: undefined },
+    ...{ listenFds: 0, notifySocket: undefined },
     ...{ form: 'bundle', bundle: '/home/me/b', named: false, keep: false, remove: false, args: undefined },
     ...{ overlay: false, volumes: [], mounts: [], tmpfs: [], hostname: undefined, addHosts: [], dns: [] },
     ...{ dnsSearch: [], noPivot: false, preserveFds: 0, pidFile: undefined, engine: 'native' },
@@ -79,7 +80,13 @@ test('toRunOptions: every option arrives', () => {
     ...{ overlay: true, volumes: ['a:/a'], mounts: ['type=tmpfs,dst=/m'], tmpfs: ['/t'], hostname: 'h' },
     ...{ addHosts: ['x:1.2.3.4'], dns: ['1.1.1.1'], dnsSearch: ['d'], noPivot: true, preserveFds: 2 },
     ...{ pidFile: '/home/me/p', engine: 'ffi', trace: '/home/me/t', stepFd: 7, lifecycle: 'foreground' },
-    ...{ configFile: '/home/me/c', pidfdSocket: '/home/me/ps', consoleSocket: '/home/me/cs' },
+    ...{
+      listenFds: 0,
+      notifySocket: undefined,
+      configFile: '/home/me/c',
+      pidfdSocket: '/home/me/ps',
+      consoleSocket: '/home/me/cs',
+    },
   });
   assert.is(options('run --trace 2 /b').trace, '2');
   assert.is(options('run --keep -b /b c1').keep, true);

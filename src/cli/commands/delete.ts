@@ -4,9 +4,14 @@ import { assertId } from '../../runtime/id.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
 import { type CommandLine, flag } from '../command-line.ts';
 
-export function run(line: CommandLine, global: GlobalOptions): number {
+export async function run(line: CommandLine, global: GlobalOptions): Promise<number> {
   const id = line.args[0] ?? '';
-  assertId(id);
-  deleteContainer(global, id, flag(line, 'force'));
+  const remove = (one: string): void => deleteContainer(global, one, flag(line, 'force'));
+  if (flag(line, 'regex')) {
+    (await import('../../runtime/matching.ts')).forEachMatch(global.root, id, remove);
+  } else {
+    assertId(id);
+    remove(id);
+  }
   return 0;
 }

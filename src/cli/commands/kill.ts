@@ -4,13 +4,19 @@ import { assertId } from '../../runtime/id.ts';
 import { killContainer } from '../../runtime/kill.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
 import { parseSignal } from '../../sys/signals.ts';
-import type { CommandLine } from '../command-line.ts';
+import { type CommandLine, flag } from '../command-line.ts';
 
-export function run({ args: [id = '', name = 'SIGTERM'] }: CommandLine, global: GlobalOptions): number {
-  assertId(id);
+export async function run(line: CommandLine, global: GlobalOptions): Promise<number> {
+  const [id = '', name = 'SIGTERM'] = line.args;
   const signal = parseSignal(name);
   if (signal === undefined)
     throw new TinyrunError('USAGE', `kill container ${id}: unknown signal ${JSON.stringify(name)}`);
-  killContainer(global, id, signal);
+  const kill = (one: string): void => killContainer(global, one, signal);
+  if (flag(line, 'regex')) {
+    (await import('../../runtime/matching.ts')).forEachMatch(global.root, id, kill);
+  } else {
+    assertId(id);
+    kill(id);
+  }
   return 0;
 }
