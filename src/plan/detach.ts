@@ -23,9 +23,29 @@ const runtime = (what: string, why: string): Words => ({ what, why, from: 'runti
 const READY = 'r'.charCodeAt(0);
 const OUTLIVE = 'From here on the container stands by itself: nobody has to stay beside it.';
 
+const KNOWN = 'Nobody could find and end a container that stands alone, and whose pid is written nowhere.';
+
+/** Host program, when the pid of init is in its place. */
+export function planSayKnown({ lifecycle }: PlanInput): Op[] {
+  if (lifecycle === 'foreground') return [];
+  return [
+    o.write(o.reg('life-w'), 'p', 1, {
+      ...runtime('tell init that its pid is known', KNOWN),
+      onError: { ignore: ['EPIPE'] }, // it has ended already, which is seen below
+    }),
+  ];
+}
+
 /** Init program, where the death of the host program is watched otherwise: the container outlives it. */
 export function planStandAlone(): Op[] {
-  return [o.prctl('PR_SET_PDEATHSIG', [0], runtime('no longer die with the host program', OUTLIVE))];
+  return [
+    o.read(o.reg('life-r'), o.buf('byte'), 1, {
+      ...runtime('wait until the pid of init is known', KNOWN),
+      to: 'size',
+    }),
+    o.branch('size', '!=', 1, 'end-init', runtime('or is the host program gone?', KNOWN)),
+    o.prctl('PR_SET_PDEATHSIG', [0], runtime('no longer die with the host program', OUTLIVE)),
+  ];
 }
 
 /** Init program, when all is set up: says so, and as a created container sleeps until `start`. */

@@ -1,7 +1,8 @@
 // Where host program and init program meet. All pipes are made before clone3, so both have both ends and each closes
 // the one it does not use.
 //
-//   lifeline   host holds the writing end and never writes: it breaks when the host program dies
+//   lifeline   host holds the writing end: it breaks when the host program dies. It writes one byte, and only to an init
+//              that will outlive it (detach.ts)
 //   go         host ──> init   one byte: the id maps are written, go on
 //   failed     init ──> host   one byte: setting up failed; at execve it closes by itself, and the host reads the end
 //

@@ -5,7 +5,7 @@ import type { Buffer, Op, Program, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import { copyUpBuffers } from './copy-up.ts';
 import { planCredentials, planStdioOwner } from './credentials.ts';
-import { planReady, planStandAlone } from './detach.ts';
+import { planReady, planSayKnown, planStandAlone } from './detach.ts';
 import { deviceBuffers, planDeviceSources, planDevices } from './devices.ts';
 import { endBuffers, planEnd } from './end.ts';
 import {
@@ -112,6 +112,7 @@ function planHost(input: PlanInput, mounts: readonly PlannedMount[], state: Stat
       ...(hasUser(input) ? planFromOutside(input) : []), // init has no right to raise these itself
     ]),
     ...planWritePid(state),
+    ...planSayKnown(input),
     ...planSendPidfd(input),
     ...planWait(input),
     ...planEnd(input),

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Config } from '../../src/oci/config.ts';
-import { type Bundle, runTinyrun, startTinyrun, withBundle } from '../support/bundle.ts';
+import { type Bundle, runTinyrun, startTinyrun, tinyrun, withBundle } from '../support/bundle.ts';
 import { assertSucceeds, leftovers, processesOf } from '../support/refusal.ts';
 import { childrenOf, countOps, openTerminal, startStepped, type Terminal } from '../support/steps.ts';
 
@@ -62,6 +62,11 @@ async function atEachOp(
       },
       { config },
     );
+  await inParallel(worker);
+}
+
+/** Calls a worker for each share of the ops, and waits for all, whatever becomes of them. */
+async function inParallel(worker: (first: number) => Promise<void>): Promise<void> {
   const results = await Promise.allSettled(Array.from({ length: WORKERS }, (_, i) => worker(1 + i * EVERY)));
   for (const result of results) if (result.status === 'rejected') throw result.reason;
 }
@@ -118,6 +123,60 @@ for (const variant of variants) {
   test(`where init is killed at any op, a run with ${variant.name} cleans up`, () =>
     atEachOp(variant, killInit));
 }
+
+/** Kills `create` at an op: whatever is left of it, the next command finds, and gets rid of. */
+async function killCreate(bundle: Bundle, words: string[], op: number): Promise<void> {
+  const run = startStepped(bundle, words, op, undefined, 'create');
+  await run.taken();
+  run.kill();
+  run.release();
+  await run.exited;
+  const list = runTinyrun(bundle, ['list', '--quiet']);
+  assert.is(list.stderr, '', `op ${op}`);
+  if (op % 2 === 0) assert.is(runTinyrun(bundle, ['state', bundle.id]).code, list.stdout === '' ? 1 : 0);
+  assertSucceeds(runTinyrun(bundle, ['delete', '--force', bundle.id]));
+  assert.ok(await soon(() => processesOf(bundle).length === 0), `op ${op}: processes are left`);
+  assert.equal(leftovers(bundle), [], `op ${op}`);
+}
+
+for (const flags of [[], ['--overlay']])
+  test(`create ${flags.join(' ')} can be killed at any op, and delete --force cleans up`, async () => {
+    const worker = (first: number) =>
+      withBundle(async (bundle) => {
+        const words = [...flags, '--bundle', bundle.dir, bundle.id];
+        const ops = countOps(bundle, words, undefined, 'create');
+        assertSucceeds(runTinyrun(bundle, ['delete', '--force', bundle.id]));
+        assert.ok(ops > 100, 'a creation has many ops');
+        for (let op = first; op <= ops; op += EVERY * WORKERS) await killCreate(bundle, words, op);
+      });
+    await inParallel(worker);
+  });
+
+test('start and delete can be killed at any time, and delete --force cleans up', () =>
+  withBundle(
+    async (bundle) => {
+      for (const verb of ['start', 'delete'])
+        for (let round = 0; round < 24; round++) {
+          const ignored = { stdio: ['ignore', 'ignore', 'ignore'] as ['ignore', 'ignore', 'ignore'] };
+          const roots = ['--root', bundle.root, '--data-root', bundle.dataRoot];
+          const words = ['create', '--overlay', '--bundle', bundle.dir, bundle.id];
+          assert.is(Bun.spawnSync([tinyrun, ...roots, ...words], ignored).exitCode, 0);
+          if (verb === 'delete') {
+            assertSucceeds(runTinyrun(bundle, ['kill', bundle.id, 'KILL']));
+            assert.ok(await soon(() => /stopped/.test(runTinyrun(bundle, ['state', bundle.id]).stdout)));
+          }
+          const victim = Bun.spawn([tinyrun, ...roots, verb, bundle.id], ignored);
+          await Bun.sleep(round / 2); // it takes some five milliseconds
+          victim.kill('SIGKILL');
+          await victim.exited;
+          assert.is(runTinyrun(bundle, ['list']).stderr, '');
+          assertSucceeds(runTinyrun(bundle, ['delete', '--force', bundle.id]));
+          assert.ok(await soon(() => processesOf(bundle).length === 0), `${verb}, round ${round}`);
+          assert.equal(leftovers(bundle), [], `${verb}, round ${round}`);
+        }
+    },
+    { config: ({ process }) => Object.assign(process, { args: ['/payload', 'trap'] }) },
+  ));
 
 /** Starts a container of the bundle's own id that runs until it is killed; calls `use` with the pid of its init. */
 async function whileRunning(

@@ -50,12 +50,13 @@ export interface Stepped {
   stderr: () => Promise<string>;
 }
 
-/** Starts `tinyrun run ARGS`, which does `steps` ops and then waits. */
+/** Starts `tinyrun VERB ARGS`, which does `steps` ops and then waits. */
 export function startStepped(
   bundle: Bundle,
   args: readonly string[],
   steps: number,
   terminal?: Terminal,
+  verb = 'run',
 ): Stepped {
   const pipe = new Int32Array(2);
   syscall('make a pipe', 'pipe2', new Uint8Array(pipe.buffer), constants['O_CLOEXEC']!);
@@ -63,7 +64,7 @@ export function startStepped(
   writeSync(writer, new Uint8Array(steps));
   const roots = ['--root', bundle.root, '--data-root', bundle.dataRoot];
   const own = terminal?.slave;
-  const child = Bun.spawn([tinyrun, ...roots, 'run', '--step-fd', '3', ...args], {
+  const child = Bun.spawn([tinyrun, ...roots, verb, '--step-fd', '3', ...args], {
     cwd: '/',
     stdio: [own ?? 'ignore', own ?? 'ignore', own ?? 'pipe', reader],
   });
@@ -91,11 +92,11 @@ export function startStepped(
 }
 
 /** How many ops a whole run takes, both programs together. */
-export function countOps(bundle: Bundle, args: readonly string[], terminal?: Terminal): number {
+export function countOps(bundle: Bundle, args: readonly string[], terminal?: Terminal, verb = 'run'): number {
   const trace = join(bundle.dir, 'trace');
   const roots = ['--root', bundle.root, '--data-root', bundle.dataRoot];
   const fd = terminal?.slave ?? 'ignore';
-  const done = Bun.spawnSync([tinyrun, ...roots, 'run', '--trace', trace, ...args], { stdio: [fd, fd, fd] });
+  const done = Bun.spawnSync([tinyrun, ...roots, verb, '--trace', trace, ...args], { stdio: [fd, fd, fd] });
   if (done.exitCode !== 0) throw new Error(`the run failed: ${done.exitCode}`);
   return readFileSync(trace, 'utf8').split('\n').length - 1;
 }
