@@ -158,6 +158,7 @@ class Recorder {
   /** What a kernel that can do everything answers. */
   private succeed(process: Process, op: CallOp, asked: AskedCall, values: bigint[]): bigint {
     switch (op.call) {
+      case 'clone':
       case 'clone3':
         return this.fork(process, asked.text.includes('CLONE_PARENT'));
       case 'wait4':

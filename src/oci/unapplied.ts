@@ -8,11 +8,10 @@ export function unappliedFields(config: Config): string[] {
   const note = (pointer: string, set: unknown) => {
     if (set) pointers.push(pointer);
   };
-  const { process, hooks = {}, linux = {} } = config;
+  const { process, linux = {} } = config;
   note('/process/apparmorProfile', process?.apparmorProfile);
   note('/process/selinuxLabel', process?.selinuxLabel);
   note('/process/execCPUAffinity', hasEffect(process?.execCPUAffinity));
-  for (const [point, list] of Object.entries(hooks)) note(`/hooks/${point}`, list?.length > 0);
   config.mounts?.forEach((mount, i) => {
     note(`/mounts/${i}/uidMappings`, mount.uidMappings?.length);
     note(`/mounts/${i}/gidMappings`, mount.gidMappings?.length);

@@ -14,6 +14,7 @@
 import { CREATING_FIFO, EXEC_FIFO } from '../oci/state.ts';
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
+import { hookRun, planHooksAt } from './hooks.ts';
 import type { PlanInput } from './input.ts';
 import { planLookup } from './process.ts';
 import { planShrinkInit } from './shrink.ts';
@@ -119,6 +120,7 @@ export function planDetach(input: PlanInput): Op[] {
       : [
           said('wait until the program runs'), // execve closes the pipe
           o.branch('size', '==', 1, 'init-failed', runtime('has execve failed?', 'It has printed why.')),
+          ...planHooksAt(hookRun(input, 'poststart')), // those of `create` are up to `start`
         ]),
     ...planPidFile(input),
     ...(input.printId

@@ -6,6 +6,8 @@ import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import { planDetach } from './detach.ts';
 import { planAskFailure } from './handshake.ts';
+import { hasHooks } from './hook-points.ts';
+import { hookRun, planHooksAt } from './hooks.ts';
 import type { PlanInput } from './input.ts';
 import { planGiveBackTerminal } from './relay.ts';
 import { planRemoveState } from './state.ts';
@@ -25,7 +27,7 @@ export function planEnd(input: PlanInput): Op[] {
     ...(input.transient || input.lifecycle !== 'foreground'
       ? []
       : [
-          ...planAskFailure(),
+          ...planAskFailure(input),
           o.set('keep', 1, runtime('keep the container', 'It has a name: it stays until it is deleted.')),
         ]),
     o.jump('give-back', runtime('the container has ended', why)),
@@ -48,6 +50,7 @@ export function planEnd(input: PlanInput): Op[] {
       : [o.branch('keep', '==', 1, 'leave', runtime('is it kept?', 'It has a name.'))]),
     ...planRemoveData(input),
     ...planRemoveState(input),
+    ...planPoststop(input),
     o.label('leave'),
     o.exit(o.reg('exit'), { ...runtime('end', why), ...leave }),
   ];
@@ -88,8 +91,40 @@ function planRemoveData(input: PlanInput): Op[] {
   ];
 }
 
-/** Becomes `tinyrun purge ID CODE`, which removes a tree and ends with the container's exit code. */
-function planPurge({ self, stateRoot, rootfs, id }: PlanInput): Op[] {
+/** Host program, when nothing is left of the container; not if there was none. */
+function planPoststop(input: PlanInput): Op[] {
+  if (!hasHooks(input, 'poststop')) return [];
+  const words = {
+    what: 'was there an init?',
+    why: 'Without one nothing has begun.',
+    from: '/hooks/poststop',
+  };
+  return [o.branch('pid', '<', 1, 'leave', words), ...planHooksAt(hookRun(input, 'poststop'))];
+}
+
+/**
+ * Becomes `tinyrun purge ID CODE`, which removes a tree and ends with the container's exit code; where hooks are to run
+ * behind it, a child does.
+ */
+function planPurge(input: PlanInput): Op[] {
+  if (!hasHooks(input, 'poststop')) return planBecomePurge(input);
+  const words = (what: string): o.Extra => ({
+    what,
+    why: 'The hooks run when nothing is left of the container: so we outlive the removal.',
+    from: '/hooks/poststop',
+    onError: { fail: 'leave' },
+  });
+  return [
+    o.flock(o.reg('state'), ['LOCK_UN'], words('unlock the state directory')),
+    o.clone3([], { ...words('start a process that removes the files'), to: 'purger' }),
+    o.branch('purger', '!=', 0, 'purging', words('are we it?')),
+    ...planBecomePurge(input),
+    o.label('purging'),
+    o.wait4(o.reg('purger'), o.buf('status'), [], words('wait until they are removed')),
+  ];
+}
+
+function planBecomePurge({ self, stateRoot, rootfs, id }: PlanInput): Op[] {
   const why =
     'The container has written files: to remove a tree of unknown contents takes a program that can loop.';
   const dataRoot = rootfs.kind === 'overlay' ? rootfs.dataRoot : '';

@@ -70,6 +70,8 @@ export interface PlanInput {
   present: ReadonlySet<string>;
   /** Clean mount destinations that lead through a dangling symlink -> the path that it points to inside the rootfs. */
   resolved: ReadonlyMap<string, string>;
+  /** The caller's own environment, `NAME=value`, where hooks get it; else empty. */
+  environment: readonly string[];
   /** HOME of the process' user in the rootfs' /etc/passwd, for configs that set none. */
   home: string;
   cgroups: readonly CgroupHierarchy[];

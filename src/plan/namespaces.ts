@@ -166,9 +166,6 @@ function planStage(fresh: readonly NamespaceType[], joined: readonly Joined[]): 
   ];
 }
 
-/** Whether init has to wait until the host program has done something to it. */
-export const needsGo = (input: Pick<PlanInput, 'config'>): boolean => hasUser(input);
-
 /** Host program: id maps, written from outside while init waits. */
 export function planIdMaps(input: PlanInput): Op[] {
   const { linux } = input.config;

@@ -10,12 +10,17 @@ import { deviceBuffers, planDeviceSources, planDevices } from './devices.ts';
 import { endBuffers, planEnd } from './end.ts';
 import {
   handshakeBuffers,
+  planAwaitExecve,
   planDeathWatch,
+  planHold,
   planInitStart,
   planPipes,
   planReleaseInit,
   planReportFailure,
+  planWhileHeld,
 } from './handshake.ts';
+import { hasHooks, isHeld } from './hook-points.ts';
+import { hookBuffers, hookRun, planHookState, planHooks, planHooksAt } from './hooks.ts';
 import type { PlanInput } from './input.ts';
 import { planNames, planSysctls } from './kernel.ts';
 import { planOomScore, planRlimits, planRlimitsFromOutside, planScheduling } from './limits.ts';
@@ -114,6 +119,7 @@ function planHost(input: PlanInput, mounts: readonly PlannedMount[], state: Stat
     ...planWritePid(state),
     ...planSayKnown(input),
     ...planSendPidfd(input),
+    ...planRuntimeHooks(input),
     ...planWait(input),
     ...planEnd(input),
     ...planTaken(input),
@@ -135,9 +141,10 @@ function planInit(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
     ),
     ...planTimeNamespace(input), // this and the next two go through the host's proc: before pivot_root
     ...(hasUser(input) ? [] : planOomScore(input, '/proc/self/oom_score_adj')),
-    ...planSysctls(input),
+    ...(isHeld(input) ? [] : planSysctls(input)),
     ...planNames(input),
-    ...(hasNew(input, 'mount') ? planTree(input, mounts) : planPivot(true)),
+    ...(hasNew(input, 'mount') ? planTree(input, mounts) : [...planInsideHooks(input), ...planPivot(true)]),
+    ...planHookState(hookRun(input, 'startContainer')), // while init may do everything
     ...planRlimits(input),
     ...planScheduling(input),
     ...planCwd(input),
@@ -152,6 +159,7 @@ function planInit(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
     ...(input.lifecycle === 'foreground' ? planDeathWatch('last') : planStandAlone()),
     ...planRestoreSignals(input.host.sigIgnored),
     ...planReady(input),
+    ...planHooks(hookRun(input, 'startContainer')),
     ...planCloseDescriptors(input),
     ...planExec(input),
     o.label('give-up'),
@@ -160,6 +168,13 @@ function planInit(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
     o.exit(o.reg('exit'), runtime('end init', 'It has said why; the host program cleans up.')),
   ];
 }
+
+/** What waits for mounts, and must not wait for the pivot; interfaces that sysctls name may come from a hook. */
+const planInsideHooks = (input: PlanInput): Op[] => [
+  ...planHold(input),
+  ...(isHeld(input) ? planSysctls(input) : []),
+  ...planHooksAt(hookRun(input, 'createContainer')),
+];
 
 /** The container's tree of mounts. No mount of this reaches the host: the first op cuts its namespace off. */
 function planTree(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
@@ -178,6 +193,7 @@ function planTree(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
     ...planTerminal(input, places),
     ...planMaskedPaths(input, places), // needs the host's /dev/null: before pivot_root
     ...planReadonlyPaths(input, places),
+    ...planInsideHooks(input), // with the host's files in sight: before pivot_root
     ...planPivot(input.noPivot),
     ...planFinishRoot(input),
   ];
@@ -185,11 +201,34 @@ function planTree(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
 
 /** Host program: beside the container until its end, or not at all. */
 function planWait(input: PlanInput): Op[] {
-  if (input.lifecycle !== 'foreground') return [];
+  const unborn = isHeld(input) ? [o.label('unborn')] : []; // init has failed while its hooks were waited for
+  if (input.lifecycle !== 'foreground') return unborn;
+  const relayed = isRelayed(input);
   return [
     ...planPidFile(input),
     ...planShrink(),
-    ...(isRelayed(input) ? [...planTakeTerminal(input), ...planRelay(input)] : planWaitAndForward()),
+    ...(relayed && !isHeld(input) ? planTakeTerminal(input) : []),
+    ...(hasHooks(input, 'poststart')
+      ? [
+          ...planAwaitExecve(),
+          ...planHooksAt(hookRun(input, 'poststart')),
+          o.label('unborn'),
+          ...planShrink(), // once more: their ops have been read
+        ]
+      : unborn),
+    ...(relayed ? planRelay(input) : planWaitAndForward()),
+  ];
+}
+
+/** Host program: hooks that find the container's mounts made, and init still outside of its root. */
+function planRuntimeHooks(input: PlanInput): Op[] {
+  if (!isHeld(input)) return [];
+  return [
+    ...(isRelayed(input) ? planTakeTerminal(input) : []), // init hands it over before it waits
+    ...planWhileHeld(input, [
+      ...planHooksAt(hookRun(input, 'prestart')),
+      ...planHooksAt(hookRun(input, 'createRuntime')),
+    ]),
   ];
 }
 
@@ -224,6 +263,7 @@ function planBuffers(input: PlanInput, mounts: readonly PlannedMount[], state: S
     ...cgroupBuffers(mounts, input),
     ...processBuffers,
     ...endBuffers,
+    ...hookBuffers(input),
     ...(input.rootfs.kind === 'overlay' ? rootfsBuffers : []),
     ...relayBuffers(input),
     ...socketBuffers(input),

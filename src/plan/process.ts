@@ -75,10 +75,15 @@ function candidatesOf({ config }: PlanInput): string[] {
   return path.split(':').map((directory) => (directory === '' ? program : `${directory}/${program}`));
 }
 
+/** The environment of the container's process. */
+export function environmentOf({ config, home }: PlanInput): readonly string[] {
+  const { env = [] } = config.process;
+  return env.some((entry) => entry.startsWith('HOME=')) ? env : [...env, `HOME=${home}`];
+}
+
 /** Init program: execve, along PATH where the program has no slash. */
 export function planExec(input: PlanInput): Op[] {
-  const { env = [] } = input.config.process;
-  const environment = env.some((entry) => entry.startsWith('HOME=')) ? env : [...env, `HOME=${input.home}`];
+  const environment = environmentOf(input);
   const candidates = candidatesOf(input);
   return [
     ...candidates.flatMap((candidate, i) => planTry(input, candidate, environment, i)),

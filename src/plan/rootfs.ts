@@ -4,6 +4,7 @@
 
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
+import { hasHooks } from './hook-points.ts';
 import { INIT_LAYER } from './init-layer.ts';
 import type { OverlayInput, PlanInput } from './input.ts';
 import { planTarget } from './mount-point.ts';
@@ -218,6 +219,8 @@ export function planOwnFiles({ rootfs }: PlanInput, places: Places): Op[] {
 const OWN_FILES = ['hosts', 'hostname', 'resolv.conf'];
 export const rootfsBuffers = [{ name: 'own', size: 4 * OWN_FILES.length }];
 
+const ATTACH = ['MOVE_MOUNT_F_EMPTY_PATH'] as const;
+
 /** Init program: attach the root mount, so that it can become the root. */
 export function planAttachRoot(input: PlanInput): Op[] {
   const why =
@@ -237,12 +240,24 @@ export function planAttachRoot(input: PlanInput): Op[] {
   const mount = rootfs.kind === 'overlay' ? chooseOverlay(input, rootfs) : undefined;
   if (rootfs.kind === 'overlay' && mount?.api === 'mount')
     return [slave, ...planOldOverlay(mount.data, `${rootfs.dataRoot}/containers/${input.id}/merged`)];
-  return [
-    slave,
-    o.call('move_mount', [ROOT, '', o.AT_FDCWD, '/', o.flags('MOVE_MOUNT_F_EMPTY_PATH')], {
+  const attach = (path: string, extra: Partial<o.Extra> = {}): Op =>
+    o.call('move_mount', [ROOT, '', o.AT_FDCWD, path, o.flags(...ATTACH)], {
       ...runtime('attach the rootfs', why),
       from: '/root/path',
+      ...extra,
+    });
+  if (!hasHooks(input, 'prestart', 'createRuntime', 'createContainer')) return [slave, attach('/')];
+  const found = 'Hooks look for it, and mount in it, where config.json has it.';
+  return [
+    slave,
+    attach(rootfs.kind === 'directory' ? rootfs.path : rootfs.layers.at(-1)!, {
+      why: found,
+      onError: { goto: { EACCES: 'attach-on-top' } }, // root of a user namespace may have no way there
     }),
+    o.jump('attached', runtime('it is where hooks look for it', found)),
+    o.label('attach-on-top'),
+    attach('/'),
+    o.label('attached'),
   ];
 }
 

@@ -216,7 +216,7 @@ const PAGE = 4096;
 const CONFIG_LIMIT = 0x7ffff000;
 
 /**
- * Writes a whole file, open in register `file`. On a full filesystem write(2) may take a part of it, and calls that no
+ * Writes a whole file, open in a register. On a full filesystem write(2) may take a part of it, and calls that no
  * failure; what fits into a page is taken as a whole or not at all.
  */
 export function planWriteWhole(
@@ -224,10 +224,11 @@ export function planWriteWhole(
   text: Parameters<typeof o.write>[1],
   size: number,
   words: (what: string) => Words,
+  file = 'file',
 ): Op[] {
-  if (size <= PAGE) return [o.write(o.reg('file'), text, size, words(`write ${name}`))];
+  if (size <= PAGE) return [o.write(o.reg(file), text, size, words(`write ${name}`))];
   return [
-    o.write(o.reg('file'), text, size, { ...words(`write ${name}`), to: 'size' }),
+    o.write(o.reg(file), text, size, { ...words(`write ${name}`), to: 'size' }),
     o.branch('size', '==', size, `whole-${name}`, words('was all of it written?')),
     o.fail(words(`write ${name}: no space left on device for more than a part of its ${size} bytes`)),
     o.label(`whole-${name}`),

@@ -2,7 +2,7 @@
 
 import { close, fcntl, open } from '../../native-bindings/libc.ts';
 import { TinyrunError } from '../errors.ts';
-import type { Config, Mount } from '../oci/config.ts';
+import type { Config, Hook, Mount } from '../oci/config.ts';
 import { parseMountOptions } from '../oci/mount-options.ts';
 import type { HostFacts } from '../plan/host.ts';
 import { INIT_LAYER } from '../plan/init-layer.ts';
@@ -65,6 +65,9 @@ export async function gatherInput(
     flagMounts,
     sources: gatherSources(config, flagMounts, options.bundle),
     ...gatherDestinations(config, flagMounts, roots, rootfs.kind === 'overlay'),
+    environment: inheritsEnvironment(config)
+      ? Object.entries(process.env).map(([name, value]) => `${name}=${value}`)
+      : [],
     home: config.process.env?.some((entry) => entry.startsWith('HOME='))
       ? '/'
       : findHome(roots, config.process.user?.uid ?? 0),
@@ -107,6 +110,11 @@ export function checkTerminal(
   if (consoleSocket !== undefined && !(terminal && detached))
     throw new TinyrunError('USAGE', 'cannot use console socket if tinyrun will not detach or allocate tty');
 }
+
+/** Whether a hook has no environment of its own. */
+const inheritsEnvironment = ({ hooks }: Config): boolean =>
+  hooks !== undefined &&
+  Object.values(hooks).some((list) => list?.some((hook: Hook) => hook.env === undefined));
 
 /** Where failures are told: stderr, and the file of --log, whose lines have the form of createLog. */
 function reports(global: GlobalOptions, { now }: HostFacts, logFd: number | undefined): Report[] {

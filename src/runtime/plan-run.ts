@@ -62,6 +62,7 @@ export async function planAndRun(
 function factsOf(input: PlanInput): Facts | undefined {
   const { config, rootfs, sources, present, resolved, cgroups, terminal } = input;
   if (rootfs.kind !== 'directory' || resolved.size > 0 || terminal !== undefined) return undefined;
+  if (config.hooks !== undefined) return undefined; // they may depend on the environment
   const hasHome = config.process.env?.some((entry) => entry.startsWith('HOME=')) ?? false;
   return {
     kinds: [...sources],

@@ -126,6 +126,7 @@ export const syscallArguments: Readonly<Record<string, readonly Argument[]>> = {
   quotactl: [['op', 'flags'], ['special', 'path'], ['id', 'id'], ['addr', 'pointer']],
 
   // Processes
+  clone: [['flags', 'flags'], ['stack', 'pointer'], ['parent_tid', 'pointer'], ['arg4', 'pointer'], ['arg5', 'pointer']],
   clone3: [['cl_args', 'pointer'], ['size', 'size']],
   fork: [],
   vfork: [],

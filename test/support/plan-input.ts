@@ -63,6 +63,7 @@ export function planInput({ config, host, ...rest }: Change = {}): PlanInput {
     sources: new Map(Object.entries(SOURCES)),
     present: new Set(['proc', 'dev', 'sys']),
     resolved: new Map(),
+    environment: [],
     home: '/root',
     cgroups: [{ controllers: '', mountPoint: '/sys/fs/cgroup', path: '/user.slice' }],
     transient: true,
