@@ -1,0 +1,809 @@
+// Hooks in real containers: when and where each of the six runs, what it gets, and what follows when it fails. The payload
+// is the hook: what it sees goes to tinyrun's own stdout. OCI config.md, "POSIX-platform Hooks"; spec/lifecycle.md.
+
+import { chmodSync, existsSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { spawnProgram } from '../../src/engine/native.ts';
+import type { Config, Hook, Hooks } from '../../src/oci/config.ts';
+import { POINTS } from '../../src/plan/hook-points.ts';
+import { type HookProgramInput, planHookProgram } from '../../src/plan/hook-program.ts';
+import {
+  type Bundle,
+  type Result,
+  runTinyrun,
+  startTinyrun,
+  tinyrun,
+  withBundle,
+  writeConfig,
+} from '../support/bundle.ts';
+import { inMountNamespace, output, payload, runCommand, until, withHelper } from '../support/container.ts';
+import { isInstalled, PEERS } from '../support/peers.ts';
+import { assertFails, assertSucceeds, leftovers, processesOf } from '../support/refusal.ts';
+import { skip } from '../support/skip.ts';
+
+type Point = keyof Hooks;
+const INSIDE: readonly Point[] = ['createContainer', 'startContainer'];
+/** Those whose failure ends the container before its program has run. */
+const BEFORE: readonly Point[] = ['prestart', 'createRuntime', 'createContainer', 'startContainer'];
+const STATE = ['cat', '/proc/self/fd/0'];
+
+/** A hook that says its name and runs sub-commands of the payload, outside of the container or in it. */
+const speak = (point: Point, commands: readonly string[] = [], more: Partial<Hook> = {}): Hook => ({
+  path: point === 'startContainer' ? '/payload' : payload,
+  args: ['payload', 'args', `== ${point}`, ...(commands.length > 0 ? ['--', ...commands] : [])],
+  env: [],
+  ...more,
+});
+
+/** A hook of a shell, where there is one: not in the container. */
+const shell = (script: string, more: Partial<Hook> = {}): Hook => ({
+  path: '/bin/sh',
+  args: ['sh', '-c', script],
+  env: ['PATH=/usr/sbin:/usr/bin:/sbin:/bin'],
+  ...more,
+});
+
+const all = (hook: (point: Point) => Hook): Hooks =>
+  Object.fromEntries(POINTS.map((point) => [point, [hook(point)]]));
+
+const withHooks = (
+  hooks: (bundle: Bundle) => Hooks,
+  use: (bundle: Bundle) => void | Promise<void>,
+  config?: (config: Config) => void,
+): Promise<void> =>
+  withBundle(async (bundle) => {
+    bundle.config.hooks = hooks(bundle);
+    config?.(bundle.config);
+    writeConfig(bundle);
+    await use(bundle);
+  });
+
+const runBundle = (
+  bundle: Bundle,
+  commands: readonly string[] = ['args', '== process'],
+  flags: readonly string[] = [],
+) => runTinyrun(bundle, ['run', ...flags, bundle.dir, '--', '/payload', ...commands]);
+
+/** What each speaker has printed behind its name. */
+function spoken(stdout: string): Map<string, string> {
+  const parts = stdout.split(/^== (\w+)\n/m).slice(1);
+  return new Map(parts.flatMap((name, i) => (i % 2 === 0 ? [[name, parts[i + 1] ?? ''] as const] : [])));
+}
+
+/** Whom a run has heard of, in order. */
+const speakers = ({ stdout }: Result): string[] =>
+  [...stdout.matchAll(/^== (\w+)$/gm)].map((match) => match[1]!);
+
+const NAMESPACES = ['pid', 'net', 'mnt', 'ipc', 'uts', 'user', 'cgroup', 'time'];
+const ownNamespaces = (): string =>
+  NAMESPACES.map((name) => `${name} ${readlinkSync(`/proc/self/ns/${name}`)}\n`).join('');
+
+test('all six hooks run in their order, and the process between them', () =>
+  withHooks(
+    () => all((point) => speak(point)),
+    (bundle) => {
+      const result = runBundle(bundle);
+      output(result);
+      const order = speakers(result);
+      assert.equal(order.slice(0, 4), BEFORE);
+      assert.equal(order.slice(4, 6).sort(), ['poststart', 'process']); // both run at once
+      assert.equal(order.slice(6), ['poststop']);
+      assert.equal(leftovers(bundle), []);
+    },
+  ));
+
+test('several hooks of one point run one after the other', () =>
+  withHooks(
+    () => ({ createRuntime: [shell('sleep 0.1; echo == one'), shell('echo == two'), shell('cat')] }),
+    (bundle) => {
+      const result = runBundle(bundle);
+      assert.equal(speakers(result), ['one', 'two', 'process']);
+      assert.match(result.stdout, /"status":"creating"/, 'the state is there for each of them');
+    },
+  ));
+
+test("each runs in the runtime's namespaces or in the container's, where runc starts it", () =>
+  withHooks(
+    () => all((point) => speak(point, ['ns', '--', 'args', '--cwd', '--', 'cwd'])),
+    (bundle) => {
+      const seen = spoken(
+        output(runBundle(bundle, ['args', '== process', '--', 'ns', '--', 'args', '--cwd'])),
+      );
+      const [inside] = seen.get('process')!.split('--cwd');
+      for (const point of POINTS) {
+        const [namespaces, cwd] = seen.get(point)!.split('--cwd\n');
+        assert.is(namespaces, INSIDE.includes(point) ? inside : ownNamespaces(), point);
+        const expected =
+          { createContainer: bundle.rootfs, startContainer: '/' }[point as string] ?? bundle.dir;
+        assert.is(cwd, `${expected}\n`, point);
+      }
+    },
+  ));
+
+test('each reads the state on stdin: the pid is the one that others see', () =>
+  withHooks(
+    () => all((point) => speak(point, STATE)),
+    (bundle) => {
+      bundle.config.annotations = { 'org.example.key': 'value "quoted" é' };
+      writeConfig(bundle);
+      const pidFile = join(bundle.dir, 'pid');
+      const args = ['run', '--pid-file', pidFile, '--bundle', bundle.dir, bundle.id];
+      const seen = spoken(output(runTinyrun(bundle, args)));
+      const pid = Number(readFileSync(pidFile, 'utf8'));
+      assert.ok(pid > 1);
+      const status = {
+        ...{ prestart: 'creating', createRuntime: 'creating', createContainer: 'creating' },
+        ...{ startContainer: 'created', poststart: 'running', poststop: 'stopped' },
+      };
+      for (const point of POINTS)
+        assert.equal(
+          JSON.parse(seen.get(point)!),
+          {
+            ...{ ociVersion: '1.3.0', id: bundle.id, status: status[point], bundle: bundle.dir },
+            ...(point === 'poststop' ? {} : { pid }),
+            annotations: bundle.config.annotations,
+          },
+          point,
+        );
+    },
+  ));
+
+test('each has exactly the environment of its config', () =>
+  withHooks(
+    () => all((point) => speak(point, ['env'], { env: ['B=2', 'A=1'] })),
+    (bundle) => {
+      const seen = spoken(output(runBundle(bundle)));
+      for (const point of POINTS) assert.is(seen.get(point), 'B=2\nA=1\n', point);
+    },
+  ));
+
+test("without an environment of its own a hook gets its caller's, one in the container the container's", () =>
+  withHooks(
+    () =>
+      all((point) => {
+        const { env: _, ...hook } = speak(point, ['env']);
+        return hook;
+      }),
+    (bundle) => {
+      bundle.config.process.env = ['HOME=/x', 'IN=1'];
+      writeConfig(bundle);
+      const run = ['run', bundle.dir, '--', '/payload', 'args', '== process'];
+      for (const value of ['1', '2']) {
+        const seen = spoken(output(runTinyrun(bundle, run, { env: { CALLER: value, PATH: '/bin' } })));
+        for (const point of POINTS)
+          assert.is(
+            seen.get(point),
+            point === 'startContainer' ? 'HOME=/x\nIN=1\n' : `CALLER=${value}\nPATH=/bin\n`,
+            `${point} ${value}`,
+          );
+      }
+    },
+  ));
+
+test("args are the hook's own, from the first; without any it is its path", () =>
+  withHooks(
+    () => ({
+      prestart: [
+        {
+          path: '/bin/sh',
+          args: ['zero', '-c', "tr '\\0' ' ' </proc/$$/cmdline"],
+          env: ['PATH=/bin:/usr/bin'],
+        },
+      ],
+      createRuntime: [{ path: '/bin/true' }],
+      poststop: [{ path: '/bin/true', args: [] }],
+    }),
+    (bundle) => {
+      assert.match(output(runBundle(bundle)), /^zero -c tr/);
+    },
+  ));
+
+test('a hook has stdin, stdout and stderr, no signal blocked or ignored, and the usual umask', () =>
+  withHooks(
+    () => all((point) => speak(point, ['fds', '--', 'sigmask', '--', 'umask'])),
+    (bundle) => {
+      const seen = spoken(output(runBundle(bundle)));
+      for (const point of POINTS) {
+        const lines = seen.get(point)!.trim().split('\n');
+        assert.equal(lines.filter((line) => /^\d+ /.test(line)).length, 3, `${point}: ${lines}`);
+        assert.equal(lines.slice(-3), ['blocked', 'ignored', '0022'], point);
+      }
+    },
+  ));
+
+test('a hook has the limit of open files that the caller has', () =>
+  withHooks(
+    () => ({
+      createRuntime: [speak('createRuntime', ['limits'])],
+      createContainer: [speak('createContainer', ['limits'])],
+    }),
+    (bundle) => {
+      const command = [tinyrun, '--root', bundle.root, 'run', bundle.dir];
+      const seen = spoken(output(runCommand(['prlimit', '--nofile=77:99', ...command])));
+      for (const point of ['createRuntime', 'createContainer'])
+        assert.match(seen.get(point)!, /^NOFILE 77 99$/m, point);
+    },
+  ));
+
+for (const point of BEFORE)
+  test(`a failing ${point} hook undoes everything, and what comes after it does not run`, () =>
+    withHooks(
+      () => {
+        const hooks = all((other) => speak(other));
+        return { ...hooks, [point]: [speak(point), speak(point, ['exit', '7']), speak(point)] };
+      },
+      (bundle) => {
+        const result = runBundle(bundle);
+        const path = point === 'startContainer' ? '/payload' : payload;
+        assert.is(result.stderr, `tinyrun: hook ${point} 1 (${path}): exit code 7\n`);
+        assert.is(result.code, 125);
+        const before = BEFORE.slice(0, BEFORE.indexOf(point));
+        assert.equal(speakers(result), [...before, point, point, 'poststop']);
+        assert.equal(leftovers(bundle), []);
+        assert.is(runTinyrun(bundle, ['run', '--bundle', bundle.dir, bundle.id]).code, 1, "runc's form");
+        assert.equal(leftovers(bundle), []);
+      },
+    ));
+
+test('a failing poststart hook is an error, and the container is killed and removed', () =>
+  withHooks(
+    () => ({
+      poststart: [speak('poststart', ['exit', '7']), speak('poststart')],
+      poststop: [speak('poststop')],
+    }),
+    async (bundle) => {
+      for (const flags of [[], ['--name', bundle.id], ['--overlay']]) {
+        const result = runBundle(bundle, ['trap'], flags);
+        assert.is(result.stderr, `tinyrun: hook poststart 0 (${payload}): exit code 7\n`);
+        assert.is(result.code, 125);
+        assert.equal(speakers(result), ['poststart', 'poststop']);
+        assert.equal(leftovers(bundle), [], flags[0]);
+      }
+    },
+  ));
+
+test('a failing poststop hook is a warning: the others run, and the exit code stays that of the container', () =>
+  withHooks(
+    () => ({
+      poststop: [
+        speak('poststop', ['exit', '7']),
+        { path: '/missing/hook', env: [] },
+        shell('exec sleep 60', { timeout: 1 }),
+        speak('poststop'),
+      ],
+    }),
+    (bundle) => {
+      const result = runBundle(bundle, ['exit', '3']);
+      assert.equal(result.stderr.split('\n'), [
+        `tinyrun: warning: hook poststop 0 (${payload}): exit code 7`,
+        'tinyrun: run hook poststop 1 (/missing/hook): ENOENT no such file or directory',
+        'tinyrun: warning: hook poststop 2 (/bin/sh): did not end within 1 s',
+        '',
+      ]);
+      assert.equal(speakers(result), ['poststop', 'poststop']);
+      assert.is(result.code, 3);
+    },
+  ));
+
+test('poststop hooks run when nothing is left of the container, also of one that has written files', () =>
+  withHooks(
+    (bundle) => ({
+      poststop: [shell(`ls -A ${bundle.root} ${bundle.dataRoot}/containers; echo == poststop`)],
+    }),
+    (bundle) => {
+      const result = runBundle(bundle, ['write', '/file', 'x', '--', 'exit', '3'], ['--overlay']);
+      assert.is(
+        result.stdout,
+        `${bundle.dataRoot}/containers:\n\n${bundle.root}:\n== poststop\n`,
+        result.stderr,
+      );
+      assert.is(result.code, 3);
+      assert.equal(leftovers(bundle), []);
+    },
+  ));
+
+test('without a container there is no poststop: not where planning or the id fails', () =>
+  withHooks(
+    () => ({ poststop: [speak('poststop')] }),
+    (bundle) => {
+      mkdirSync(join(bundle.root, bundle.id), { recursive: true });
+      writeFileSync(join(bundle.dir, 'held'), '');
+      bundle.config.mounts!.push({ destination: '/x', source: '/missing', options: ['bind'] });
+      writeConfig(bundle);
+      const result = runBundle(bundle);
+      assert.is(result.code, 125);
+      assert.is(result.stdout, '');
+    },
+  ));
+
+for (const point of ['createRuntime', 'createContainer', 'poststart'] as const)
+  test(`a ${point} hook that does not end in time is killed`, () =>
+    withHooks(
+      () => ({ [point]: [shell('exec sleep 60', { timeout: 1 })] }),
+      (bundle) => {
+        const result = runBundle(bundle, ['trap']);
+        assert.is(result.stderr, `tinyrun: hook ${point} 0 (/bin/sh): did not end within 1 s\n`);
+        assert.is(result.code, 125);
+        assert.equal(leftovers(bundle), []);
+      },
+    ));
+
+test('a hook that ends in time is not waited for longer', () =>
+  withHooks(
+    () => all((point) => speak(point, [], { timeout: 2147483647 })),
+    (bundle) => {
+      assert.is(speakers(runBundle(bundle)).length, 7);
+    },
+  ));
+
+test('a hook that a signal ends has failed', () =>
+  withHooks(
+    () => ({ createRuntime: [shell('kill -SEGV $$')] }),
+    (bundle) =>
+      assertFails(
+        bundle,
+        runBundle(bundle),
+        /^tinyrun: hook createRuntime 0 \(\/bin\/sh\): exit code 139 \(128 \+ the signal that ended it\)\n$/,
+        125,
+      ),
+  ));
+
+test('why a hook could not be executed is told, once', async () => {
+  for (const point of BEFORE)
+    await withHooks(
+      () => ({}),
+      (bundle) => {
+        const plain = point === 'startContainer' ? '/etc/plain' : join(bundle.rootfs, 'etc/plain');
+        writeFileSync(join(bundle.rootfs, 'etc/plain'), 'text');
+        const cases: [string, number, string][] = [
+          ['/missing/hook', 0o644, 'ENOENT no such file or directory'],
+          [plain, 0o644, 'EACCES permission denied'],
+          [plain, 0o755, 'ENOEXEC exec format error'],
+          ['/proc', 0o644, 'EACCES permission denied'],
+        ];
+        for (const [path, mode, words] of cases) {
+          chmodSync(join(bundle.rootfs, 'etc/plain'), mode);
+          bundle.config.hooks = { [point]: [{ path, env: [], timeout: 5 }] };
+          writeConfig(bundle);
+          const result = runBundle(bundle);
+          assert.is(
+            result.stderr.toLowerCase(),
+            `tinyrun: run hook ${point} 0 (${path}): ${words}\n`.toLowerCase(),
+          );
+          assert.is(result.code, 125);
+          assert.equal(leftovers(bundle), []);
+        }
+      },
+    );
+});
+
+test('failures are told in the file of --log too, as the errors and warnings that they are', () =>
+  withHooks(
+    () => ({ createRuntime: [shell('exit 3')], poststop: [shell('exit 4')] }),
+    (bundle) => {
+      const log = join(bundle.dir, 'log');
+      const result = runTinyrun(bundle, ['--log', log, '--log-format', 'json', 'run', bundle.dir]);
+      assert.is(result.code, 125);
+      const lines = readFileSync(log, 'utf8')
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line));
+      assert.equal(
+        lines.map(({ level, msg }) => `${level} ${msg}`),
+        [
+          'error hook createRuntime 0 (/bin/sh): exit code 3',
+          'warning hook poststop 0 (/bin/sh): exit code 4',
+        ],
+      );
+    },
+  ));
+
+test('a state of many annotations is read whole, or not at all', () =>
+  withHooks(
+    () => ({
+      createRuntime: [speak('createRuntime', STATE), { path: '/bin/true' }],
+      startContainer: [speak('startContainer', STATE), speak('startContainer')],
+      poststop: [speak('poststop', STATE)],
+    }),
+    (bundle) => {
+      const annotations = Object.fromEntries(
+        Array.from({ length: 100 }, (_, i) => [`org.example.${i}`, 'é'.repeat(512)]),
+      );
+      bundle.config.annotations = annotations;
+      writeConfig(bundle);
+      const seen = spoken(output(runBundle(bundle)).replace(/^== startContainer\n(?=== )/m, ''));
+      for (const point of ['createRuntime', 'startContainer', 'poststop'])
+        assert.equal(JSON.parse(seen.get(point)!).annotations, annotations, point);
+    },
+  ));
+
+test('a hook cannot change what the next one reads', () =>
+  withHooks(
+    () => ({
+      createRuntime: [shell('echo x >&0; echo x >/proc/self/fd/0; : >/proc/self/fd/0; true'), shell('cat')],
+    }),
+    (bundle) => {
+      const { stdout } = runBundle(bundle, ['true']);
+      assert.is(JSON.parse(stdout).status, 'creating');
+    },
+  ));
+
+test('a process that a hook leaves behind holds up nothing', () =>
+  withHooks(
+    (bundle) => ({ createRuntime: [shell(`sleep 60 & echo $! > ${bundle.dir}/left`)] }),
+    async (bundle) => {
+      const run = startTinyrun(bundle, ['run', bundle.dir]);
+      assert.is(await run.exited, 0);
+      process.kill(Number(readFileSync(join(bundle.dir, 'left'), 'utf8')), 'SIGKILL');
+    },
+  ));
+
+test('where the host program is killed, the hook that it waits for dies, and nothing is left', async () => {
+  for (const point of ['createRuntime', 'createContainer', 'poststart'] as const)
+    await withHooks(
+      (bundle) => ({ [point]: [shell(`echo > ${bundle.dir}/begun; exec sleep 60`)] }),
+      async (bundle) => {
+        const run = startTinyrun(bundle, ['run', bundle.dir, '--', '/payload', 'trap']);
+        await until('the hook runs', () => existsSync(join(bundle.dir, 'begun')));
+        run.kill('SIGKILL');
+        await run.exited;
+        await until('all are dead', () => processesOf(bundle).length === 0);
+        assert.is(runTinyrun(bundle, ['list', '--quiet']).stdout, '');
+        assert.equal(leftovers(bundle), [], point);
+      },
+    );
+});
+
+test('in a createRuntime hook the container is there to be asked for', () =>
+  withHooks(
+    (bundle) => ({ createRuntime: [shell(`${tinyrun} --root ${bundle.root} state ${bundle.id}`)] }),
+    (bundle) => {
+      const { stdout, code } = runTinyrun(bundle, ['run', '--bundle', bundle.dir, bundle.id]);
+      assert.is(code, 0);
+      assert.is(JSON.parse(stdout).id, bundle.id);
+    },
+  ));
+
+test('a path in /proc is executed as it is, as Docker wants it', () =>
+  withHelper([payload, 'sleep', '30'], (pid) =>
+    withHooks(
+      () => ({
+        prestart: [{ path: `/proc/${pid}/exe`, args: ['libnetwork-setkey', 'args', '== prestart'] }],
+      }),
+      (bundle) => assert.equal(speakers(runBundle(bundle)), ['prestart', 'process']),
+    ),
+  ));
+
+test('what hooks mount below the rootfs is in the container: from inside, and by entering its mount namespace', () =>
+  withHooks(
+    ({ rootfs }) => ({
+      prestart: [shell(`cat > /dev/null; pid=$(sed 's/.*"pid":\\([0-9]*\\).*/\\1/' /proc/self/fd/0); true`)],
+      createRuntime: [
+        shell(`nsenter -t $(sed 's/.*"pid":\\([0-9]*\\).*/\\1/') -m mount -t tmpfs runtime ${rootfs}/tmp`),
+      ],
+      createContainer: [shell(`mount -t tmpfs inside ${rootfs}/etc && mount -t tmpfs here sys/kernel`)],
+    }),
+    (bundle) => {
+      for (const flags of [[], ['--overlay']]) {
+        const mountinfo = output(runBundle(bundle, ['mountinfo'], flags));
+        for (const [target, source] of [
+          ['/tmp', 'runtime'],
+          ['/etc', 'inside'],
+          ['/sys/kernel', 'here'],
+        ])
+          assert.match(mountinfo, new RegExp(` ${target} .* - tmpfs ${source} `, 'm'), `${target} ${flags}`);
+      }
+      assert.equal(leftovers(bundle), []);
+    },
+    (config) => {
+      config.linux!.maskedPaths = [];
+    },
+  ));
+
+test('a network interface that a hook makes can be named by a sysctl', () =>
+  withHooks(
+    () => ({
+      prestart: [shell(`nsenter -t $(sed 's/.*"pid":\\([0-9]*\\).*/\\1/') -n ip link add hook0 type dummy`)],
+    }),
+    (bundle) => {
+      const result = runBundle(bundle, ['sysctl', 'net.ipv4.conf.hook0.forwarding']);
+      if (/Unknown device type|not supported/i.test(result.stderr))
+        return skip('a network interface that a hook makes', 'this kernel has no dummy interfaces');
+      assert.is(output(result), '1\n');
+    },
+    (config) => {
+      config.linux!.sysctl = { 'net.ipv4.conf.hook0.forwarding': '1' };
+    },
+  ));
+
+test("in a user namespace init's hooks are its root, and the host's hooks the host's", () =>
+  withHooks(
+    () => all((point) => speak(point, ['cat', '/proc/self/uid_map', '--', ...STATE])),
+    (bundle) => {
+      chmodSync(join(bundle.dir, '..'), 0o755);
+      const seen = spoken(output(runBundle(bundle)));
+      for (const point of POINTS) {
+        const mapped = / 0 +100000 +65536\n/.test(seen.get(point)!);
+        assert.is(mapped, INSIDE.includes(point), point);
+      }
+      assert.match(seen.get('createContainer')!, /"pid":(?!1,)\d+/);
+      assert.equal(leftovers(bundle), []);
+    },
+    ({ linux }) => {
+      linux!.namespaces!.push({ type: 'user' });
+      linux!.uidMappings = [{ containerID: 0, hostID: 100000, size: 65536 }];
+      linux!.gidMappings = [{ containerID: 0, hostID: 100000, size: 65536 }];
+    },
+  ));
+
+test('a user namespace whose root has no way to the rootfs has hooks all the same', () =>
+  withHooks(
+    () => ({ createRuntime: [speak('createRuntime')], startContainer: [speak('startContainer')] }),
+    (bundle) => {
+      chmodSync(join(bundle.dir, '..'), 0o700);
+      assert.equal(speakers(runBundle(bundle)), ['createRuntime', 'startContainer', 'process']);
+    },
+    ({ linux }) => {
+      linux!.namespaces!.push({ type: 'user' });
+      linux!.uidMappings = [{ containerID: 0, hostID: 100000, size: 65536 }];
+      linux!.gidMappings = [{ containerID: 0, hostID: 100000, size: 65536 }];
+    },
+  ));
+
+test('with joined namespaces, and without a mount namespace, hooks run as ever', async () => {
+  await withHelper(['unshare', '-n', '-u', 'sleep', '60'], async (pid) => {
+    await until(
+      'it has namespaces',
+      () => readlinkSync(`/proc/${pid}/ns/net`) !== readlinkSync('/proc/self/ns/net'),
+    );
+    await withHooks(
+      () => all((point) => speak(point, STATE)),
+      (bundle) => {
+        for (const change of [
+          ({ linux }: Config) => {
+            linux!.namespaces = [
+              { type: 'network', path: `/proc/${pid}/ns/net` },
+              { type: 'uts', path: `/proc/${pid}/ns/uts` },
+              { type: 'mount' },
+              { type: 'pid' },
+            ];
+          },
+          (config: Config) => {
+            config.linux = { namespaces: [] };
+            config.mounts = [];
+          },
+        ]) {
+          change(bundle.config);
+          writeConfig(bundle);
+          const own = bundle.config.mounts?.length
+            ? POINTS
+            : POINTS.filter((point) => point !== 'startContainer');
+          bundle.config.hooks = Object.fromEntries(own.map((point) => [point, [speak(point, STATE)]]));
+          writeConfig(bundle);
+          const result = runBundle(bundle);
+          assert.is(result.stderr, '');
+          assert.equal(speakers(result).sort(), [...own, 'process'].sort());
+          const pids = [...result.stdout.matchAll(/"pid":(\d+)/g)].map((match) => match[1]);
+          assert.is(new Set(pids).size, 1, 'one pid for all');
+          assert.equal(leftovers(bundle), []);
+        }
+      },
+    );
+  });
+});
+
+test('with a terminal, hooks of all points run', () =>
+  withHooks(
+    () => all((point) => speak(point)),
+    (bundle) => {
+      const result = runBundle(bundle);
+      assert.equal(
+        speakers({ ...result, stdout: result.stdout.replaceAll('\r', '') }).sort(),
+        [...POINTS, 'process'].sort(),
+      );
+      assert.is(result.code, 0, result.stderr);
+    },
+    (config) => {
+      config.process.terminal = true;
+    },
+  ));
+
+test('a created container has run the hooks of create; those of its init run when it is started', () =>
+  withHooks(
+    (bundle) =>
+      all((point) =>
+        point === 'startContainer'
+          ? { path: '/payload', args: ['payload', 'write', '/dev/sync/started', 'x'] }
+          : shell(
+              `echo == ${point} >> ${bundle.dir}/log; ${tinyrun} --root ${bundle.root} state ${bundle.id} | grep status >> ${bundle.dir}/log; true`,
+            ),
+      ),
+    async (bundle) => {
+      mkdirSync(join(bundle.dir, 'sync'));
+      bundle.config.mounts!.push({ destination: '/dev/sync', source: 'sync', options: ['bind'] });
+      writeConfig(bundle);
+      assertSucceeds(runTinyrun(bundle, ['create', '--bundle', bundle.dir, bundle.id]));
+      const log = () => readFileSync(join(bundle.dir, 'log'), 'utf8');
+      assert.match(
+        log(),
+        /^== prestart\n.*"creating".*\n== createRuntime\n.*"creating".*\n== createContainer\n.*"creating".*\n$/,
+      );
+      assert.not.ok(existsSync(join(bundle.dir, 'sync/started')));
+      assertSucceeds(runTinyrun(bundle, ['start', bundle.id]));
+      await until('init has run its hook', () => existsSync(join(bundle.dir, 'sync/started')));
+      await until('it ends', () => /stopped/.test(runTinyrun(bundle, ['state', bundle.id]).stdout));
+      assertSucceeds(runTinyrun(bundle, ['delete', bundle.id]));
+      assert.equal(leftovers(bundle), []);
+    },
+  ));
+
+test('a container that is not created because of a hook leaves nothing, and one that detaches has run poststart', () =>
+  withHooks(
+    (bundle) => ({ createContainer: [shell('exit 3')], poststart: [shell(`echo > ${bundle.dir}/told`)] }),
+    (bundle) => {
+      for (const verb of [['create'], ['run', '--detach']])
+        assertFails(
+          bundle,
+          runTinyrun(bundle, [...verb, '--bundle', bundle.dir, bundle.id]),
+          /hook createContainer 0 \(\/bin\/sh\): exit code 3/,
+          1,
+        );
+      bundle.config.hooks!.createContainer = [];
+      writeConfig(bundle);
+      assertSucceeds(runTinyrun(bundle, ['run', '--detach', '--bundle', bundle.dir, bundle.id]));
+      assert.ok(existsSync(join(bundle.dir, 'told')));
+      assertSucceeds(runTinyrun(bundle, ['delete', '--force', bundle.id]));
+      bundle.config.hooks!.poststart = [shell('exit 4')];
+      bundle.config.process.args = ['/payload', 'trap'];
+      writeConfig(bundle);
+      assertFails(
+        bundle,
+        runTinyrun(bundle, ['run', '--detach', '--bundle', bundle.dir, bundle.id]),
+        /hook poststart 0 \(\/bin\/sh\): exit code 4/,
+        1,
+      );
+    },
+  ));
+
+test('explain shows hooks as ops, and runs none', () =>
+  withHooks(
+    (bundle) => all(() => shell(`echo > ${bundle.dir}/run`)),
+    (bundle) => {
+      const { stdout, code } = runTinyrun(bundle, ['explain', bundle.dir]);
+      assert.is(code, 0);
+      for (const point of POINTS)
+        assert.match(stdout, new RegExp(`run hook ${point} 0 \\(/bin/sh\\)`), point);
+      assert.not.ok(existsSync(join(bundle.dir, 'run')));
+    },
+  ));
+
+for (const engine of ['native', 'ffi'])
+  test(`hooks under the ${engine} engine`, () =>
+    withHooks(
+      () => all((point) => speak(point, [], { timeout: 10 })),
+      (bundle) => {
+        const result = runBundle(bundle, undefined, ['--engine', engine]);
+        assert.equal(speakers(result).sort(), [...POINTS, 'process'].sort(), result.stderr);
+        assert.is(result.code, 0);
+      },
+    ));
+
+// The same bundle under runc and crun. Their states differ in what hooks of the container's namespaces read as pid (1, 0),
+// and in the status: runc says `created` to poststart hooks, crun to all.
+
+for (const peer of PEERS)
+  test(`hooks see what they see under ${peer}`, () => {
+    if (!isInstalled(peer)) return skip(`hooks see what they see under ${peer}`, `${peer} is not installed`);
+    return withHooks(
+      (bundle) =>
+        all((point) => {
+          const inside = point === 'startContainer';
+          const path = inside ? '/payload' : payload;
+          const facts = [
+            'env',
+            '--',
+            'args',
+            '--cwd',
+            '--',
+            'cwd',
+            '--',
+            'sigmask',
+            '--',
+            'umask',
+            '--',
+            'ids',
+          ];
+          // runc takes a hook's stdout for itself: what is seen goes into files.
+          const to = inside ? '/dev/sync' : join(bundle.dir, 'sync');
+          return inside
+            ? { path, args: ['payload', 'write', `${to}/${point}`, 'x'], env: ['A=1'] }
+            : shell(`exec ${payload} ${facts.join(' ')} > ${to}/${point}`, { env: ['A=1'] });
+        }),
+      (bundle) => {
+        bundle.config.ociVersion = '1.0.2';
+        mkdirSync(join(bundle.dir, 'sync'));
+        bundle.config.mounts!.push({
+          destination: '/dev/sync',
+          source: join(bundle.dir, 'sync'),
+          type: 'bind',
+          options: ['bind'],
+        });
+        writeConfig(bundle);
+        const seen = (run: () => Result) => {
+          const { code, stderr } = run();
+          assert.is(code, 0, stderr);
+          return POINTS.map((point) => {
+            const file = join(bundle.dir, 'sync', point);
+            const text = readFileSync(file, 'utf8');
+            writeFileSync(file, '');
+            return `${point}\n${text}`;
+          });
+        };
+        const ours = seen(() => runTinyrun(bundle, ['run', '--bundle', bundle.dir, bundle.id]));
+        const hide = '[ ! -d /sys/fs/cgroup/unified ] || mount -t tmpfs none /sys/fs/cgroup/unified';
+        const theirs = seen(() =>
+          runCommand([
+            ...inMountNamespace(`${peer === 'crun' ? hide : ':'}; : | "$@"; exit`),
+            ...[peer, '--root', join(bundle.dir, '../peer'), 'run', '--bundle', bundle.dir, bundle.id],
+          ]),
+        );
+        const known = (text: string) =>
+          peer === 'crun' ? text.replace(`${bundle.rootfs}\n`, `${bundle.dir}\n`) : text; // where createContainer starts
+        assert.equal(ours.map(known), theirs.map(known));
+      },
+    );
+  });
+
+// Hooks by themselves
+
+const programInput = (more: Partial<HookProgramInput>): HookProgramInput => ({
+  point: 'poststop',
+  hooks: [],
+  id: 'c1',
+  bundle: '/',
+  annotations: { a: 'b' },
+  environment: [],
+  host: { sigIgnored: 0n, noFile: undefined },
+  reports: [{ reg: 'stderr', format: 'text', prefix: 'tinyrun: ', suffix: '\n' }],
+  exit: 1,
+  pid: undefined,
+  logFd: undefined,
+  ...more,
+});
+
+const runProgram = (input: HookProgramInput) =>
+  spawnProgram(planHookProgram(input), process.arch === 'arm64' ? 'arm64' : 'x64', {
+    name: 'tinyrun',
+    fallbackDirectory: '/tmp',
+    debug: () => {},
+  });
+
+test('poststop hooks by themselves: failures are warnings', async () => {
+  const hooks = [shell('exit 3'), speak('poststop', STATE)];
+  const { exitCode, stdout, stderr } = await runProgram(programInput({ hooks }));
+  assert.is(exitCode, 0);
+  assert.is(stderr, 'tinyrun: warning: hook poststop 0 (/bin/sh): exit code 3\n');
+  assert.is(
+    stdout,
+    '== poststop\n{"ociVersion":"1.3.0","id":"c1","status":"stopped","bundle":"/","annotations":{"a":"b"}}\n',
+  );
+});
+
+test('poststart hooks by themselves: a failure kills the container', async () => {
+  const child = Bun.spawn([payload, 'trap'], { stdio: ['ignore', 'ignore', 'ignore'] });
+  const input = programInput({ point: 'poststart', pid: child.pid, hooks: [speak('poststart', STATE)] });
+  const well = await runProgram(input);
+  assert.is(well.exitCode, 0);
+  assert.match(well.stdout, new RegExp(`"status":"running","pid":${child.pid},`));
+  assert.is(child.exitCode, null);
+  const failed = await runProgram({ ...input, hooks: [shell('exit 3'), speak('poststart')] });
+  assert.is(failed.exitCode, 1);
+  assert.is(failed.stdout, '');
+  assert.is(failed.stderr, 'tinyrun: hook poststart 0 (/bin/sh): exit code 3\n');
+  await child.exited;
+  assert.is(child.signalCode, 'SIGKILL');
+});
+
+test.run();
