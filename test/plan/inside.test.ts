@@ -34,11 +34,15 @@ const ALLOWED = new Set(
   [
     'close read write fcntl fchdir fchown fstatfs ioctl ppoll prctl setns setsid unshare fsopen fsconfig fsmount',
     'setresgid setresuid sethostname setdomainname umask sendmsg',
+    // Hooks: what they execute is a path of the host, as OCI has it.
+    'memfd_create lseek getpid pidfd_open pipe2 clone dup3 prlimit64 rt_sigaction rt_sigprocmask close_range execve',
+    'exit_group wait4 kill',
   ].flatMap((names) => names.split(' ')),
 );
 
 /** Paths of the host, where nothing of the container is mounted yet, or that no container can reach. */
-const HOST_PATHS = /^\/$|^\/dev\/null$|^\/proc\/(self|sys)\/|^\/var\/lib\/tinyrun\/containers\/c1\/merged$/;
+const HOST_PATHS =
+  /^\/$|^\/bundle\/rootfs$|^\/dev\/null$|^\/proc\/(self|sys)\/|^\/var\/lib\/tinyrun\/containers\/c1\/merged$/;
 
 /** The init program's ops up to where the rootfs becomes the root. */
 function beforePivot(ops: readonly Op[]): readonly Op[] {

@@ -26,10 +26,10 @@ function last(steps: readonly Step[], pattern: RegExp): number {
   return at;
 }
 
-/** What init does: the process that ends with execve. */
+/** What init does: the process that starts a session. */
 function initSteps(change: Change, special?: Answers): Step[] {
   const steps = stepsOf(change, special);
-  const init = steps.find(({ op }) => op.call === 'execve')?.process;
+  const init = steps.find(({ op }) => op.call === 'setsid')?.process;
   return steps.filter(({ process }) => process === init);
 }
 
@@ -84,7 +84,11 @@ test('/ is made a slave before the rootfs is attached, and both before any other
       'mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, mount_attr{propagation: MS_SLAVE}, 32)',
       name,
     );
-    assert.match(root!, /^move_mount\(\$root, "", AT_FDCWD, "\/"|^mount\("overlay", "\/var\/lib/, name);
+    assert.match(
+      root!,
+      /^move_mount\(\$root, "", AT_FDCWD, "(\/bundle\/rootfs|\/)"|^mount\("overlay", "\/var\/lib/,
+      name,
+    );
   }
 });
 

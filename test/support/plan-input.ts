@@ -3,7 +3,7 @@
 // everywhere.
 
 import { type Answers, type AskedCall, type Recording, record } from '../../src/engine/recorder.ts';
-import type { Config } from '../../src/oci/config.ts';
+import type { Config, Hook, Hooks } from '../../src/oci/config.ts';
 import { defaultConfig } from '../../src/oci/defaults.ts';
 import type { HostFacts } from '../../src/plan/host.ts';
 import type { OverlayInput, PlanInput } from '../../src/plan/input.ts';
@@ -122,6 +122,20 @@ export const TERMINAL = {
   raw: new Uint8Array(36).fill(2),
 };
 
+/** Two hooks of each point, the second with a timeout. */
+const hooksOf = (point: string): Hook[] => [
+  { path: `/hooks/${point}`, env: ['A=1'] },
+  { path: `/hooks/${point}-2`, args: ['two', point], timeout: 10 },
+];
+const HOOKS: Hooks = {
+  prestart: hooksOf('prestart'),
+  createRuntime: hooksOf('createRuntime'),
+  createContainer: hooksOf('createContainer'),
+  startContainer: hooksOf('startContainer'),
+  poststart: hooksOf('poststart'),
+  poststop: hooksOf('poststop'),
+};
+
 /** Every kind of input that a rule over all plans should hold for. */
 export const INPUTS: Readonly<Record<string, Change>> = {
   'the default config': {},
@@ -197,6 +211,11 @@ export const INPUTS: Readonly<Record<string, Change>> = {
     consoleSocket: '/tmp/console',
   },
   detached: { lifecycle: 'detached', transient: false, printId: true },
+  'hooks of all points': {
+    config: (config) => {
+      config.hooks = HOOKS;
+    },
+  },
   'devices, masks and read-only paths in strange places': {
     config: (config) => {
       config.linux!.devices = [
@@ -308,6 +327,7 @@ function quietLinux(): Answers {
         if (registerOf(call, 0) === 'pid-w') initPid = call.memory(1).slice(0, 4);
         return undefined;
       case 'read':
+        if (registerOf(call, 0) === 'hook-r') return 0; // closed by execve
         if (registerOf(call, 0) === 'failed-r') return readPipe(failed, call.memory(1));
         if (registerOf(call, 0) === 'signals') put(call.memory(1), 0, constants['SIGCHLD']!);
         if (registerOf(call, 0) === 'pid-r' && initPid !== undefined) call.memory(1).set(initPid);
@@ -334,6 +354,7 @@ function answerPoll(call: AskedCall): number {
     call.memory(0)[6] = POLLIN;
     return 1;
   }
+  if (call.op.to === 'ended') return 1; // a hook
   if (buffer !== 'keys') return 0;
   call.memory(0)[14] = POLLHUP;
   return 1;
