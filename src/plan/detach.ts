@@ -14,6 +14,7 @@
 import { CREATING_FIFO, EXEC_FIFO } from '../oci/state.ts';
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
+import { hasHooks } from './hook-points.ts';
 import { hookRun, planHooksAt } from './hooks.ts';
 import type { PlanInput } from './input.ts';
 import { planLookup } from './process.ts';
@@ -71,12 +72,22 @@ export function planReady(input: PlanInput): Op[] {
   ];
 }
 
-/** While it waits, perhaps for long, init keeps nothing but the fifo and what is the container's. */
-function planCloseAll({ preserveFds, logFd, trace, step }: PlanInput): Op[] {
+/** While it waits, perhaps for long, init keeps nothing but the fifo, what its hooks need, and what is the container's. */
+function planCloseAll(input: PlanInput): Op[] {
+  const { preserveFds, logFd, trace, step } = input;
   if (trace !== undefined || step !== undefined) return []; // the caller follows every op
   const why = 'A process in the container could reach what init has open (CVE-2024-21626).';
   const number = 3 + preserveFds;
+  const kept = hasHooks(input, 'startContainer') ? ['hook-state', 'hook-self'] : [];
+  const first = number + 1 + kept.length;
   return [
+    // Out of the way of the numbers that are given next.
+    ...kept.map((fd) =>
+      o.call('fcntl', [o.reg(fd), o.flags('F_DUPFD_CLOEXEC'), first], {
+        ...runtime(`make ${fd} a descriptor from ${first} on`, why),
+        to: fd,
+      }),
+    ),
     o.call('dup3', [o.reg('fifo'), number, o.flags('O_CLOEXEC')], {
       ...runtime(`make the exec fifo descriptor ${number}`, why),
       onError: { goto: { EINVAL: 'fifo-is-there' } }, // it has that number
@@ -84,7 +95,15 @@ function planCloseAll({ preserveFds, logFd, trace, step }: PlanInput): Op[] {
     o.set('fifo', number, runtime('use the new number', why)),
     o.label('fifo-is-there'),
     ...(logFd === undefined ? [] : [o.set('log', -1, runtime('forget the log file', why))]),
-    o.call('close_range', [number + 1, 0xffffffff, 0], runtime(`close descriptors from ${number + 1}`, why)),
+    ...kept.flatMap((fd, i) => [
+      o.call(
+        'dup3',
+        [o.reg(fd), number + 1 + i, o.flags('O_CLOEXEC')],
+        runtime(`make ${fd} descriptor ${number + 1 + i}`, why),
+      ),
+      o.set(fd, number + 1 + i, runtime('use the new number', why)),
+    ]),
+    o.call('close_range', [first, 0xffffffff, 0], runtime(`close descriptors from ${first}`, why)),
   ];
 }
 

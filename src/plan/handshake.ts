@@ -3,14 +3,19 @@
 //
 //   lifeline   host holds the writing end: it breaks when the host program dies. It writes one byte, and only to an init
 //              that will outlive it (detach.ts)
-//   go         host ──> init   one byte: the id maps are written, go on
+//   go         host ──> init   the id maps are written, and this is your pid; later: the hooks have run
+//   ready      init ──> host   one byte: all is mounted; only where hooks of the host program wait for that
+//   failed     init ──> host   one byte: setting up failed; at execve it closes by itself, and the host reads the end
 //   failed     init ──> host   one byte: setting up failed; at execve it closes by itself, and the host reads the end
 //
 //   host                                  init
 //   ─ clone3 ───────────────────────────> born; dies with the host from its first ops on
-//   ─ id maps, limits ─ go ─────────────> becomes root of the user namespace      (only with one)
-//   ─ state.json, pid file                mounts, pivot_root, credentials
-//   ─ waits, forwards signals             execve: from here it is the container's process
+//   ─ id maps, limits ─ go ─────────────> becomes root of the user namespace      (with one, or with hooks of init)
+//   ─ pid into state.json                 mounts
+//   ─ prestart, createRuntime hooks <──── ready                                   (with such hooks)
+//   ─ go ───────────────────────────────> createContainer hooks, pivot_root, credentials, startContainer hooks
+//   ─ poststart hooks                     execve: from here it is the container's process
+//   ─ waits, forwards signals
 
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';

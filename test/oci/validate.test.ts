@@ -675,10 +675,7 @@ const UNAPPLIED: [pointers: string[], change: Change][] = [
     ['/linux/resources'],
     { linux: { resources: { devices: [{ allow: false }, { allow: true, type: 'c' }] } } },
   ],
-  [
-    ['/hooks/prestart', '/hooks/poststop'],
-    { hooks: { prestart: [{ path: '/x' }], poststop: [{ path: '/x' }] } },
-  ],
+  [[], { hooks: { prestart: [{ path: '/x' }], poststop: [{ path: '/x' }] } }],
   [
     ['/process/apparmorProfile', '/process/selinuxLabel', '/process/execCPUAffinity'],
     { process: { apparmorProfile: 'a', selinuxLabel: 's', execCPUAffinity: { final: '1' } } },
