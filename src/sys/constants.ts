@@ -92,6 +92,7 @@ export const constants: Readonly<Record<string, number>> = {
   // <linux/close_range.h>
   CLOSE_RANGE_CLOEXEC: 4,
   // <linux/sched.h>: clone(2), unshare(2), setns(2)
+  CLONE_PIDFD: 0x1000,
   CLONE_VM: 0x100,
   CLONE_PARENT: 0x8000,
   CLONE_THREAD: 0x10000,
@@ -463,7 +464,6 @@ function otherConstants(): Readonly<Record<string, number>> {
     CLONE_FS: 0x200,
     CLONE_FILES: 0x400,
     CLONE_SIGHAND: 0x800,
-    CLONE_PIDFD: 0x1000,
     CLONE_PTRACE: 0x2000,
     CLONE_VFORK: 0x4000,
     CLONE_SYSVSEM: 0x40000,
