@@ -6,7 +6,6 @@
 //   go         host ──> init   the id maps are written, and this is your pid; later: the hooks have run
 //   ready      init ──> host   one byte: all is mounted; only where hooks of the host program wait for that
 //   failed     init ──> host   one byte: setting up failed; at execve it closes by itself, and the host reads the end
-//   failed     init ──> host   one byte: setting up failed; at execve it closes by itself, and the host reads the end
 //
 //   host                                  init
 //   ─ clone3 ───────────────────────────> born; dies with the host from its first ops on

@@ -4,6 +4,7 @@
 import { becomeImage } from '../engine/image.ts';
 import { linkProgram } from '../engine/native.ts';
 import { ungrantableCapabilities } from '../plan/credentials.ts';
+import { hasHooks, POINTS } from '../plan/hook-points.ts';
 import type { HostFacts } from '../plan/host.ts';
 import type { PlanInput } from '../plan/input.ts';
 import { planContainer } from '../plan/plan.ts';
@@ -62,7 +63,7 @@ export async function planAndRun(
 function factsOf(input: PlanInput): Facts | undefined {
   const { config, rootfs, sources, present, resolved, cgroups, terminal } = input;
   if (rootfs.kind !== 'directory' || resolved.size > 0 || terminal !== undefined) return undefined;
-  if (config.hooks !== undefined) return undefined; // they may depend on the environment
+  if (hasHooks(input, ...POINTS)) return undefined; // they may depend on the environment
   const hasHome = config.process.env?.some((entry) => entry.startsWith('HOME=')) ?? false;
   return {
     kinds: [...sources],

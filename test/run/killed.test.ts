@@ -7,6 +7,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Config } from '../../src/oci/config.ts';
 import { type Bundle, runTinyrun, startTinyrun, tinyrun, withBundle } from '../support/bundle.ts';
+import { payload } from '../support/container.ts';
 import { assertSucceeds, leftovers, processesOf } from '../support/refusal.ts';
 import { childrenOf, countOps, openTerminal, startStepped, type Terminal } from '../support/steps.ts';
 
@@ -29,6 +30,18 @@ const variants: Variant[] = [
       linux!.namespaces!.push({ type: 'user' });
       linux!.uidMappings = [{ containerID: 0, hostID: 100_000, size: 65_536 }];
       linux!.gidMappings = [{ containerID: 0, hostID: 100_000, size: 65_536 }];
+    },
+    flags: [],
+    terminal: false,
+  },
+  {
+    name: 'hooks',
+    config: (config) => {
+      const hook = (path: string) => [{ path, args: ['payload', 'true'], env: [], timeout: 60 }];
+      config.hooks = {
+        ...{ prestart: hook(payload), createRuntime: hook(payload), createContainer: hook(payload) },
+        ...{ startContainer: hook('/payload'), poststart: hook(payload), poststop: hook(payload) },
+      };
     },
     flags: [],
     terminal: false,
@@ -112,7 +125,8 @@ async function killInit(bundle: Bundle, words: string[], op: number, terminal?: 
   const stderr = await run.stderr();
   assert.ok([0, 1, 137].includes(code), `op ${op}: exit code ${code}: ${stderr}`);
   if (code === 1 && terminal === undefined) assert.match(stderr, /^tinyrun: [^\n]+\n$/);
-  else assert.is(stderr, '', `op ${op}`);
+  // Behind its end a poststop hook is the first child.
+  else assert.match(stderr, /^(tinyrun: warning: hook poststop 0 [^\n]+ signal[^\n]+\n)?$/, `op ${op}`);
   assert.equal(leftovers(bundle), [], `op ${op}`);
   assert.is(terminal?.settings(), settings, `op ${op}`);
 }
