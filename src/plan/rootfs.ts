@@ -219,8 +219,6 @@ export function planOwnFiles({ rootfs }: PlanInput, places: Places): Op[] {
 const OWN_FILES = ['hosts', 'hostname', 'resolv.conf'];
 export const rootfsBuffers = [{ name: 'own', size: 4 * OWN_FILES.length }];
 
-const ATTACH = ['MOVE_MOUNT_F_EMPTY_PATH'] as const;
-
 /** Init program: attach the root mount, so that it can become the root. */
 export function planAttachRoot(input: PlanInput): Op[] {
   const why =
@@ -240,8 +238,8 @@ export function planAttachRoot(input: PlanInput): Op[] {
   const mount = rootfs.kind === 'overlay' ? chooseOverlay(input, rootfs) : undefined;
   if (rootfs.kind === 'overlay' && mount?.api === 'mount')
     return [slave, ...planOldOverlay(mount.data, `${rootfs.dataRoot}/containers/${input.id}/merged`)];
-  const attach = (path: string, extra: Partial<o.Extra> = {}): Op =>
-    o.call('move_mount', [ROOT, '', o.AT_FDCWD, path, o.flags(...ATTACH)], {
+  const attach = (path: string, how: o.Flags = [], extra: Partial<o.Extra> = {}): Op =>
+    o.call('move_mount', [ROOT, '', o.AT_FDCWD, path, o.flags('MOVE_MOUNT_F_EMPTY_PATH', ...how)], {
       ...runtime('attach the rootfs', why),
       from: '/root/path',
       ...extra,
@@ -250,7 +248,7 @@ export function planAttachRoot(input: PlanInput): Op[] {
   const found = 'Hooks look for it, and mount in it, where config.json has it.';
   return [
     slave,
-    attach(rootfs.kind === 'directory' ? rootfs.path : rootfs.layers.at(-1)!, {
+    attach(rootfs.kind === 'directory' ? rootfs.path : rootfs.layers.at(-1)!, ['MOVE_MOUNT_T_SYMLINKS'], {
       why: found,
       onError: { goto: { EACCES: 'attach-on-top' } }, // root of a user namespace may have no way there
     }),

@@ -26,6 +26,7 @@ export const constants: Readonly<Record<string, number>> = {
   OPEN_TREE_CLONE: 1,
   OPEN_TREE_CLOEXEC: 0x80000,
   MOVE_MOUNT_F_EMPTY_PATH: 4,
+  MOVE_MOUNT_T_SYMLINKS: 0x10,
   MOVE_MOUNT_T_EMPTY_PATH: 0x40,
   // <linux/mount.h>: fsopen(2), fsconfig(2), fsmount(2), fspick(2)
   FSCONFIG_SET_FLAG: 0,
@@ -262,7 +263,6 @@ function otherConstants(): Readonly<Record<string, number>> {
     // <linux/mount.h>: open_tree(2), move_mount(2)
     MOVE_MOUNT_F_SYMLINKS: 1,
     MOVE_MOUNT_F_AUTOMOUNTS: 2,
-    MOVE_MOUNT_T_SYMLINKS: 0x10,
     MOVE_MOUNT_T_AUTOMOUNTS: 0x20,
     MOVE_MOUNT_SET_GROUP: 0x100,
     MOVE_MOUNT_BENEATH: 0x200,

@@ -1,7 +1,15 @@
 // Hooks in real containers: when and where each of the six runs, what it gets, and what follows when it fails. The payload
 // is the hook: what it sees goes to tinyrun's own stdout. OCI config.md, "POSIX-platform Hooks"; spec/lifecycle.md.
 
-import { chmodSync, existsSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -282,6 +290,19 @@ test('what hooks mount below the rootfs is in the container: from inside, and by
     },
     (config) => {
       config.linux!.maskedPaths = [];
+    },
+  ));
+
+test('a rootfs that is a link has hooks as well', () =>
+  withHooks(
+    ({ dir }) => ({ createContainer: [shell(`mount -t tmpfs inside ${dir}/link/etc`)] }),
+    (bundle) => {
+      symlinkSync('rootfs', join(bundle.dir, 'link'));
+      assert.match(output(runBundle(bundle, ['mountinfo'])), / \/etc .* - tmpfs inside /);
+      assert.equal(leftovers(bundle), []);
+    },
+    ({ root }) => {
+      root.path = 'link';
     },
   ));
 
