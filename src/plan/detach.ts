@@ -66,8 +66,8 @@ export function planReady(input: PlanInput): Op[] {
           ...planForgetStderr(input),
           ...planCloseAll(input),
           ...planShrinkInit(),
+          // execve closes it, by which `start` sees that the program runs (runtime/start.ts).
           o.read(o.reg('fifo'), o.buf('byte'), 1, runtime('wait for start', start)),
-          o.close(o.reg('fifo'), runtime('close the exec fifo', start)),
         ]),
   ];
 }

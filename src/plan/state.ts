@@ -123,6 +123,8 @@ export function stateFile({ config, id, bundle, rootfs, host, transient }: PlanI
     annotations: config.annotations ?? {},
     tinyrun: {
       transient,
+      ...(config.hooks?.poststart?.length ? { poststart: true } : {}),
+      ...(config.hooks?.poststop?.length ? { poststop: true } : {}),
       ...(rootfs.kind === 'overlay' ? { dataDirectory: `${rootfs.dataRoot}/containers/${id}` } : {}),
     },
   };

@@ -13,11 +13,7 @@ import { findContainer, lockContainer, notFound, removeLocked, removeStale } fro
  * @param force kill it if it lives; one that is not there is no error
  * @throws TinyrunError NOT_FOUND, or STATE if it is not stopped, in runc's words
  */
-export function deleteContainer(
-  global: Pick<GlobalOptions, 'root' | 'dataRoot'>,
-  id: string,
-  force: boolean,
-): void {
+export async function deleteContainer(global: GlobalOptions, id: string, force: boolean): Promise<void> {
   const { root, dataRoot } = global;
   const container = findContainer(root, id);
   if (container === undefined || container.state.status === 'creating') {
@@ -33,7 +29,11 @@ export function deleteContainer(
     if (!force) assertLegal('delete', id, container.state.status);
     endProcess(container.init, `container ${id}`);
   }
+  // What leaves nothing behind has a host program, which runs them itself.
+  const hooks = container.hooks.poststop && !container.transient ? await import('./hooks.ts') : undefined;
+  const pending = hooks?.readHooks(global, container, 'poststop');
   removeWhenFree(root, id, container.dataDirectory);
+  if (pending !== undefined) await hooks?.runHooks(global, pending);
 }
 
 /** Removes the container as soon as its host program has ended, which may do that itself. */

@@ -52,7 +52,7 @@ export async function gatherInput(
   const flagMounts = await gatherFlagMounts(options, host);
   if (options.listenFds > 0 || options.notifySocket !== undefined)
     flagMounts.push(...(await import('./activation.ts')).applyActivation(config, options));
-  const logFd = global.log === undefined ? undefined : openInherited(global.log, '--log');
+  const logFd = openLog(global);
   return {
     config,
     host,
@@ -117,13 +117,21 @@ const inheritsEnvironment = ({ hooks }: Config): boolean =>
   Object.values(hooks).some((list) => list?.some((hook: Hook) => hook.env === undefined));
 
 /** Where failures are told: stderr, and the file of --log, whose lines have the form of createLog. */
-function reports(global: GlobalOptions, { now }: HostFacts, logFd: number | undefined): Report[] {
+export function reports(
+  global: GlobalOptions,
+  { now }: Pick<HostFacts, 'now'>,
+  logFd: number | undefined,
+): Report[] {
   const stderr: Report = { reg: 'stderr', format: 'text', prefix: 'tinyrun: ', suffix: '\n' };
   if (logFd === undefined) return [stderr];
   const [prefix, suffix] = logEnds(global.logFormat, 'error', now);
   const file: Report = { reg: 'log', format: 'json', prefix, suffix };
   return [stderr, file];
 }
+
+/** The file of --log, if there is one. */
+export const openLog = ({ log }: GlobalOptions): number | undefined =>
+  log === undefined ? undefined : openInherited(log, '--log');
 
 /** Opens a file for appending so that the program inherits it; the container does not. */
 function openInherited(path: string, option: '--log' | '--trace'): number {

@@ -9,13 +9,17 @@ import { listIds } from './store.ts';
  * @param pattern a JavaScript regular expression
  * @throws TinyrunError USAGE if it is none; STATE with all that failed
  */
-export function forEachMatch(root: string, pattern: string, act: (id: string) => void): void {
+export async function forEachMatch(
+  root: string,
+  pattern: string,
+  act: (id: string) => void | Promise<void>,
+): Promise<void> {
   const expression = parsePattern(pattern);
   const problems: string[] = [];
   for (const id of listIds(root)) {
     if (!expression.test(id)) continue;
     try {
-      act(id);
+      await act(id);
     } catch (error) {
       if (!(error instanceof TinyrunError || error instanceof SystemError)) throw error;
       problems.push(error.message);

@@ -8,17 +8,27 @@ import { AT_FDCWD, exists, openDirectory } from './files.ts';
 import type { GlobalOptions } from './options.ts';
 import { type Process, signalProcess } from './process.ts';
 import { assertLegal } from './status.ts';
-import { notFound, readContainer } from './store.ts';
+import { type Container, notFound, readContainer } from './store.ts';
 
 const BYTE = new Uint8Array([1]);
 
 /**
  * Starts a created container. Of two callers at once, the lock on the fifo lets one go first; the other finds it gone.
+ * @returns 0, or 1 where a poststart hook failed and the container was killed for it
  * @throws TinyrunError NOT_FOUND, or STATE if it is not created
  */
-export function startContainer({ root }: Pick<GlobalOptions, 'root'>, id: string): void {
-  const { state, init } = readContainer(root, id);
-  assertLegal('start', id, state.status);
+export async function startContainer(global: GlobalOptions, id: string): Promise<number> {
+  const { root } = global;
+  const container = readContainer(root, id);
+  assertLegal('start', id, container.state.status);
+  release(root, id, container);
+  if (!container.hooks.poststart) return 0;
+  const { readHooks, runHooks } = await import('./hooks.ts');
+  return runHooks(global, readHooks(global, container, 'poststart'));
+}
+
+/** Lets init go on; with poststart hooks, until its program runs. */
+function release(root: string, id: string, { init, hooks }: Container): void {
   const directory = openDirectory(AT_FDCWD, `${root}/${id}`);
   if (directory === undefined) throw notFound(root, id);
   const fifo = rawSyscall(
@@ -38,10 +48,17 @@ export function startContainer({ root }: Pick<GlobalOptions, 'root'>, id: string
     if (written === -errnos['EPIPE']!) assertWaits(id, init);
     check(id, 'write to its exec fifo', written);
     check(id, 'remove its exec fifo', rawSyscall('unlinkat', directory, EXEC_FIFO, 0));
+    if (hooks.poststart) waitForExec(id, fifo);
   } finally {
     if (fifo >= 0) close(fifo);
     close(directory);
   }
+}
+
+/** execve closes init's end of the fifo, which is then an error on ours: fifo(7), poll(2). */
+function waitForExec(id: string, fifo: number): void {
+  const pollfd = new Uint8Array(new Int32Array([fifo, 0]).buffer);
+  check(id, 'wait until its program runs', rawSyscall('ppoll', pollfd, 1, null, null, 0));
 }
 
 /** Nobody reads from the fifo: init has ended, or another caller has just started it. */

@@ -26,6 +26,8 @@ export interface Container {
   transient: boolean;
   /** Where its own layer and files are; undefined: it has none. */
   dataDirectory: string | undefined;
+  /** Which hooks others than its host program have to run: their words are in the config of the state directory. */
+  hooks: { poststart: boolean; poststop: boolean };
   /** Init, also when it has ended; pid 0: it is not born yet. */
   init: { pid: number; stat: ProcessStat | undefined };
   /** Who made it. */
@@ -98,6 +100,7 @@ function readIn(fd: number, root: string, id: string): Container | undefined {
     },
     transient: tinyrun.transient,
     dataDirectory: tinyrun.dataDirectory,
+    hooks: { poststart: tinyrun.poststart === true, poststop: tinyrun.poststop === true },
     init: { pid, stat: created },
     uid: ownerOf(fd),
   };
@@ -108,7 +111,7 @@ const fifoIn = (fd: number): Fifo =>
 
 /** What state.json holds: the state without its status, and what only tinyrun needs. */
 interface SavedState extends Omit<State, 'status'> {
-  tinyrun: { transient: boolean; dataDirectory?: string };
+  tinyrun: { transient: boolean; poststart?: true; poststop?: true; dataDirectory?: string };
 }
 
 function parseState(text: string, root: string, id: string): SavedState {

@@ -8,11 +8,19 @@ import { close } from '../../native-bindings/libc.ts';
 import { TinyrunError } from '../../src/errors.ts';
 import { deleteContainer } from '../../src/runtime/delete.ts';
 import { lockContainer, readContainer } from '../../src/runtime/store.ts';
-import { ENDED, withStateRoot } from './state-root.ts';
+import { ENDED, type StateRoot, withStateRoot } from './state-root.ts';
 
-const messageOf = (act: () => unknown): string => {
+/** Deletes with roots of the test's own and no log. */
+const remove = (roots: Pick<StateRoot, 'root' | 'dataRoot'>, id: string, force: boolean): Promise<void> =>
+  deleteContainer(
+    { root: roots.root, dataRoot: roots.dataRoot, log: undefined, logFormat: 'text', debug: false },
+    id,
+    force,
+  );
+
+const messageOf = async (act: () => Promise<unknown>): Promise<string> => {
   try {
-    act();
+    await act();
   } catch (error) {
     if (error instanceof TinyrunError) return `${error.code} ${error.message}`;
     throw error;
@@ -32,30 +40,27 @@ async function withProcess(use: (child: ChildProcess, pid: number) => void | Pro
 }
 
 test('deleteContainer: a stopped container goes, with its own files', async () => {
-  await withStateRoot((roots) => {
+  await withStateRoot(async (roots) => {
     roots.add('c1', { ...ENDED, dataDirectory: roots.addData('c1') });
-    deleteContainer(roots, 'c1', false);
+    await remove(roots, 'c1', false);
     assert.equal(readdirSync(roots.root), []);
     assert.equal(readdirSync(join(roots.dataRoot, 'containers')), []);
   });
 });
 
 test('deleteContainer: an unknown id is an error, but not with force', async () => {
-  await withStateRoot((roots) => {
-    assert.is(
-      messageOf(() => deleteContainer(roots, 'c1', false)),
-      'NOT_FOUND container does not exist: c1',
-    );
-    deleteContainer(roots, 'c1', true);
-    deleteContainer({ ...roots, root: `${roots.root}/missing` }, 'c1', true);
+  await withStateRoot(async (roots) => {
+    assert.is(await messageOf(() => remove(roots, 'c1', false)), 'NOT_FOUND container does not exist: c1');
+    await remove(roots, 'c1', true);
+    await remove({ ...roots, root: `${roots.root}/missing` }, 'c1', true);
   });
 });
 
 test('deleteContainer: a running container stays', async () => {
-  await withStateRoot((roots) => {
+  await withStateRoot(async (roots) => {
     roots.add('c1');
     assert.is(
-      messageOf(() => deleteContainer(roots, 'c1', false)),
+      await messageOf(() => remove(roots, 'c1', false)),
       'STATE cannot delete container c1 that is not stopped: running',
     );
     assert.is(readContainer(roots.root, 'c1').state.status, 'running');
@@ -67,7 +72,7 @@ test('deleteContainer: with force a running container is killed', async () => {
     await withStateRoot(async (roots) => {
       roots.add('c1', { pid });
       const exit = once(child, 'exit');
-      deleteContainer(roots, 'c1', true);
+      await remove(roots, 'c1', true);
       assert.equal(readdirSync(roots.root), []);
       assert.equal(await exit, [null, 'SIGKILL']);
     });
@@ -76,9 +81,9 @@ test('deleteContainer: with force a running container is killed', async () => {
 
 test('deleteContainer: with force a process that only has the pid of an ended init lives on', async () => {
   await withProcess(async (child, pid) => {
-    await withStateRoot((roots) => {
+    await withStateRoot(async (roots) => {
       roots.add('c1', { pid, stat: ENDED.stat });
-      deleteContainer(roots, 'c1', true);
+      await remove(roots, 'c1', true);
       assert.equal(readdirSync(roots.root), []);
     });
     assert.is(process.kill(pid, 0), true);
@@ -87,27 +92,21 @@ test('deleteContainer: with force a process that only has the pid of an ended in
 });
 
 test('deleteContainer: one that is being made is not stopped', async () => {
-  await withStateRoot((roots) => {
+  await withStateRoot(async (roots) => {
     mkdirSync(join(roots.root, 'c1'));
     const lock = lockContainer(roots.root, 'c1');
     const message = 'STATE cannot delete container c1 that is not stopped: creating';
-    assert.is(
-      messageOf(() => deleteContainer(roots, 'c1', false)),
-      message,
-    );
-    assert.is(
-      messageOf(() => deleteContainer(roots, 'c1', true)),
-      message,
-    );
+    assert.is(await messageOf(() => remove(roots, 'c1', false)), message);
+    assert.is(await messageOf(() => remove(roots, 'c1', true)), message);
     if (typeof lock !== 'string') close(lock.fd);
   });
 });
 
 test('deleteContainer: a half-made leftover goes', async () => {
-  await withStateRoot((roots) => {
+  await withStateRoot(async (roots) => {
     mkdirSync(join(roots.root, 'c1'));
     roots.addData('c1');
-    deleteContainer(roots, 'c1', false);
+    await remove(roots, 'c1', false);
     assert.equal(readdirSync(roots.root), []);
     assert.equal(readdirSync(join(roots.dataRoot, 'containers')), []);
   });

@@ -6,12 +6,12 @@ import { type CommandLine, flag } from '../command-line.ts';
 
 export async function run(line: CommandLine, global: GlobalOptions): Promise<number> {
   const id = line.args[0] ?? '';
-  const remove = (one: string): void => deleteContainer(global, one, flag(line, 'force'));
+  const remove = (one: string): Promise<void> => deleteContainer(global, one, flag(line, 'force'));
   if (flag(line, 'regex')) {
-    (await import('../../runtime/matching.ts')).forEachMatch(global.root, id, remove);
+    await (await import('../../runtime/matching.ts')).forEachMatch(global.root, id, remove);
   } else {
     assertId(id);
-    remove(id);
+    await remove(id);
   }
   return 0;
 }

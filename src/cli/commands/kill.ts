@@ -13,7 +13,7 @@ export async function run(line: CommandLine, global: GlobalOptions): Promise<num
     throw new TinyrunError('USAGE', `kill container ${id}: unknown signal ${JSON.stringify(name)}`);
   const kill = (one: string): void => killContainer(global, one, signal);
   if (flag(line, 'regex')) {
-    (await import('../../runtime/matching.ts')).forEachMatch(global.root, id, kill);
+    await (await import('../../runtime/matching.ts')).forEachMatch(global.root, id, kill);
   } else {
     assertId(id);
     kill(id);

@@ -4,8 +4,7 @@ import type { GlobalOptions } from '../../runtime/options.ts';
 import { startContainer } from '../../runtime/start.ts';
 import type { CommandLine } from '../command-line.ts';
 
-export function run({ args: [id = ''] }: CommandLine, global: GlobalOptions): number {
+export function run({ args: [id = ''] }: CommandLine, global: GlobalOptions): Promise<number> {
   assertId(id);
-  startContainer(global, id);
-  return 0;
+  return startContainer(global, id);
 }
