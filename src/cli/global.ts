@@ -16,7 +16,15 @@ export function toGlobalOptions(options: Readonly<Record<string, OptionValue>>, 
     log: log === undefined || log === '' ? undefined : absolute(log, cwd),
     logFormat: text({ options }, 'log-format') === 'json' ? 'json' : 'text',
     debug: flag({ options }, 'debug'),
+    cgroupManager: toCgroupManager(options),
   };
+}
+
+/** `--systemd-cgroup` is runc's word for crun's `--cgroup-manager systemd`. */
+function toCgroupManager(options: Readonly<Record<string, OptionValue>>): GlobalOptions['cgroupManager'] {
+  const given = text({ options }, 'cgroup-manager');
+  if (given === 'disabled' || given === 'systemd') return given;
+  return flag({ options }, 'systemd-cgroup') ? 'systemd' : 'cgroupfs';
 }
 
 /** A path of the command line, absolute and without `.` and `..`, as Go's filepath.Abs makes it for runc. */

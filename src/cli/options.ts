@@ -44,8 +44,13 @@ export const globalOptions: OptionTable = {
     default: 'text',
   },
   debug: { type: 'flag', description: 'say more, with stack traces of errors' },
-  'systemd-cgroup': { type: 'flag', description: 'accepted for engines; no effect', hidden: true },
-  'cgroup-manager': { type: 'text', description: 'accepted for engines; no effect', hidden: true },
+  'systemd-cgroup': { type: 'flag', description: 'the same as --cgroup-manager systemd' },
+  'cgroup-manager': {
+    type: 'text',
+    choices: ['cgroupfs', 'systemd', 'disabled'],
+    description: 'who makes cgroups; with disabled the container stays in the own one',
+    default: 'cgroupfs',
+  },
   rootless: { type: 'text', description: 'accepted for engines; no effect', hidden: true },
 };
 

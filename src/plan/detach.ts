@@ -18,7 +18,7 @@ import { hasHooks } from './hook-points.ts';
 import { hookRun, planHooksAt } from './hooks.ts';
 import type { PlanInput } from './input.ts';
 import { planLookup } from './process.ts';
-import { planShrinkInit } from './shrink.ts';
+import { planShrinkParts } from './shrink.ts';
 import { planPidFile } from './state.ts';
 
 const runtime = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
@@ -65,7 +65,7 @@ export function planReady(input: PlanInput): Op[] {
       : [
           ...planForgetStderr(input),
           ...planCloseAll(input),
-          ...planShrinkInit(),
+          ...planShrinkParts(),
           // execve closes it, by which `start` sees that the program runs (runtime/start.ts).
           o.read(o.reg('fifo'), o.buf('byte'), 1, runtime('wait for start', start)),
         ]),

@@ -1,5 +1,6 @@
 // Everything that a plan depends on. Planning is a pure function of this: no file is read, no host is asked.
 
+import type { CgroupHierarchy, CgroupPlace } from '../cgroup/path.ts';
 import type { Config, Mount } from '../oci/config.ts';
 import type { Report } from '../program/op.ts';
 import type { HostFacts } from './host.ts';
@@ -32,13 +33,14 @@ export interface OverlayInput {
   files: { hosts: string; hostname: string; 'resolv.conf': string };
 }
 
-/** A v1 hierarchy or the unified one, as the host has it mounted. */
-export interface CgroupHierarchy {
-  /** `cpu,cpuacct`, `name=systemd`, or empty for the unified hierarchy. */
-  controllers: string;
-  mountPoint: string;
-  /** The caller's own cgroup in it. */
-  path: string;
+/** The container's own cgroup. */
+export interface CgroupInput {
+  /** Its directory in each hierarchy that the host has mounted. */
+  places: readonly CgroupPlace[];
+  /** The controllers of the unified hierarchy, as cgroup.controllers at its top lists them. */
+  available: readonly string[];
+  /** It was there before the container: it is not removed with it. */
+  existing: boolean;
 }
 
 /** Facts about the terminal that a foreground run relays. */
@@ -74,7 +76,10 @@ export interface PlanInput {
   environment: readonly string[];
   /** HOME of the process' user in the rootfs' /etc/passwd, for configs that set none. */
   home: string;
+  /** All hierarchies of the host; empty where nothing asks for them. */
   cgroups: readonly CgroupHierarchy[];
+  /** undefined: it stays in the caller's (`--cgroup-manager disabled`). */
+  cgroup: CgroupInput | undefined;
   /** Detached: say the id on stdout when the container runs, as Docker does. */
   printId: boolean;
   /** Leave nothing behind at the end; otherwise the stopped container stays until deleted. */

@@ -3,6 +3,7 @@
 
 import type { Buffer, Op, Program, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
+import { ownCgroupBuffers, planCgroups, planJoinCgroups, planLateLimits } from './cgroup.ts';
 import { copyUpBuffers } from './copy-up.ts';
 import { planCredentials, planStdioOwner } from './credentials.ts';
 import { planReady, planSayKnown, planStandAlone } from './detach.ts';
@@ -48,7 +49,7 @@ import {
   planRootTree,
   rootfsBuffers,
 } from './rootfs.ts';
-import { planShrink } from './shrink.ts';
+import { planShrink, planShrinkParts } from './shrink.ts';
 import { planBlockSignals, planRestoreSignals, planWaitAndForward, signalBuffers } from './signals.ts';
 import { planConnect, planSendPidfd, socketBuffers } from './sockets.ts';
 import {
@@ -88,6 +89,12 @@ export function planContainer(input: PlanInput): Program {
 }
 
 function planHost(input: PlanInput, mounts: readonly PlannedMount[], state: StateFile): Op[] {
+  const setUp = planSetUp(input, mounts, state);
+  return [...setUp, ...planWait(input, setUp), ...planEnd(input), ...planTaken(input), ...planKeys(input)];
+}
+
+/** What the host program does until there is a container. */
+function planSetUp(input: PlanInput, mounts: readonly PlannedMount[], state: StateFile): Op[] {
   return [
     ...(input.logFd === undefined
       ? []
@@ -104,6 +111,7 @@ function planHost(input: PlanInput, mounts: readonly PlannedMount[], state: Stat
     ...planTakeId(input), // before anything exists that would have to be undone
     ...planWriteState(input, state), // and this before anything else is made
     ...planConnect(input),
+    ...planCgroups(input),
     ...planRootTree(input), // what needs the host's rights and paths is prepared here, attached nowhere
     ...planBindSources(mounts, input),
     ...planCgroupSources(mounts, input),
@@ -115,15 +123,13 @@ function planHost(input: PlanInput, mounts: readonly PlannedMount[], state: Stat
     ...planReleaseInit(input, [
       ...planIdMaps(input),
       ...(hasUser(input) ? planFromOutside(input) : []), // init has no right to raise these itself
+      ...planLateLimits(input),
     ]),
     ...planWritePid(state),
     ...planSayKnown(input),
     ...planSendPidfd(input),
     ...planRuntimeHooks(input),
-    ...planWait(input),
-    ...planEnd(input),
-    ...planTaken(input),
-    ...planKeys(input),
+    ...(input.lifecycle === 'foreground' ? planPidFile(input) : []),
   ];
 }
 
@@ -133,6 +139,7 @@ function planInit(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
     planName('tinyrun:init'),
     ...planKeepStderr(input),
     ...planInitStart(input),
+    ...planJoinCgroups(input),
     ...planBecomeRoot(input),
     o.call(
       'setsid',
@@ -200,21 +207,20 @@ function planTree(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
 }
 
 /** Host program: beside the container until its end, or not at all. */
-function planWait(input: PlanInput): Op[] {
+function planWait(input: PlanInput, before: readonly Op[]): Op[] {
   const unborn = isHeld(input) ? [o.label('unborn')] : []; // init has failed while its hooks were waited for
   if (input.lifecycle !== 'foreground') return unborn;
   const relayed = isRelayed(input);
+  /** What comes is read by several processes with a terminal, and else by the host program alone. */
+  const shrink = (done: readonly Op[]): Op[] => (relayed ? planShrinkParts() : planShrink(done));
+  const hooks = hasHooks(input, 'poststart')
+    ? [...planAwaitExecve(), ...planHooksAt(hookRun(input, 'poststart')), o.label('unborn')]
+    : [];
+  const first = [...shrink(before), ...(relayed && !isHeld(input) ? planTakeTerminal(input) : [])];
   return [
-    ...planPidFile(input),
-    ...planShrink(),
-    ...(relayed && !isHeld(input) ? planTakeTerminal(input) : []),
-    ...(hasHooks(input, 'poststart')
-      ? [
-          ...planAwaitExecve(),
-          ...planHooksAt(hookRun(input, 'poststart')),
-          o.label('unborn'),
-          ...planShrink(), // once more: their ops have been read
-        ]
+    ...first,
+    ...(hooks.length > 0
+      ? [...hooks, ...shrink([...before, ...first, ...hooks])] // once more: their ops have been read
       : unborn),
     ...(relayed ? planRelay(input) : planWaitAndForward()),
   ];
@@ -261,6 +267,7 @@ function planBuffers(input: PlanInput, mounts: readonly PlannedMount[], state: S
     ...bindBuffers(mounts),
     ...copyUpBuffers(mounts),
     ...cgroupBuffers(mounts, input),
+    ...ownCgroupBuffers(input),
     ...processBuffers,
     ...endBuffers,
     ...hookBuffers(input),

@@ -114,7 +114,7 @@ export interface StateFile {
   gap: number; // where the gap is, bytes
 }
 
-export function stateFile({ config, id, bundle, rootfs, host, transient }: PlanInput): StateFile {
+export function stateFile({ config, id, bundle, rootfs, host, transient, cgroup }: PlanInput): StateFile {
   const rest = {
     bundle,
     rootfs: rootfs.kind === 'directory' ? rootfs.path : rootfs.layers[rootfs.layers.length - 1],
@@ -126,6 +126,15 @@ export function stateFile({ config, id, bundle, rootfs, host, transient }: PlanI
       ...(config.hooks?.poststart?.length ? { poststart: true } : {}),
       ...(config.hooks?.poststop?.length ? { poststop: true } : {}),
       ...(rootfs.kind === 'overlay' ? { dataDirectory: `${rootfs.dataRoot}/containers/${id}` } : {}),
+      ...(cgroup === undefined
+        ? {}
+        : {
+            cgroups: cgroup.places.map(({ controllers, path }) => ({
+              controllers,
+              path,
+              ...(cgroup.existing ? { existing: true } : {}),
+            })),
+          }),
     },
   };
   const head = `${JSON.stringify({ ociVersion: OCI_VERSION, id }).slice(0, -1)},"pid":`; // ASCII, as ids are

@@ -3,10 +3,18 @@
 
 import { close } from '../../native-bindings/libc.ts';
 import { TinyrunError } from '../errors.ts';
+import { killCgroups } from './cgroup-remove.ts';
 import type { GlobalOptions } from './options.ts';
 import { endProcess, PATIENCE_MS } from './process.ts';
 import { assertLegal } from './status.ts';
-import { findContainer, lockContainer, notFound, removeLocked, removeStale } from './store.ts';
+import {
+  type Container,
+  findContainer,
+  lockContainer,
+  notFound,
+  removeLocked,
+  removeStale,
+} from './store.ts';
 
 /**
  * Deletes a container.
@@ -27,23 +35,24 @@ export async function deleteContainer(global: GlobalOptions, id: string, force: 
   }
   if (container.state.status !== 'stopped') {
     if (!force) assertLegal('delete', id, container.state.status);
+    killCgroups(container.cgroups); // also what is frozen, which no signal reaches
     endProcess(container.init, `container ${id}`);
   }
   // What leaves nothing behind has a host program, which runs them itself.
   const hooks = container.hooks.poststop && !container.transient ? await import('./hooks.ts') : undefined;
   const pending = hooks?.readHooks(global, container, 'poststop');
-  removeWhenFree(root, id, container.dataDirectory);
+  removeWhenFree(root, id, container);
   if (pending !== undefined) await hooks?.runHooks(global, pending);
 }
 
 /** Removes the container as soon as its host program has ended, which may do that itself. */
-function removeWhenFree(root: string, id: string, dataDirectory: string | undefined): void {
+function removeWhenFree(root: string, id: string, container: Container): void {
   for (let waited = 0; waited < PATIENCE_MS; waited += 2) {
     const lock = lockContainer(root, id);
     if (lock === 'gone') return;
     if (lock !== 'held') {
       try {
-        removeLocked(root, id, dataDirectory);
+        removeLocked(root, id, container);
       } finally {
         close(lock.fd);
       }

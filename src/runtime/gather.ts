@@ -1,6 +1,7 @@
 // All that a plan depends on (plan/input.ts), from the bundle, the command line and the host. Only reads.
 
 import { close, fcntl, open } from '../../native-bindings/libc.ts';
+import { resourceWarnings } from '../cgroup/resources.ts';
 import { TinyrunError } from '../errors.ts';
 import type { Config, Hook, Mount } from '../oci/config.ts';
 import { parseMountOptions } from '../oci/mount-options.ts';
@@ -14,6 +15,7 @@ import { isKernelFilesystem } from '../plan/place.ts';
 import type { Report } from '../program/op.ts';
 import { constants } from '../sys/constants.ts';
 import { parseBundle } from './bundle.ts';
+import { placeCgroup } from './cgroup.ts';
 import { configPath, readConfig } from './config-file.ts';
 import { type Log, logEnds } from './log.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
@@ -71,7 +73,7 @@ export async function gatherInput(
     home: config.process.env?.some((entry) => entry.startsWith('HOME='))
       ? '/'
       : findHome(roots, config.process.user?.uid ?? 0),
-    cgroups: config.mounts?.some(({ type }) => type === 'cgroup') ? probeCgroups() : [],
+    ...gatherCgroup(global, options, config, log),
     transient: options.lifecycle === 'foreground' && (options.remove || !(options.named || options.keep)),
     printId: options.form === 'bundle',
     exits:
@@ -115,6 +117,22 @@ export function checkTerminal(
 const inheritsEnvironment = ({ hooks }: Config): boolean =>
   hooks !== undefined &&
   Object.values(hooks).some((list) => list?.some((hook: Hook) => hook.env === undefined));
+
+/** The host's hierarchies, and where in them the container's cgroup will be. */
+function gatherCgroup(
+  { cgroupManager }: GlobalOptions,
+  { id }: RunOptions,
+  { linux, mounts }: Config,
+  log: Log,
+): Pick<PlanInput, 'cgroups' | 'cgroup'> {
+  const shown = mounts?.some(({ type }) => type === 'cgroup') ?? false;
+  if (cgroupManager === 'disabled') return { cgroups: shown ? probeCgroups() : [], cgroup: undefined };
+  const cgroups = probeCgroups();
+  const cgroup = placeCgroup(cgroupManager, linux?.cgroupsPath, id, cgroups);
+  for (const warning of resourceWarnings(linux?.resources ?? {})) log.warn(warning);
+  if (cgroup.occupied) log.warn("container's cgroup is not empty: what is in it shares its limits");
+  return { cgroups, cgroup };
+}
 
 /** Where failures are told: stderr, and the file of --log, whose lines have the form of createLog. */
 export function reports(

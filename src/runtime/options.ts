@@ -12,6 +12,8 @@ export interface GlobalOptions {
   log: string | undefined;
   logFormat: 'text' | 'json';
   debug: boolean;
+  /** Who makes cgroups: tinyrun by their filesystems, systemd by D-Bus, nobody. */
+  cgroupManager: 'cgroupfs' | 'systemd' | 'disabled';
 }
 
 /** `tinyrun run` and `tinyrun create`. */

@@ -61,17 +61,25 @@ export async function planAndRun(
 
 /** What the plan took from the disk, where a later run can look at it again; undefined where it is too much. */
 function factsOf(input: PlanInput): Facts | undefined {
-  const { config, rootfs, sources, present, resolved, cgroups, terminal } = input;
+  const { config, rootfs, sources, present, resolved, cgroups, cgroup, terminal } = input;
   if (rootfs.kind !== 'directory' || resolved.size > 0 || terminal !== undefined) return undefined;
   if (hasHooks(input, ...POINTS)) return undefined; // they may depend on the environment
+  if (cgroup?.existing) return undefined;
   const hasHome = config.process.env?.some((entry) => entry.startsWith('HOME=')) ?? false;
   return {
-    kinds: [...sources],
+    kinds: [...sources, ...absentCgroups(input)],
     rootfs: rootfs.path,
     present: destinationsInRootfs(input).map(({ destination }) => [destination, present.has(destination)]),
     cgroups,
+    controllers: cgroup?.available ?? [],
     home: hasHome ? [-1, ''] : [config.process.user?.uid ?? 0, input.home],
   };
+}
+
+/** A cgroup that the config names must not be there; one named after a generated id never is. */
+function absentCgroups({ config, cgroup }: PlanInput): [path: string, kind: 'missing'][] {
+  const given = Boolean(config.linux?.cgroupsPath);
+  return given ? (cgroup?.places ?? []).map(({ path }) => [path, 'missing']) : [];
 }
 
 /** What a killed tinyrun has left of a container with this id; what is alive or kept stays, and the id is taken. */

@@ -10,12 +10,21 @@
 // The directory belongs to root alone, so what is in it was written by tinyrun; a file is written aside and renamed.
 
 import { close, rawSyscall, readInto, syscall, writeAll } from '../../native-bindings/libc.ts';
+import type { CgroupHierarchy } from '../cgroup/path.ts';
 import type { HostFacts } from '../plan/host.ts';
-import type { CgroupHierarchy } from '../plan/input.ts';
+
 import { constants } from '../sys/constants.ts';
 import { readDirectory } from './files.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
-import { existsInRoot, findHome, openDirectory, probeCgroups, resolveDangling, statPath } from './probe.ts';
+import {
+  existsInRoot,
+  findHome,
+  openDirectory,
+  probeCgroups,
+  probeControllers,
+  resolveDangling,
+  statPath,
+} from './probe.ts';
 
 /** A digest of all sources, set by scripts/build.ts: programs of another build are never used. */
 declare const TINYRUN_BUILD: string | undefined;
@@ -29,8 +38,10 @@ export interface Facts {
   present: [path: string, present: boolean][];
   /** Whose home was looked up in the rootfs' passwd, and what it is; uid -1: nobody's. */
   home: [uid: number, path: string];
-  /** The host's hierarchies, where a mount of type cgroup shows them; else empty. */
+  /** The host's hierarchies, where they matter; else empty. */
   cgroups: readonly CgroupHierarchy[];
+  /** What the unified one has to hand on. */
+  controllers: readonly string[];
 }
 
 interface Header {
@@ -145,7 +156,7 @@ export function keepProgram(
 }
 
 /** Whether the disk still looks as it did. */
-function holds({ kinds, rootfs, present, home: [uid, home], cgroups }: Facts): boolean {
+function holds({ kinds, rootfs, present, home: [uid, home], cgroups, controllers }: Facts): boolean {
   for (const [path, kind] of kinds) {
     const stat = statPath(path);
     if ((typeof stat === 'number' ? 'missing' : stat.kind) !== kind) return false;
@@ -158,9 +169,12 @@ function holds({ kinds, rootfs, present, home: [uid, home], cgroups }: Facts): b
       (there || resolveDangling([rootfs], path, new Set()) === undefined),
   );
   close(directory);
-  if (cgroups.length > 0 && JSON.stringify(probeCgroups()) !== JSON.stringify(cgroups)) return false;
+  if (cgroups.length > 0 && !isSame(probeCgroups(), cgroups)) return false;
+  if (controllers.length > 0 && !isSame(probeControllers(cgroups), controllers)) return false;
   return same && (uid < 0 || findHome([rootfs], uid) === home);
 }
+
+const isSame = (now: unknown, then: unknown): boolean => JSON.stringify(now) === JSON.stringify(then);
 
 /** Where a text stands in the image. An id is random and a time has milliseconds: neither stands there by chance. */
 function offsetsOf(image: Uint8Array, text: string): number[] {

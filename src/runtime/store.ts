@@ -13,6 +13,7 @@ import { TinyrunError } from '../errors.ts';
 import { CREATING_FIFO, EXEC_FIFO, type State } from '../oci/state.ts';
 import { constants } from '../sys/constants.ts';
 import { errnos } from '../sys/errno.ts';
+import { removeCgroups, type SavedCgroup } from './cgroup-remove.ts';
 import { AT_FDCWD, exists, openDirectory, ownerOf, readDirectory, readSmall, removeTree } from './files.ts';
 import { isId } from './id.ts';
 import { endProcess, statOf } from './process.ts';
@@ -28,6 +29,8 @@ export interface Container {
   dataDirectory: string | undefined;
   /** Which hooks others than its host program have to run: their words are in the config of the state directory. */
   hooks: { poststart: boolean; poststop: boolean };
+  /** Its cgroups; none with `--cgroup-manager disabled`. */
+  cgroups: readonly SavedCgroup[];
   /** Init, also when it has ended; pid 0: it is not born yet. */
   init: { pid: number; stat: ProcessStat | undefined };
   /** Who made it. */
@@ -101,6 +104,7 @@ function readIn(fd: number, root: string, id: string): Container | undefined {
     transient: tinyrun.transient,
     dataDirectory: tinyrun.dataDirectory,
     hooks: { poststart: tinyrun.poststart === true, poststop: tinyrun.poststop === true },
+    cgroups: tinyrun.cgroups ?? [],
     init: { pid, stat: created },
     uid: ownerOf(fd),
   };
@@ -111,7 +115,13 @@ const fifoIn = (fd: number): Fifo =>
 
 /** What state.json holds: the state without its status, and what only tinyrun needs. */
 interface SavedState extends Omit<State, 'status'> {
-  tinyrun: { transient: boolean; poststart?: true; poststop?: true; dataDirectory?: string };
+  tinyrun: {
+    transient: boolean;
+    poststart?: true;
+    poststop?: true;
+    dataDirectory?: string;
+    cgroups?: SavedCgroup[];
+  };
 }
 
 function parseState(text: string, root: string, id: string): SavedState {
@@ -140,8 +150,17 @@ function isSavedState(value: unknown, id: string): value is SavedState {
     !(typeof data === 'string' && data.startsWith('/') && data.endsWith(`/containers/${id}`))
   )
     return false;
+  if ('cgroups' in tinyrun && !isCgroups(tinyrun.cgroups)) return false;
   const texts = [state.ociVersion, state.bundle, state.rootfs, state.created, state.owner];
   return state.id === id && typeof pid === 'number' && texts.every((text) => typeof text === 'string');
+}
+
+function isCgroups(value: unknown): boolean {
+  if (!Array.isArray(value)) return false;
+  return value.every(
+    (place: Partial<Record<keyof SavedCgroup, unknown>> | null) =>
+      typeof place?.controllers === 'string' && typeof place.path === 'string' && place.path.startsWith('/'),
+  );
 }
 
 // Removal
@@ -176,12 +195,16 @@ function withRoot<T>(root: string, absent: T, use: (rootFd: number) => T): T {
   }
 }
 
+/** What a container has besides its state directory. */
+export type Belongings = Pick<Container, 'dataDirectory' | 'cgroups'>;
+
 /**
- * Removes a container whose lock we hold: its own files first, its id last.
- * @param dataDirectory absolute; undefined: it has none
+ * Removes a container whose lock we hold, and whose init has ended: what is left in its cgroups, those, its own files, and
+ * its id last.
  * @throws SystemError naming what could not be removed; a second try goes on from there
  */
-export function removeLocked(root: string, id: string, dataDirectory: string | undefined): void {
+export function removeLocked(root: string, id: string, { dataDirectory, cgroups }: Belongings): void {
+  removeCgroups(cgroups, true);
   if (dataDirectory !== undefined) {
     const slash = dataDirectory.lastIndexOf('/');
     const parent = openDirectory(AT_FDCWD, dataDirectory.slice(0, slash));
@@ -200,22 +223,24 @@ export function removeLocked(root: string, id: string, dataDirectory: string | u
  * Removes what a killed tinyrun left of a container; anything else it leaves alone.
  * @param root state root, absolute
  * @param dataRoot absolute: a half-made container's own files are looked for there; undefined: they are not
+ * @param decided its host program has ended it: it goes, though it has a name
  * @returns whether it removed anything
  */
-export function removeStale(root: string, id: string, dataRoot?: string): boolean {
+export function removeStale(root: string, id: string, dataRoot?: string, decided = false): boolean {
   const lock = lockContainer(root, id);
   if (typeof lock === 'string') return false;
   try {
     const container = readIn(lock.fd, root, id);
     if (container === undefined) {
-      removeLocked(root, id, dataRoot === undefined ? undefined : `${dataRoot}/containers/${id}`);
+      const dataDirectory = dataRoot === undefined ? undefined : `${dataRoot}/containers/${id}`;
+      removeLocked(root, id, { dataDirectory, cgroups: [] });
       return true;
     }
     const { status } = container.state;
     // Init may have been told already to outlive the one that made it.
     if (status === 'creating') endProcess(container.init, `container ${id}`);
-    else if (!container.transient || status !== 'stopped') return false;
-    removeLocked(root, id, container.dataDirectory);
+    else if (!(container.transient || decided) || status !== 'stopped') return false;
+    removeLocked(root, id, container);
     return true;
   } finally {
     close(lock.fd);

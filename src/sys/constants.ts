@@ -105,6 +105,15 @@ export const constants: Readonly<Record<string, number>> = {
   CLONE_NEWPID: 0x20000000,
   CLONE_NEWNET: 0x40000000,
   CLONE_NEWTIME: 0x80,
+  CLONE_INTO_CGROUP: 0x200000000,
+  // <sys/eventfd.h>
+  EFD_SEMAPHORE: 1,
+  EFD_CLOEXEC: 0o2000000,
+  EFD_NONBLOCK: 0o4000,
+  // <linux/bpf.h>: bpf(2)
+  BPF_PROG_LOAD: 5,
+  BPF_PROG_ATTACH: 8,
+  BPF_PROG_TYPE_CGROUP_DEVICE: 15,
   // <linux/sched.h>: sched_setattr(2)
   SCHED_NORMAL: 0,
   SCHED_FIFO: 1,
@@ -475,7 +484,6 @@ function otherConstants(): Readonly<Record<string, number>> {
     CLONE_CHILD_SETTID: 0x1000000,
     CLONE_IO: 0x80000000,
     CLONE_CLEAR_SIGHAND: 0x100000000,
-    CLONE_INTO_CGROUP: 0x200000000,
 
     // <linux/ioprio.h>: ioprio_set(2)
     IOPRIO_CLASS_NONE: 0,
@@ -610,15 +618,12 @@ function otherConstants(): Readonly<Record<string, number>> {
     CLD_STOPPED: 5,
     CLD_CONTINUED: 6,
 
-    // <linux/signalfd.h>, <sys/eventfd.h>, <linux/timerfd.h>
+    // <linux/signalfd.h>, <linux/timerfd.h>
     SFD_NONBLOCK: 0o4000,
     TFD_TIMER_ABSTIME: 1,
     TFD_TIMER_CANCEL_ON_SET: 2,
     TFD_CLOEXEC: 0o2000000,
     TFD_NONBLOCK: 0o4000,
-    EFD_SEMAPHORE: 1,
-    EFD_CLOEXEC: 0o2000000,
-    EFD_NONBLOCK: 0o4000,
 
     // <linux/time.h>
     CLOCK_REALTIME: 0,

@@ -133,6 +133,7 @@ test('toGlobalOptions: defaults, and paths from the working directory', () => {
     log: undefined,
     logFormat: 'text',
     debug: false,
+    cgroupManager: 'cgroupfs',
   });
   const { options } = parse('--root r --data-root ../d --log ./l --log-format json --debug list');
   assert.equal(toGlobalOptions(options, '/home/me'), {
@@ -141,7 +142,17 @@ test('toGlobalOptions: defaults, and paths from the working directory', () => {
     log: '/home/me/l',
     logFormat: 'json',
     debug: true,
+    cgroupManager: 'cgroupfs',
   });
+});
+
+test('toGlobalOptions: who makes cgroups', () => {
+  const of = (words: string) => toGlobalOptions(parse(`${words} list`).options, '/').cgroupManager;
+  assert.is(of('--systemd-cgroup'), 'systemd');
+  assert.is(of('--systemd-cgroup=false'), 'cgroupfs');
+  for (const manager of ['cgroupfs', 'systemd', 'disabled'])
+    assert.is(of(`--cgroup-manager ${manager}`), manager);
+  assert.is(of('--systemd-cgroup --cgroup-manager disabled'), 'disabled');
 });
 
 test('absolute: cleans what it makes absolute', () => {

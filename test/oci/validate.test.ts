@@ -668,13 +668,6 @@ const UNAPPLIED: [pointers: string[], change: Change][] = [
     },
   ],
   [[], { linux: { resources: { memory: { limit: 0 }, cpu: { shares: 0 }, blockIO: {}, unified: {} } } }],
-  [['/linux/cgroupsPath'], { linux: { cgroupsPath: '/x' } }],
-  [['/linux/resources'], { linux: { resources: { pids: { limit: 5 } } } }],
-  [['/linux/resources'], { linux: { resources: { devices: [{ allow: true, type: 'c' }] } } }],
-  [
-    ['/linux/resources'],
-    { linux: { resources: { devices: [{ allow: false }, { allow: true, type: 'c' }] } } },
-  ],
   [[], { hooks: { prestart: [{ path: '/x' }], poststop: [{ path: '/x' }] } }],
   [
     ['/process/apparmorProfile', '/process/selinuxLabel', '/process/execCPUAffinity'],
