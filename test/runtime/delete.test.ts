@@ -13,7 +13,14 @@ import { ENDED, type StateRoot, withStateRoot } from './state-root.ts';
 /** Deletes with roots of the test's own and no log. */
 const remove = (roots: Pick<StateRoot, 'root' | 'dataRoot'>, id: string, force: boolean): Promise<void> =>
   deleteContainer(
-    { root: roots.root, dataRoot: roots.dataRoot, log: undefined, logFormat: 'text', debug: false },
+    {
+      root: roots.root,
+      dataRoot: roots.dataRoot,
+      log: undefined,
+      logFormat: 'text',
+      debug: false,
+      cgroupManager: 'cgroupfs',
+    },
     id,
     force,
   );
