@@ -20,6 +20,10 @@ export function parseFast(argv: readonly string[]): CommandLine | undefined {
   const args: string[] = [];
   for (let i = next + 1; i < argv.length; ) {
     const word = argv[i]!;
+    if (spec.passes && args.length > 0) {
+      args.push(...passedOn(argv.slice(i)));
+      break;
+    }
     if (word === '--') {
       if (spec.rest === undefined || args.length < spec.args[0]) return undefined;
       const rest = argv.slice(i + 1);
@@ -53,6 +57,10 @@ export function scanGlobals(argv: readonly string[]): { options: Record<string, 
 /** Whether a word is an option, or would be one; `--` counts, `-` and `-1` do not. */
 export const isOption = (word: string): boolean =>
   word.length > 1 && word.startsWith('-') && !isDigit(word[1]!);
+
+/** The words for another program; a `--` in front of them is no word of theirs. */
+export const passedOn = (words: readonly string[]): readonly string[] =>
+  words[0] === '--' ? words.slice(1) : words;
 
 /** Whether a word asks for the version; only so in front of a command, since `-v` is a volume behind `run`. */
 export const isVersion = (word: string): boolean =>

@@ -8,7 +8,7 @@ import yargs, { type Argv, type Options } from 'yargs';
 import { TinyrunError } from '../errors.ts';
 import type { CommandLine, OptionValue } from './command-line.ts';
 import { examples } from './examples.ts';
-import { isOption, isVersion, scanGlobals } from './fast.ts';
+import { isOption, isVersion, passedOn, scanGlobals } from './fast.ts';
 import {
   type CommandSpec,
   commands,
@@ -43,14 +43,30 @@ export async function parseWithYargs(argv: readonly string[]): Promise<CommandLi
   const spec = findCommand(name);
   if (spec === undefined) throw usage('', `unknown command ${name}`);
 
-  const words = argv.slice(next + 1);
+  const { words, passed } = splitPassed(spec, argv.slice(next + 1));
   const end = words.indexOf('--');
   if ((end < 0 ? words : words.slice(0, end)).some(isHelp)) return { output: await helpOf(name, spec) };
   if (end >= 0 && spec.rest === undefined) throw usage(name, `${name} takes no words behind --`);
   const table = { ...globalOptions, ...spec.options };
   const line = { command: name, ...parseWords(name, table, [...argv.slice(0, next), ...words]) };
-  checkCount(name, spec, line.args.length);
-  return line;
+  const args = [...line.args, ...passed];
+  checkCount(name, spec, args.length);
+  return { ...line, args };
+}
+
+/** Where words for another program may stand behind the first argument: ours, with that, and those. */
+function splitPassed(
+  spec: CommandSpec,
+  argv: readonly string[],
+): { words: readonly string[]; passed: readonly string[] } {
+  if (!spec.passes) return { words: argv, passed: [] };
+  let first = 0;
+  for (let word = argv[first]; word !== undefined && isOption(word); word = argv[first]) {
+    const name = word.slice(word.startsWith('--') ? 2 : 1);
+    const found = findOption({ ...globalOptions, ...spec.options }, name);
+    first += found === undefined || found[1].type === 'flag' ? 1 : 2; // one with `=` is not found by its whole word
+  }
+  return { words: argv.slice(0, first + 1), passed: passedOn(argv.slice(first + 1)) };
 }
 
 /** Prints the script for a shell's start-up file; the script asks by the option, with the words typed so far. */

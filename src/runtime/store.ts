@@ -3,18 +3,29 @@
 //
 //   flock on ROOT      held for moments: while a state directory is made and locked, or removed
 //   flock on ROOT/ID   held by the host program as long as it lives; whoever else gets it knows that it is gone
+//   flock on ROOT/ID/init.stat   held for moments by who changes a container that runs: pause, resume, update
 //
 // A state directory without state.json, or whose container is still being created, is half-made. Half-made and unlocked,
 // or transient, ended and unlocked: the leftover of a tinyrun that was killed. A removal that is interrupted leaves
 // state.json in place, and is repeated.
 
-import { close, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
+import { close, open, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
 import { TinyrunError } from '../errors.ts';
 import { CREATING_FIFO, EXEC_FIFO, type State } from '../oci/state.ts';
 import { constants } from '../sys/constants.ts';
 import { errnos } from '../sys/errno.ts';
+import { isPaused } from './cgroup/freezer.ts';
 import { removeCgroups, type SavedCgroup } from './cgroup-remove.ts';
-import { AT_FDCWD, exists, openDirectory, ownerOf, readDirectory, readSmall, removeTree } from './files.ts';
+import {
+  AT_FDCWD,
+  exists,
+  flag,
+  openDirectory,
+  ownerOf,
+  readDirectory,
+  readSmall,
+  removeTree,
+} from './files.ts';
 import { isId } from './id.ts';
 import { endProcess, statOf } from './process.ts';
 import { type Fifo, type ProcessStat, parseStat, statusOf } from './status.ts';
@@ -87,7 +98,9 @@ function readIn(fd: number, root: string, id: string): Container | undefined {
   if (text === undefined) return undefined;
   const { tinyrun, pid, ...saved } = parseState(text, root, id);
   const created = parseStat(readSmall(fd, 'init.stat') ?? '');
-  const status = pid === 0 ? 'creating' : statusOf(created, statOf(pid), () => fifoIn(fd));
+  const { cgroups = [] } = tinyrun;
+  const frozen = () => isPaused(cgroups);
+  const status = pid === 0 ? 'creating' : statusOf(created, statOf(pid), () => fifoIn(fd), frozen);
   return {
     // The order is that of runc's JSON.
     state: {
@@ -104,7 +117,7 @@ function readIn(fd: number, root: string, id: string): Container | undefined {
     transient: tinyrun.transient,
     dataDirectory: tinyrun.dataDirectory,
     hooks: { poststart: tinyrun.poststart === true, poststop: tinyrun.poststop === true },
-    cgroups: tinyrun.cgroups ?? [],
+    cgroups,
     init: { pid, stat: created },
     uid: ownerOf(fd),
   };
@@ -161,6 +174,23 @@ function isCgroups(value: unknown): boolean {
     (place: Partial<Record<keyof SavedCgroup, unknown>> | null) =>
       typeof place?.controllers === 'string' && typeof place.path === 'string' && place.path.startsWith('/'),
   );
+}
+
+/**
+ * Does something while nobody else changes the running container: pause, resume and update wait for each other.
+ * @throws TinyrunError NOT_FOUND
+ */
+export function withChanges<T>(root: string, id: string, change: () => T): T {
+  const fd = open(`${root}/${id}/init.stat`, flag('O_RDONLY') | flag('O_NOFOLLOW'));
+  if (fd === -errnos['ENOENT']!) throw notFound(root, id);
+  if (fd < 0) throw new SystemError(`open ${root}/${id}/init.stat`, -fd);
+  try {
+    const result = rawSyscall('flock', fd, constants['LOCK_EX']!);
+    if (result < 0) throw new SystemError(`lock container ${id}`, -result);
+    return change();
+  } finally {
+    close(fd);
+  }
 }
 
 // Removal
