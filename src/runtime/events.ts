@@ -1,13 +1,13 @@
 // `tinyrun events`: statistics of a container at intervals, and a line when the kernel ended one of its processes for want
 // of memory; until the container's end.
 
-import { close, pidfdOpen, SystemError } from '../../native-bindings/libc.ts';
 import { TinyrunError } from '../errors.ts';
 import { watchOom } from './cgroup/oom.ts';
-import { waitFor } from './cgroup/poll.ts';
 import { readStatistics, statisticsLine } from './cgroup/stats.ts';
 import { flag } from './files.ts';
-import { type Container, readContainer, statOf } from './store.ts';
+import { waitFor } from './poll.ts';
+import { withPidfd } from './process.ts';
+import { type Container, readContainer } from './store.ts';
 
 /**
  * The statistics of a running container as one line of JSON.
@@ -30,23 +30,24 @@ export function followContainer(
   tell: (line: string) => void,
 ): void {
   const { init, cgroups } = runningContainer(root, id);
-  const pidfd = openInit(id, init);
-  const oom = watchOom(cgroups);
-  const end = { fd: pidfd, events: flag('POLLIN') };
-  try {
-    for (let next = performance.now() + interval; ; ) {
-      const [ended] = waitFor(oom === undefined ? [end] : [end, oom], next - performance.now());
-      // What ended init may have been the lack of memory: that is told first.
-      if (oom?.take()) tell(`${JSON.stringify({ type: 'oom', id })}\n`);
-      if (ended) return;
-      if (performance.now() < next) continue;
-      next += interval;
-      tell(statisticsLine(id, readStatistics(cgroups)));
+  const seen = withPidfd(init, (pidfd) => {
+    const oom = watchOom(cgroups);
+    const end = { fd: pidfd, events: flag('POLLIN') };
+    try {
+      for (let next = performance.now() + interval; ; ) {
+        const [ended] = waitFor(oom === undefined ? [end] : [end, oom], next - performance.now());
+        // What ended init may have been the lack of memory: that is told first.
+        if (oom?.take()) tell(`${JSON.stringify({ type: 'oom', id })}\n`);
+        if (ended) return true;
+        if (performance.now() < next) continue;
+        next += interval;
+        tell(statisticsLine(id, readStatistics(cgroups)));
+      }
+    } finally {
+      oom?.close();
     }
-  } finally {
-    oom?.close();
-    close(pidfd);
-  }
+  });
+  if (!seen) throw notRunning(id);
 }
 
 function runningContainer(root: string, id: string): Container {
@@ -57,17 +58,3 @@ function runningContainer(root: string, id: string): Container {
 
 const notRunning = (id: string): TinyrunError =>
   new TinyrunError('STATE', `container with id ${id} is not running`, { data: { id } });
-
-/** A pidfd of the container's init, and of no process that has its pid now. */
-function openInit(id: string, { pid, stat }: Container['init']): number {
-  let pidfd: number;
-  try {
-    pidfd = pidfdOpen(pid);
-  } catch (error) {
-    if (error instanceof SystemError && error.errno === 'ESRCH') throw notRunning(id);
-    throw error;
-  }
-  if (statOf(pid)?.startTime === stat?.startTime) return pidfd;
-  close(pidfd);
-  throw notRunning(id);
-}

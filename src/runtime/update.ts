@@ -2,7 +2,9 @@
 // does the access to devices. The state directory's config.json has the new limits afterwards.
 
 import { close, open, readInto, SystemError, syscall, writeAll } from '../../native-bindings/libc.ts';
-import { type CgroupWrite, resourceWarnings, resourceWrites } from '../cgroup/resources.ts';
+import { isUnified } from '../cgroup/path.ts';
+import { resourceWarnings, resourceWrites } from '../cgroup/resources.ts';
+import type { CgroupWrite } from '../cgroup/row.ts';
 import { TinyrunError } from '../errors.ts';
 import { Checker } from '../oci/checker.ts';
 import type { Config, Resources } from '../oci/config.ts';
@@ -14,7 +16,6 @@ import { merged, usageProblem, withCurrent, withoutZeros } from './cgroup/change
 import {
   type Cgroups,
   directoryV2,
-  isUnified,
   lacksController,
   readCgroupFile,
   writeCgroupFile,
@@ -118,7 +119,8 @@ function readConfigFile(file: string): Config | undefined {
 
 /** Writes a file aside: `keep` puts it in the place of the old one at once, `drop` removes it. */
 function prepareFile(file: string, config: Config): { keep: () => void; drop: () => void } {
-  const aside = `${file}.tmp`;
+  // The name of what is written aside in a state directory (plan/state.ts), which is removed with it.
+  const aside = file.replace(/[^/]*$/, 'state.json.tmp');
   const flags = flag('O_WRONLY') | flag('O_CREAT') | flag('O_TRUNC') | flag('O_NOFOLLOW');
   const fd = open(aside, flags, 0o600);
   if (fd < 0) throw new SystemError(`create ${aside}`, -fd);

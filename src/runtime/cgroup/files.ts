@@ -26,10 +26,6 @@ export const directoryV1 = (cgroups: Cgroups, controller: string): string | unde
 export const directoryV2 = (cgroups: Cgroups): string | undefined =>
   cgroups.find(({ controllers }) => controllers === '')?.path;
 
-/** Whether the host has no v1 hierarchies. */
-export const isUnified = (cgroups: Cgroups): boolean =>
-  cgroups.length > 0 && cgroups.every(({ controllers }) => controllers === '');
-
 const decoder = new TextDecoder();
 /** Statistics of hundreds of devices and CPUs take some ten kilobytes. */
 const CHUNK = 16384;

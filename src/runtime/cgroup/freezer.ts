@@ -7,6 +7,7 @@
 import { close, open, readInto, SystemError } from '../../../native-bindings/libc.ts';
 import { TinyrunError } from '../../errors.ts';
 import { flag } from '../files.ts';
+import { waitFor } from '../poll.ts';
 import {
   type Cgroups,
   directoryV1,
@@ -16,7 +17,6 @@ import {
   rewind,
   writeCgroupFile,
 } from './files.ts';
-import { waitFor } from './poll.ts';
 
 /** How long all processes may take to stop; one in an uninterruptible sleep may wait for a disk. */
 const PATIENCE_MS = 10_000;

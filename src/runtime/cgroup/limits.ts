@@ -4,7 +4,7 @@
 // others; and if it is refused still, all files get back what they had.
 
 import { SystemError } from '../../../native-bindings/libc.ts';
-import type { CgroupWrite } from '../../cgroup/resources.ts';
+import type { CgroupWrite } from '../../cgroup/row.ts';
 import { TinyrunError } from '../../errors.ts';
 import { type Cgroups, readCgroupFile, writeCgroupFile } from './files.ts';
 

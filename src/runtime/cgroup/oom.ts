@@ -4,8 +4,8 @@
 import { close, open, rawSyscall, readInto, SystemError, syscall } from '../../../native-bindings/libc.ts';
 import { errnos } from '../../sys/errno.ts';
 import { flag } from '../files.ts';
+import type { Waiting } from '../poll.ts';
 import { type Cgroups, directoryV1, directoryV2, readCgroupFile, rewind, writeCgroupFile } from './files.ts';
-import type { Waiting } from './poll.ts';
 
 export interface OomWatch extends Waiting {
   /** Whether the kernel had to end a process since the last call. */

@@ -1,8 +1,9 @@
 // The processes of a container: all that are in its cgroup, and in cgroups made below it.
 
 import { close, SystemError } from '../../../native-bindings/libc.ts';
+import { isUnified } from '../../cgroup/path.ts';
 import { AT_FDCWD, openDirectory, readDirectory, readSmall } from '../files.ts';
-import { type Cgroups, directoryV2, isUnified } from './files.ts';
+import { type Cgroups, directoryV2 } from './files.ts';
 
 /**
  * The pids of all processes in the container, as the caller's pid namespace has them; one that is not seen from there

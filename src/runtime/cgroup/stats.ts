@@ -1,9 +1,10 @@
 // The statistics of a container: which files of which directory, and the text of one line of `events`.
 
 import { close } from '../../../native-bindings/libc.ts';
+import { isUnified } from '../../cgroup/path.ts';
 import { exactJson } from '../../oci/json.ts';
 import { AT_FDCWD, openDirectory, readDirectory } from '../files.ts';
-import { type Cgroups, directoryV1, directoryV2, isUnified, readCgroupFile } from './files.ts';
+import { type Cgroups, directoryV1, directoryV2, readCgroupFile } from './files.ts';
 import type { ReadFile, Statistics } from './statistics.ts';
 import { statisticsV1 } from './statistics-v1.ts';
 import { statisticsV2 } from './statistics-v2.ts';

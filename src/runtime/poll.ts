@@ -1,7 +1,7 @@
 // Waiting for file descriptors and for time at once: ppoll(2).
 
-import { rawSyscall, SystemError } from '../../../native-bindings/libc.ts';
-import { errnos } from '../../sys/errno.ts';
+import { rawSyscall, SystemError } from '../../native-bindings/libc.ts';
+import { errnos } from '../sys/errno.ts';
 
 export interface Waiting {
   fd: number;
