@@ -1,14 +1,14 @@
-// The cgroup of a container in a test: its own, or where this tinyrun made none, one made by hand and told to its state.
+// A container in a test that is looked at through its cgroup.
 
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { CgroupDirectory } from '../../src/runtime/cgroup/files.ts';
+import type { Cgroups } from '../../src/runtime/cgroup/files.ts';
 import { type Bundle, runTinyrun, tinyrun, writeConfig } from './bundle.ts';
-import { parseMountinfo, runCommand, until } from './container.ts';
+import { runCommand, until } from './container.ts';
 
 export interface Contained {
   pid: number;
-  cgroups: readonly CgroupDirectory[];
+  cgroups: Cgroups;
   /** A file of a v1 controller's directory, or of the unified one. */
   file: (controller: string, v1: string, v2?: string) => string;
 }
@@ -35,14 +35,8 @@ export async function inCgroup(
   if (made.code !== 0) throw new Error(output());
   if (verb === 'run') await until('it takes signals', () => output().includes('ready'));
   const { pid } = JSON.parse(runTinyrun(bundle, ['state', bundle.id]).stdout) as { pid: number };
-  const file = join(bundle.root, bundle.id, 'state.json');
-  const state = JSON.parse(readFileSync(file, 'utf8')) as { tinyrun: { cgroups?: CgroupDirectory[] } };
-  const own = state.tinyrun.cgroups;
-  const cgroups = own ?? makeByHand(bundle.id, pid);
-  if (own === undefined) {
-    state.tinyrun.cgroups = cgroups;
-    writeFileSync(file, JSON.stringify(state));
-  }
+  const state = JSON.parse(read(join(bundle.root, bundle.id, 'state.json')));
+  const { cgroups } = state.tinyrun as { cgroups: Contained['cgroups'] };
   try {
     await use({
       pid,
@@ -54,39 +48,8 @@ export async function inCgroup(
       },
     });
   } finally {
-    runTinyrun(bundle, ['resume', bundle.id]);
     runTinyrun(bundle, ['delete', '--force', bundle.id]);
-    for (const { path } of own === undefined ? cgroups : [])
-      await until(`${path} is empty`, () => {
-        if (existsSync(path) && readFileSync(`${path}/cgroup.procs`, 'utf8') !== '') return false;
-        if (existsSync(path)) rmdirSync(path);
-        return true;
-      });
   }
-}
-
-/** A cgroup in each hierarchy, with one process in it. */
-function makeByHand(id: string, pid: number): CgroupDirectory[] {
-  const mounts = parseMountinfo(readFileSync('/proc/self/mountinfo', 'utf8'));
-  return readFileSync('/proc/self/cgroup', 'utf8')
-    .trim()
-    .split('\n')
-    .flatMap((line) => {
-      const [, controllers = ''] = line.split(':');
-      const mount = mounts.find(({ type, superOptions }) =>
-        controllers === ''
-          ? type === 'cgroup2'
-          : type === 'cgroup' && superOptions.includes(controllers.split(',')[0]!),
-      );
-      if (mount === undefined) return [];
-      const path = `${mount.target}/${id}`;
-      mkdirSync(path);
-      if (controllers === 'cpuset')
-        for (const name of ['cpuset.cpus', 'cpuset.mems'])
-          writeFileSync(`${path}/${name}`, readFileSync(`${mount.target}/${name}`));
-      writeFileSync(`${path}/cgroup.procs`, String(pid));
-      return [{ controllers, path }];
-    });
 }
 
 /** The text of a file of a cgroup, without the newline behind it. */

@@ -6,17 +6,11 @@
 import { close, open, rawSyscall, readInto, SystemError, writeAll } from '../../../native-bindings/libc.ts';
 import { TinyrunError } from '../../errors.ts';
 import { errnos } from '../../sys/errno.ts';
+import type { SavedCgroup } from '../cgroup-remove.ts';
 import { flag } from '../files.ts';
 
-/** A directory of a container's cgroup: state.json, `tinyrun.cgroups`. */
-export interface CgroupDirectory {
-  /** As in /proc/self/cgroup: `memory`, `cpu,cpuacct`, `name=systemd`; empty for the unified hierarchy. */
-  controllers: string;
-  /** Absolute, on the host. */
-  path: string;
-}
-
-export type Cgroups = readonly CgroupDirectory[];
+/** The directories of a container's cgroup, as state.json has them. */
+export type Cgroups = readonly Pick<SavedCgroup, 'controllers' | 'path'>[];
 
 /** The directory in which a v1 controller's files are. */
 export const directoryV1 = (cgroups: Cgroups, controller: string): string | undefined =>
