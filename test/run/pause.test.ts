@@ -1,6 +1,7 @@
 // pause and resume, with real containers: the freezer, and what the other commands say of a paused container.
 
 import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Bundle, runTinyrun, startTinyrun, withBundle } from '../support/bundle.ts';
@@ -80,6 +81,25 @@ test('processes in cgroups below are paused with the others', () =>
         writeFileSync(file('freezer', 'cgroup.procs', 'cgroup.procs'), String(pid));
         rmdirSync(below);
       }
+    }),
+  ));
+
+test('without a freezer, pause says which controller is missing, and the container runs on', () =>
+  withBundle((bundle) =>
+    inCgroup(bundle, 'run', ({ cgroups }) => {
+      const file = join(bundle.root, bundle.id, 'state.json');
+      const text = read(file);
+      const withCgroups = (left: typeof cgroups) => {
+        const state = JSON.parse(text);
+        writeFileSync(file, JSON.stringify({ ...state, tinyrun: { ...state.tinyrun, cgroups: left } }));
+      };
+      withCgroups([]);
+      assertRefusal(say(bundle, 'pause'), /no cgroup of the freezer controller: it has no cgroup of its own/);
+      assertRefusal(say(bundle, 'ps'), /no cgroup of the pids controller/);
+      withCgroups([{ controllers: 'cpu', path: '/sys/fs/cgroup/cpu' }]);
+      assertRefusal(say(bundle, 'pause'), /no cgroup of the freezer controller: it has cgroups of cpu only/);
+      assert.is(statusOf(bundle), 'running');
+      writeFileSync(file, text);
     }),
   ));
 
