@@ -20,10 +20,6 @@ export function parseFast(argv: readonly string[]): CommandLine | undefined {
   const args: string[] = [];
   for (let i = next + 1; i < argv.length; ) {
     const word = argv[i]!;
-    if (spec.passes && args.length > 0) {
-      args.push(...passedOn(argv.slice(i)));
-      break;
-    }
     if (word === '--') {
       if (spec.rest === undefined || args.length < spec.args[0]) return undefined;
       const rest = argv.slice(i + 1);
@@ -37,9 +33,16 @@ export function parseFast(argv: readonly string[]): CommandLine | undefined {
       if (word.length > 1 && word.startsWith('-')) return undefined; // `-1`: a number, or what else?
       if (args.push(word) > spec.args[1]) return undefined;
       i++;
+      if (spec.words) return { command: name, options, args, rest: programWords(argv.slice(i)) };
     }
   }
   return args.length < spec.args[0] ? undefined : { command: name, options, args, rest: undefined };
+}
+
+/** What stands behind the first argument of a command that takes a program's words; a `--` there is not one of them. */
+export function programWords(words: readonly string[]): readonly string[] | undefined {
+  const own = words[0] === '--' ? words.slice(1) : words;
+  return own.length > 0 ? own : undefined;
 }
 
 /** Reads the global options in front of the command; `next` is the first word that is none. */
@@ -57,10 +60,6 @@ export function scanGlobals(argv: readonly string[]): { options: Record<string, 
 /** Whether a word is an option, or would be one; `--` counts, `-` and `-1` do not. */
 export const isOption = (word: string): boolean =>
   word.length > 1 && word.startsWith('-') && !isDigit(word[1]!);
-
-/** The words for another program; a `--` in front of them is no word of theirs. */
-export const passedOn = (words: readonly string[]): readonly string[] =>
-  words[0] === '--' ? words.slice(1) : words;
 
 /** Whether a word asks for the version; only so in front of a command, since `-v` is a volume behind `run`. */
 export const isVersion = (word: string): boolean =>

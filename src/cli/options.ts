@@ -28,8 +28,8 @@ export interface CommandSpec {
   args: readonly [number, number];
   /** Takes words behind `--`. */
   rest?: true;
-  /** What stands behind the first argument are words for another program, options among them. */
-  passes?: true;
+  /** All behind the first argument are the program's words, whatever they look like. */
+  words?: true;
   options: OptionTable;
   hidden?: true;
 }
@@ -188,8 +188,8 @@ export const commands: Readonly<Record<string, CommandSpec>> = {
   ps: {
     usage: 'ID [PS-OPTIONS...]',
     description: "show a container's processes, by the host's ps(1)",
-    args: [1, 1000],
-    passes: true,
+    args: [1, 1],
+    words: true,
     options: {
       format: {
         type: 'text',

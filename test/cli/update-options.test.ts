@@ -86,8 +86,8 @@ test('words behind the id of ps are passed on as they are, by both parsers', asy
     assert.ok(fast);
     assert.equal(await parseWithYargs(words), fast);
   }
-  assert.equal(parseFast(['ps', 'c1', '-f', 'json', '--', 'x'])?.args, ['c1', '-f', 'json', '--', 'x']);
-  assert.equal(parseFast(['ps', 'c1', '--', 'aux'])?.args, ['c1', 'aux']);
+  assert.equal(parseFast(['ps', 'c1', '-f', 'json', '--', 'x'])?.rest, ['-f', 'json', '--', 'x']);
+  assert.equal(parseFast(['ps', 'c1', '--', 'aux'])?.rest, ['aux']);
 });
 
 test('filterTable: keeps the head and the lines of these processes', () => {

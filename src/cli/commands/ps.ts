@@ -6,9 +6,9 @@ import { containerPids, formatPids, processTable } from '../../runtime/ps.ts';
 import { type CommandLine, text } from '../command-line.ts';
 
 export function run(line: CommandLine, { root }: GlobalOptions): number {
-  const [id = '', ...psArguments] = line.args;
+  const id = line.args[0] ?? '';
   assertId(id);
   const pids = containerPids(root, id);
-  print(1, text(line, 'format') === 'json' ? formatPids(pids) : processTable(pids, psArguments));
+  print(1, text(line, 'format') === 'json' ? formatPids(pids) : processTable(pids, line.rest ?? []));
   return 0;
 }
