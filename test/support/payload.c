@@ -115,6 +115,14 @@ static int do_trap(int argc, char **argv) {
   return 0;
 }
 
+// spawn N: N children that do what the next commands say, as this process does.
+static int do_spawn(int argc, char **argv) {
+  need(argc, 1);
+  for (int left = atoi(argv[1]); left > 0; left--)
+    if (must(fork()) == 0) break;
+  return 0;
+}
+
 // fork-orphan: a grandchild outlives its parent; prints whose child it became.
 static int do_fork_orphan(int argc, char **argv) {
   int link[2];
@@ -413,6 +421,7 @@ static const struct {
     {"args", do_args},
     {"env", do_env},
     {"trap", do_trap},
+    {"spawn", do_spawn},
     {"fork-orphan", do_fork_orphan},
     {"watch", do_watch},
     {"cat", do_cat},
