@@ -225,6 +225,7 @@ export const commands: Readonly<Record<string, CommandSpec>> = {
       json: { type: 'flag', description: 'for machines' },
       program: { type: 'flag', description: "the program's text form" },
       compact: { type: 'flag', description: 'one line an op' },
+      filter: { type: 'flag', description: 'the instructions of the seccomp filter' },
       ...runOptions,
     },
   },

@@ -20,7 +20,6 @@ export function unappliedFields(config: Config): string[] {
   note('/linux/netDevices', hasEffect(linux.netDevices));
   note('/linux/intelRdt', hasEffect(linux.intelRdt));
   note('/linux/memoryPolicy', linux.memoryPolicy);
-  note('/linux/seccomp', linux.seccomp);
   note('/linux/mountLabel', linux.mountLabel);
   return pointers;
 }

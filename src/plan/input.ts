@@ -54,6 +54,16 @@ export interface TerminalInput {
   raw: Uint8Array;
 }
 
+/** A compiled seccomp filter. */
+export interface SeccompInput {
+  /** Struct sock_filter, one behind the other. */
+  filter: Uint8Array;
+  /** Of seccomp(2), by name; with SECCOMP_FILTER_FLAG_NEW_LISTENER there is a `listener`. */
+  flags: readonly string[];
+  /** Who answers the calls that the filter asks about: a socket of the host, and a text for it. */
+  listener?: { path: string; metadata: string } | undefined;
+}
+
 export interface PlanInput {
   config: Config; // validated
   host: HostFacts;
@@ -93,6 +103,7 @@ export interface PlanInput {
   consoleSocket: string | undefined;
   pidfdSocket: string | undefined;
   terminal: TerminalInput | undefined;
+  seccomp: SeccompInput | undefined;
   /** The tinyrun executable, for work that no program can do: removing a tree, copying one. */
   self: readonly string[];
   reports: readonly Report[];

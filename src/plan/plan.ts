@@ -6,7 +6,7 @@ import * as o from '../program/ops.ts';
 import { ownCgroupBuffers, planCgroups, planJoinCgroups, planLateLimits } from './cgroup.ts';
 import { copyUpBuffers } from './copy-up.ts';
 import { planCredentials, planStdioOwner } from './credentials.ts';
-import { planReady, planSayKnown, planStandAlone } from './detach.ts';
+import { planCloseAll, planReady, planSayKnown, planStandAlone } from './detach.ts';
 import { deviceBuffers, planDeviceSources, planDevices } from './devices.ts';
 import { endBuffers, planEnd } from './end.ts';
 import {
@@ -39,7 +39,7 @@ import {
 } from './namespaces.ts';
 import { planMaskedPaths, planReadonlyPaths } from './paths.ts';
 import { Places } from './place.ts';
-import { planCloseDescriptors, planCwd, planExec, processBuffers } from './process.ts';
+import { planCloseDescriptors, planCwd, planExec, planLookup, processBuffers } from './process.ts';
 import { planKeys, planRelay, planTakeTerminal, relayBuffers } from './relay.ts';
 import {
   planAttachRoot,
@@ -49,6 +49,7 @@ import {
   planRootTree,
   rootfsBuffers,
 } from './rootfs.ts';
+import { planCloseListener, planHandListener, planListenerSockets, seccompBuffers } from './seccomp.ts';
 import { planShrink, planShrinkParts } from './shrink.ts';
 import { planBlockSignals, planRestoreSignals, planWaitAndForward, signalBuffers } from './signals.ts';
 import { planConnect, planSendPidfd, socketBuffers } from './sockets.ts';
@@ -118,6 +119,7 @@ function planSetUp(input: PlanInput, mounts: readonly PlannedMount[], state: Sta
     ...planDeviceSources(input),
     ...planPipes(input),
     ...planTerminalSockets(input),
+    ...planListenerSockets(input),
     ...planHide(input),
     ...planClone(input), // the child goes on at `init`
     ...planReleaseInit(input, [
@@ -139,6 +141,7 @@ function planInit(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
     planName('tinyrun:init'),
     ...planKeepStderr(input),
     ...planInitStart(input),
+    ...planCloseListener(input),
     ...planJoinCgroups(input),
     ...planBecomeRoot(input),
     o.call(
@@ -162,12 +165,17 @@ function planInit(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
       'Which rights new files do not get.',
       '/process/user/umask',
     ),
-    ...planCredentials(input), // from here on init has the container's rights only
-    ...(input.lifecycle === 'foreground' ? planDeathWatch('last') : planStandAlone()),
-    ...planRestoreSignals(input.host.sigIgnored),
+    // From here on init has the container's rights only, and what follows must get through its seccomp filter.
+    ...planCredentials(input, [
+      // The change of user has cleared the watch.
+      ...(input.lifecycle === 'foreground' ? planDeathWatch('last') : planStandAlone()),
+      ...planRestoreSignals(input.host.sigIgnored),
+      ...(input.lifecycle === 'foreground' ? [] : planLookup(input)),
+      ...planCloseDescriptors(input),
+      ...planCloseAll(input),
+    ]),
     ...planReady(input),
     ...planHooks(hookRun(input, 'startContainer')),
-    ...planCloseDescriptors(input),
     ...planExec(input),
     o.label('give-up'),
     ...planReportFailure(input),
@@ -209,14 +217,18 @@ function planTree(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
 /** Host program: beside the container until its end, or not at all. */
 function planWait(input: PlanInput, before: readonly Op[]): Op[] {
   const unborn = isHeld(input) ? [o.label('unborn')] : []; // init has failed while its hooks were waited for
-  if (input.lifecycle !== 'foreground') return unborn;
+  if (input.lifecycle !== 'foreground') return [...planHandListener(input), ...unborn];
   const relayed = isRelayed(input);
   /** What comes is read by several processes with a terminal, and else by the host program alone. */
   const shrink = (done: readonly Op[]): Op[] => (relayed ? planShrinkParts() : planShrink(done));
   const hooks = hasHooks(input, 'poststart')
     ? [...planAwaitExecve(), ...planHooksAt(hookRun(input, 'poststart')), o.label('unborn')]
     : [];
-  const first = [...shrink(before), ...(relayed && !isHeld(input) ? planTakeTerminal(input) : [])];
+  const first = [
+    ...shrink(before),
+    ...(relayed && !isHeld(input) ? planTakeTerminal(input) : []),
+    ...planHandListener(input), // init waits for that when its filter is loaded: behind the terminal, before execve
+  ];
   return [
     ...first,
     ...(hooks.length > 0
@@ -274,6 +286,7 @@ function planBuffers(input: PlanInput, mounts: readonly PlannedMount[], state: S
     ...(input.rootfs.kind === 'overlay' ? rootfsBuffers : []),
     ...relayBuffers(input),
     ...socketBuffers(input),
+    ...seccompBuffers(input),
     { name: 'statfs', size: 128 },
   ];
 }

@@ -29,13 +29,17 @@ import {
   statPath,
 } from './probe.ts';
 
-/** Throws TinyrunError where the bundle or the flags are wrong, or name what is not there. */
+/**
+ * Throws TinyrunError where the bundle or the flags are wrong, or name what is not there.
+ * @param keepFilter a seccomp filter that had to be compiled may be kept for later runs
+ */
 export async function gatherInput(
   global: GlobalOptions,
   options: RunOptions,
   host: HostFacts,
   log: Log,
   text = readConfig(configPath(options)),
+  keepFilter = true,
 ): Promise<PlanInput> {
   const config = parseBundle(configPath(options), text, log);
   if (options.args !== undefined && options.args.length > 0) config.process.args = options.args;
@@ -89,6 +93,7 @@ export async function gatherInput(
       config.process.terminal && options.lifecycle === 'foreground'
         ? (await import('./terminal.ts')).probeTerminal()
         : undefined,
+    seccomp: await gatherFilter(config, host, keepFilter ? global.root : undefined, log),
     self: [process.execPath],
     reports: reports(global, host, logFd),
     logFd,
@@ -132,6 +137,17 @@ function gatherCgroup(
   for (const warning of resourceWarnings(linux?.resources ?? {})) log.warn(warning);
   if (cgroup.occupied) log.warn("container's cgroup is not empty: what is in it shares its limits");
   return { cgroups, cgroup };
+}
+
+async function gatherFilter(
+  config: Config,
+  host: HostFacts,
+  root: string | undefined,
+  log: Log,
+): Promise<PlanInput['seccomp']> {
+  const { seccomp } = config.linux ?? {};
+  if (seccomp === undefined) return undefined;
+  return (await import('./seccomp.ts')).gatherSeccomp(seccomp, host, root, log);
 }
 
 /** Where failures are told: stderr, and the file of --log, whose lines have the form of createLog. */

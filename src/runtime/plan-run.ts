@@ -9,6 +9,7 @@ import type { HostFacts } from '../plan/host.ts';
 import type { PlanInput } from '../plan/input.ts';
 import { planContainer } from '../plan/plan.ts';
 import type { Program } from '../program/op.ts';
+import { configPath, readConfig } from './config-file.ts';
 import { destinationsInRootfs, gatherInput } from './gather.ts';
 import { createLog, type Log } from './log.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
@@ -92,6 +93,8 @@ async function clearWay({ root, dataRoot }: GlobalOptions, id: string, overlay: 
 
 /** The program that `run` would become: nothing is changed, and no root is needed. */
 export async function explainContainer(global: GlobalOptions, options: RunOptions): Promise<Program> {
-  const input = await gatherInput(global, { ...options, trace: undefined }, probeHost(), createLog(global));
+  const text = readConfig(configPath(options));
+  const log = createLog(global);
+  const input = await gatherInput(global, { ...options, trace: undefined }, probeHost(), log, text, false);
   return planContainer(input);
 }

@@ -674,13 +674,12 @@ const UNAPPLIED: [pointers: string[], change: Change][] = [
     { process: { apparmorProfile: 'a', selinuxLabel: 's', execCPUAffinity: { final: '1' } } },
   ],
   [
-    ['/linux/netDevices', '/linux/intelRdt', '/linux/memoryPolicy', '/linux/seccomp', '/linux/mountLabel'],
+    ['/linux/netDevices', '/linux/intelRdt', '/linux/memoryPolicy', '/linux/mountLabel'],
     {
       linux: {
         netDevices: { eth0: { name: 'a' } },
         intelRdt: { closID: 'x' },
         memoryPolicy: { mode: 'MPOL_DEFAULT' },
-        seccomp: { defaultAction: 'SCMP_ACT_ALLOW' },
         mountLabel: 'l',
       },
     },

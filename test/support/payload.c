@@ -407,6 +407,16 @@ static int do_connect(int argc, char **argv) {
   return must(connect(fd, (struct sockaddr *)&address, sizeof address));
 }
 
+// syscall NUMBER [ARGUMENT...]: its result and errno, `-1 38`.
+static int do_syscall(int argc, char **argv) {
+  need(argc, 1);
+  unsigned long arguments[7] = {0};
+  for (int i = 1; i < argc && i < 8; i++) arguments[i - 1] = strtoul(argv[i], 0, 0);
+  long result = syscall(arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5], arguments[6]);
+  printf("%ld %d\n", result, result < 0 ? errno : 0);
+  return 0;
+}
+
 static const struct {
   const char *name;
   int (*run)(int argc, char **argv); // argv[0] is the sub-command
@@ -457,6 +467,7 @@ static const struct {
     {"winsize", do_winsize},
     {"count", do_count},
     {"connect", do_connect},
+    {"syscall", do_syscall},
 };
 
 static int run(int argc, char **argv) {

@@ -76,6 +76,7 @@ export function planInput({ config, host, ...rest }: Change = {}): PlanInput {
     consoleSocket: undefined,
     pidfdSocket: undefined,
     terminal: undefined,
+    seccomp: undefined,
     self: ['/usr/bin/tinyrun'],
     reports: [{ reg: 'stderr', format: 'text', prefix: 'tinyrun: ', suffix: '\n' }],
     logFd: undefined,
@@ -238,6 +239,21 @@ export const INPUTS: Readonly<Record<string, Change>> = {
         ...(['mount', 'pid', 'cgroup'] as const).map((type) => ({ type })),
       ];
     },
+  },
+  'a seccomp filter, without no_new_privs': {
+    seccomp: { filter: new Uint8Array(16), flags: ['SECCOMP_FILTER_FLAG_LOG'] },
+    config: ({ process }) => {
+      process.noNewPrivileges = false;
+      process.user = { uid: 1000, gid: 1000 };
+    },
+  },
+  'a seccomp filter with a listener': {
+    seccomp: {
+      filter: new Uint8Array(16),
+      flags: ['SECCOMP_FILTER_FLAG_NEW_LISTENER'],
+      listener: { path: '/run/agent.sock', metadata: 'm' },
+    },
+    transient: false,
   },
   'a terminal': {
     config: (config) => {
