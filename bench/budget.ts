@@ -15,8 +15,8 @@ export interface Stage {
 
 /** In their order: a stage's name, the moment it begins and the one it ends with. */
 const stages: readonly [string, string, string][] = [
-  ['fork, the kernel loads the executable, the dynamic loader', 'fork', 'started'],
-  ['the JavaScript engine starts and loads the main module', 'started', 'main'],
+  ['fork, the kernel loads the executable', 'fork', 'started'],
+  ['the dynamic loader, the JavaScript engine starts and loads the main module', 'started', 'main'],
   ['the command line, loading what `run` takes', 'main', 'loaded'],
   ['reading and validating config.json, looking at the host', 'loaded', 'gathered'],
   ['planning', 'gathered', 'planned'],

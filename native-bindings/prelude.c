@@ -1,22 +1,14 @@
-// The prelude: the first code of the tinyrun executable, before the JavaScript engine's. It keeps what the engine is
-// about to change, takes from the environment what would steer the engine (which runs as root, for a caller that may
-// not be), opens /dev/null in place of a closed stdin, stdout or stderr (or the engine's own files would be called
-// so), and goes on at the engine's entry point with the stack and the registers as they were.
+// The prelude: the first code of the tinyrun executable, before the dynamic loader's and the JavaScript engine's. Where
+// a program is kept that fits the command line, it becomes that, and no JavaScript ever runs (launch.c). Else it keeps
+// what the engine is about to change, takes from the environment what would steer the engine (which runs as root, for a
+// caller that may not be), opens /dev/null in place of a closed stdin, stdout or stderr (or the engine's own files would
+// be called so), and goes on at the dynamic loader's entry point (loader.c) as the kernel would have done.
 //
 // scripts/prelude.ts links it at CODE_ADDRESS, as a segment of its own, and gives it DATA_ADDRESS, a page of the same
-// segment, and ENGINE_ENTRY. src/runtime/prelude.ts reads the page. The dynamic loader ran before this and has
-// obeyed LD_*, as for every program that is not static.
+// segment, and what it must know of the engine. src/runtime/prelude.ts reads the page. The dynamic loader obeys LD_*, as
+// for every program that is not static.
 
-typedef unsigned long u64;
-
-// Keep in sync with src/runtime/prelude.ts.
-struct page {
-  u64 magic;
-  u64 no_file_soft, no_file_hard; // RLIMIT_NOFILE, whose soft limit the engine raises
-  u64 started_at;                 // CLOCK_MONOTONIC, nanoseconds
-  u64 open_fds;                   // bit N: N is open, for the first 64; the engine is about to open more
-};
-#define MAGIC 0x4544554c45525054UL // "TPRELUDE"
+#include "prelude.h"
 
 // Names that start so, in capitals or not (mimalloc reads its own in any case):
 //   BUN_ NODE_        options, debugger, preloaded code, IPC; BUN_BE_BUN turns the executable into bun itself
@@ -28,66 +20,48 @@ static const char prefixes[][10] = {"bun_", "node_", "jsc_", "wtf_", "mimalloc_"
 // But these, to the letter, may pass: with them the engine has one thread, as src/engine/ffi.ts needs it. They are no
 // danger: they only make it slower.
 static const char harmless[][32] = {"BUN_JSC_useConcurrentGC=0", "BUN_JSC_numberOfGCMarkers=1",
-                                    "BUN_JSC_useConcurrentJIT=0", "BUN_JSC_useWarmUpMarkedBlocks=0",
-                                    "MIMALLOC_PURGE_DELAY=-1"};
+                                    "BUN_JSC_useConcurrentJIT=0", "MIMALLOC_PURGE_DELAY=-1"};
 
+// And this one the engine always gets: no thread that makes a heap ready, of which a process of milliseconds uses little.
+static const char own[] = "BUN_JSC_useWarmUpMarkedBlocks=0";
+
+// As the kernel enters a static program, so is the dynamic loader entered: the stack pointer at argc, and rdx (x0) zero,
+// since nobody wants a function called at exit (System V ABI, 3.4.1).
+// The room that is left above the frames is for the words that we add.
 #if defined(__x86_64__)
-// rdx is a function that the dynamic loader wants called at exit (System V ABI, 3.4.1).
 __asm__(".section .text.start,\"ax\"\n"
         ".globl _start\n"
         "_start:\n"
-        "  push %rdx\n"
-        "  push %rdx\n"
-        "  lea 16(%rsp), %rdi\n"
+        "  mov %rsp, %rdi\n"
+        "  sub $32, %rsp\n"
+        "  and $-16, %rsp\n"
         "  call prelude\n"
-        "  pop %rdx\n"
-        "  pop %rdx\n"
-        "  mov $ENGINE_ENTRY, %rax\n"
+        "  mov %rdx, %rsp\n"
+        "  xor %edx, %edx\n"
+        "  xor %ebp, %ebp\n"
         "  jmp *%rax\n");
-
-enum {
-  SYS_mprotect = 10, SYS_fcntl = 72, SYS_clock_gettime = 228, SYS_exit_group = 231, SYS_openat = 257, SYS_ppoll = 271, SYS_prlimit64 = 302
-};
-
-static long syscall4(long number, u64 a, u64 b, u64 c, u64 d) {
-  register u64 r10 __asm__("r10") = d;
-  __asm__ volatile("syscall" : "+a"(number) : "D"(a), "S"(b), "d"(c), "r"(r10) : "rcx", "r11", "memory");
-  return number;
-}
 #elif defined(__aarch64__)
-// x0 is the function to call at exit; x19 survives the call.
 __asm__(".section .text.start,\"ax\"\n"
         ".globl _start\n"
         "_start:\n"
-        "  mov x19, x0\n"
         "  mov x0, sp\n"
+        "  sub sp, sp, #32\n"
         "  bl prelude\n"
-        "  mov x0, x19\n"
-        "  ldr x16, =ENGINE_ENTRY\n"
+        "  mov sp, x1\n"
+        "  mov x16, x0\n"
+        "  mov x0, #0\n"
+        "  mov x29, #0\n"
+        "  mov x30, #0\n"
         "  br x16\n");
-
-enum {
-  SYS_fcntl = 25, SYS_openat = 56, SYS_ppoll = 73, SYS_exit_group = 94, SYS_clock_gettime = 113, SYS_mprotect = 226, SYS_prlimit64 = 261
-};
-
-static long syscall4(long number, u64 a, u64 b, u64 c, u64 d) {
-  register u64 x8 __asm__("x8") = number;
-  register u64 x0 __asm__("x0") = a;
-  register u64 x1 __asm__("x1") = b;
-  register u64 x2 __asm__("x2") = c;
-  register u64 x3 __asm__("x3") = d;
-  __asm__ volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3) : "memory");
-  return x0;
-}
 #endif
 
-enum { RLIMIT_NOFILE = 7, CLOCK_MONOTONIC = 1, PROT_READ = 1, PROT_WRITE = 2, PAGE = 4096 };
-enum { AT_FDCWD = -100, O_RDWR = 2, F_GETFD = 1, EBADF = 9, FAILURE = 125, POLLNVAL = 0x20 };
-
-static int same(const char *a, const char *b) {
-  while (*a && *a == *b) a++, b++;
-  return *a == *b;
+// The compiler may call it where a structure is set to zero.
+__attribute__((used)) void *memset(void *memory, int value, u64 size) {
+  for (volatile u8 *byte = memory; size > 0; size--) *byte++ = (u8)value;
+  return memory;
 }
+
+enum { F_GETFD = 1, FAILURE = 125, POLLNVAL = 0x20 };
 
 static int steers_the_engine(const char *variable) {
   for (unsigned i = 0; i < sizeof harmless / sizeof *harmless; i++)
@@ -103,10 +77,9 @@ static int steers_the_engine(const char *variable) {
 // A new file gets the lowest free number. Were that 0, 1 or 2, what is meant for the caller would be written into a file
 // of ours, and a container would be given it: so nothing is done without three open files.
 static void open_stdio(void) {
-  for (u64 fd = 0; fd < 3; fd++)
-    if (syscall4(SYS_fcntl, fd, F_GETFD, 0, 0) == -EBADF &&
-        syscall4(SYS_openat, AT_FDCWD, (u64) "/dev/null", O_RDWR, 0) != (long)fd)
-      syscall4(SYS_exit_group, FAILURE, 0, 0, 0);
+  for (i64 fd = 0; fd < 3; fd++)
+    if (call(SYS_fcntl, fd, F_GETFD) == -EBADF && call(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR) != fd)
+      call(SYS_exit_group, FAILURE);
 }
 
 // One ppoll(2) tells of all which are open. It takes no more than the limit of open files.
@@ -115,31 +88,50 @@ static u64 open_fds(u64 limit) {
     int fd;
     short events, revents;
   } polls[64];
-  u64 at_once[2] = {0}, open = 0, count = limit < 64 ? limit : 64;
-  for (u64 fd = 0; fd < count; fd++) polls[fd].fd = fd, polls[fd].events = polls[fd].revents = 0;
-  if (syscall4(SYS_ppoll, (u64)polls, count, (u64)at_once, 0) < 0) return ~0UL;
+  u64 open = 0, count = limit < 64 ? limit : 64;
+  struct timespec at_once = {0, 0};
+  for (u64 fd = 0; fd < count; fd++) polls[fd].fd = (int)fd, polls[fd].events = polls[fd].revents = 0;
+  if (call(SYS_ppoll, polls, count, &at_once) < 0) return ~0UL;
   for (u64 fd = 0; fd < count; fd++)
     if (!(polls[fd].revents & POLLNVAL)) open |= 1UL << fd;
   return open;
 }
 
-// `stack` is as the kernel made it: argc, argv, NULL, envp, NULL, auxv. The loader and libc hold pointers into it, so the
-// variables move up in place, as unsetenv(3) would do it, and the auxiliary vector stays.
-__attribute__((used)) void prelude(u64 *stack) {
-  const char **env = (const char **)stack + stack[0] + 2, **kept = env;
-  for (; *env; env++)
-    if (!steers_the_engine(*env)) *kept++ = *env;
-  while (kept < env) *kept++ = 0;
+// Where to go on, and with which stack: two registers.
+struct start {
+  u64 entry;
+  const u64 *stack;
+};
+
+// `stack` is as the kernel made it: argc, argv, NULL, envp, NULL, auxv. All of it moves down by two words, and what is behind
+// the variables moves up again by those that are taken out: whoever looks for it expects it there.
+__attribute__((used)) struct start prelude(u64 *stack) {
+  const char **argv = (const char **)stack + 1, **env = argv + stack[0] + 1;
   open_stdio();
 
   struct page *page = (struct page *)DATA_ADDRESS;
-  if (syscall4(SYS_mprotect, DATA_ADDRESS, PAGE, PROT_READ | PROT_WRITE, 0) != 0) return; // no magic: not to be read
-  u64 now[2] = {0};
-  if (syscall4(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, (u64)&page->no_file_soft) == 0 &&
-      syscall4(SYS_clock_gettime, CLOCK_MONOTONIC, (u64)now, 0, 0) == 0) {
-    page->started_at = now[0] * 1000000000UL + now[1];
-    page->open_fds = open_fds(page->no_file_soft);
-    page->magic = MAGIC;
+  if (call(SYS_mprotect, page, PAGE, PROT_READ | PROT_WRITE) == 0) { // else no magic: not to be read
+    struct timespec now = {0, 0};
+    if (call(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, &page->no_file_soft) == 0 &&
+        call(SYS_clock_gettime, CLOCK_MONOTONIC, &now) == 0) {
+      page->started_at = (u64)now.seconds * 1000000000UL + (u64)now.nanoseconds;
+      page->open_fds = open_fds(page->no_file_soft);
+      page->magic = MAGIC;
+      launch(page, argv, env);
+    }
+    call(SYS_mprotect, page, PAGE, PROT_READ);
   }
-  syscall4(SYS_mprotect, DATA_ADDRESS, PAGE, PROT_READ, 0);
+
+  u64 *from = stack, *to = stack - 2, *moved = to;
+  while (from < (u64 *)env) *to++ = *from++;
+  *to++ = (u64)own;
+  for (; *from; from++)
+    if (!steers_the_engine((const char *)*from)) *to++ = *from;
+  *to++ = *from++;
+  u64 *auxv = to;
+  do {
+    to[0] = from[0], to[1] = from[1];
+    to += 2, from += 2;
+  } while (to[-2]);
+  return (struct start){load_engine(auxv), moved};
 }

@@ -27,17 +27,18 @@ const flags = [
  * @param entry the module that runs first
  */
 export function buildExecutable(entry: string, outfile: string): void {
-  const defines = [`--define=TINYRUN_BUILD="${sourceDigest()}"`, `--define=TINYRUN_COMMIT="${commit()}"`];
+  const digest = sourceDigest();
+  const defines = [`--define=TINYRUN_BUILD="${digest}"`, `--define=TINYRUN_COMMIT="${commit()}"`];
   replace(outfile, (file) => {
     run([process.execPath, 'build', ...flags, ...defines, entry, '--outfile', file]);
-    injectPrelude(file, hostArch);
+    injectPrelude(file, hostArch, digest);
   });
 }
 
 /** A digest of all that the executable is made of: programs that another build has planned are not used again. */
 function sourceDigest(): string {
   const hasher = new Bun.CryptoHasher('sha256').update(Bun.version);
-  for (const file of [...new Bun.Glob('{src,native-bindings}/**/*.{ts,c,h}').scanSync(top)].sort())
+  for (const file of [...new Bun.Glob('{src,native-bindings}/**/*.{ts,c,h,ld}').scanSync(top)].sort())
     hasher.update(file).update(readFileSync(join(top, file)));
   return hasher.digest('hex');
 }

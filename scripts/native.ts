@@ -44,23 +44,23 @@ export function run(
 }
 
 /**
- * Compiles a freestanding source to flat code, without any file format around it, that starts with its `_start`.
- * @param source relative to the project's folder
+ * Compiles freestanding sources to flat code, without any file format around it, that starts with its `_start`.
+ * @param sources relative to the project's folder
  * @param outfile likewise
  * @param address where the code will be in memory
  */
 export function compileFlat(
   arch: Arch,
-  source: string,
+  sources: readonly string[],
   outfile: string,
   address: number,
   flags: readonly string[] = [],
 ): Uint8Array {
   const compiler = compilerFor(arch);
-  if (compiler === undefined) throw new Error(`compile ${source}: no C compiler for ${arch}`);
+  if (compiler === undefined) throw new Error(`compile ${sources.join(' ')}: no C compiler for ${arch}`);
   const layout = ['-Wl,-T,native-bindings/init.ld', `-Wl,--defsym=CODE_START=${address}`];
   replace(join(top, outfile), (file) => {
-    run([compiler, ...freestanding, ...archFlags[arch], ...layout, ...flags, '-o', file, source]);
+    run([compiler, ...freestanding, ...archFlags[arch], ...layout, ...flags, '-o', file, ...sources]);
     run([run([compiler, '-print-prog-name=objcopy']).trim(), '-O', 'binary', file]);
   });
   return readFileSync(join(top, outfile));
@@ -80,7 +80,7 @@ export function replace(file: string, write: (temporary: string) => void): void 
 function buildInterpreter(arch: Arch): string {
   if (compilerFor(arch) === undefined) return '';
   const address = CODE_ADDRESS + CODE_OFFSET;
-  const code = compileFlat(arch, 'native-bindings/init.c', `dist/init.${arch}.bin`, address);
+  const code = compileFlat(arch, ['native-bindings/init.c'], `dist/init.${arch}.bin`, address);
   return Buffer.from(code).toString('base64');
 }
 

@@ -19,6 +19,7 @@ import { placeCgroup } from './cgroup.ts';
 import { configPath, readConfig } from './config-file.ts';
 import { type Log, logEnds } from './log.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
+import { callerEnvironment } from './prelude.ts';
 import {
   existsInRoot,
   findHome,
@@ -71,9 +72,7 @@ export async function gatherInput(
     flagMounts,
     sources: gatherSources(config, flagMounts, options.bundle),
     ...gatherDestinations(config, flagMounts, roots, rootfs.kind === 'overlay'),
-    environment: inheritsEnvironment(config)
-      ? Object.entries(process.env).map(([name, value]) => `${name}=${value}`)
-      : [],
+    environment: inheritsEnvironment(config) ? callerEnvironment() : [],
     home: config.process.env?.some((entry) => entry.startsWith('HOME='))
       ? '/'
       : findHome(roots, config.process.user?.uid ?? 0),

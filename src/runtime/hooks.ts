@@ -8,6 +8,7 @@ import { configPath, readConfig } from './config-file.ts';
 import { openLog, reports } from './gather.ts';
 import { createLog } from './log.ts';
 import type { GlobalOptions } from './options.ts';
+import { callerEnvironment } from './prelude.ts';
 import { probeHost } from './probe.ts';
 import { parseSavedConfig } from './saved-config.ts';
 import type { Container } from './store.ts';
@@ -45,7 +46,7 @@ export async function runHooks(global: GlobalOptions, pending: PendingHooks): Pr
   const logFd = openLog(global);
   const program = planHookProgram({
     ...{ point, hooks, ociVersion, id, bundle, annotations, host, logFd, exit: 1 },
-    environment: Object.entries(process.env).map(([name, value]) => `${name}=${value}`),
+    environment: callerEnvironment(),
     pid: point === 'poststart' ? container.init.pid : undefined,
     reports: reports(global, host, logFd),
   });

@@ -36,16 +36,26 @@ export function findKept(root: string, folder: string, key: string): Kept | unde
   }
 }
 
-/**
- * Keeps a file. Returns why it could not, for --debug.
- * @param most a folder with more files than this is emptied first
- */
-export function keep(
+/** Keeps a file with a header, as findKept reads it; the rest as keepFile. */
+export const keep = (
   root: string,
   folder: string,
   key: string,
   header: object,
   body: Uint8Array,
+  most: number,
+): string | undefined =>
+  keepFile(root, folder, key, [utf8.encode(`${JSON.stringify(header)}\n`), body], most);
+
+/**
+ * Keeps a file of these bytes. Returns why it could not, for --debug.
+ * @param most a folder with more files than this is emptied first
+ */
+export function keepFile(
+  root: string,
+  folder: string,
+  key: string,
+  parts: readonly Uint8Array[],
   most: number,
 ): string | undefined {
   const directory = makeFolder(root, folder, most);
@@ -55,8 +65,7 @@ export function keep(
   const fd = rawSyscall('openat', directory, aside, how, 0o600);
   try {
     if (fd < 0) return `${root}/${folder} takes no file`;
-    writeAll(fd, utf8.encode(`${JSON.stringify(header)}\n`));
-    writeAll(fd, body);
+    for (const part of parts) writeAll(fd, part);
     syscall('put a kept file into its place', 'renameat2', directory, aside, directory, key, 0);
     return undefined;
   } catch (error) {

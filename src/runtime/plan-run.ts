@@ -4,23 +4,20 @@
 import { becomeImage } from '../engine/image.ts';
 import { linkProgram } from '../engine/native.ts';
 import { ungrantableCapabilities } from '../plan/credentials.ts';
-import { hasHooks, POINTS } from '../plan/hook-points.ts';
 import type { HostFacts } from '../plan/host.ts';
-import type { PlanInput } from '../plan/input.ts';
 import { planContainer } from '../plan/plan.ts';
 import type { Program } from '../program/op.ts';
 import { configPath, readConfig } from './config-file.ts';
-import { destinationsInRootfs, gatherInput } from './gather.ts';
+import { gatherInput } from './gather.ts';
 import { createLog, type Log } from './log.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
 import { probeHost, statPath } from './probe.ts';
-import { type Facts, keepProgram } from './program-cache.ts';
+import { keepProgram } from './program-cache.ts';
 import type { TraceLines } from './run.ts';
 
 /**
  * Plans and becomes the program.
  * @param text of config.json
- * @param key under which the linked program is kept; undefined: it is not
  */
 export async function planAndRun(
   global: GlobalOptions,
@@ -28,7 +25,6 @@ export async function planAndRun(
   host: HostFacts,
   log: Log,
   text: string,
-  key: string | undefined,
   traceLines: TraceLines,
 ): Promise<never> {
   let warned = false;
@@ -51,36 +47,11 @@ export async function planAndRun(
   if (options.engine === 'ffi')
     return (await import('../engine/ffi.ts')).becomeProgram(program, host.arch, engineOptions);
   const image = linkProgram(program, host.arch, lines);
-  const facts = key === undefined || warned ? undefined : factsOf(input);
-  if (key !== undefined && facts !== undefined) {
-    const created = new Date(host.now).toISOString();
-    const problem = keepProgram(global.root, key, image, facts, options.id, created);
+  if (!warned) {
+    const problem = keepProgram(global, options, input, text, image);
     if (problem !== undefined) log.debug(`the program is not kept: ${problem}`);
   }
   return becomeImage(image, engineOptions);
-}
-
-/** What the plan took from the disk, where a later run can look at it again; undefined where it is too much. */
-function factsOf(input: PlanInput): Facts | undefined {
-  const { config, rootfs, sources, present, resolved, cgroups, cgroup, terminal } = input;
-  if (rootfs.kind !== 'directory' || resolved.size > 0 || terminal !== undefined) return undefined;
-  if (hasHooks(input, ...POINTS)) return undefined; // they may depend on the environment
-  if (cgroup?.existing) return undefined;
-  const hasHome = config.process.env?.some((entry) => entry.startsWith('HOME=')) ?? false;
-  return {
-    kinds: [...sources, ...absentCgroups(input)],
-    rootfs: rootfs.path,
-    present: destinationsInRootfs(input).map(({ destination }) => [destination, present.has(destination)]),
-    cgroups,
-    controllers: cgroup?.available ?? [],
-    home: hasHome ? [-1, ''] : [config.process.user?.uid ?? 0, input.home],
-  };
-}
-
-/** A cgroup that the config names must not be there; one named after a generated id never is. */
-function absentCgroups({ config, cgroup }: PlanInput): [path: string, kind: 'missing'][] {
-  const given = Boolean(config.linux?.cgroupsPath);
-  return given ? (cgroup?.places ?? []).map(({ path }) => [path, 'missing']) : [];
 }
 
 /** What a killed tinyrun has left of a container with this id; what is alive or kept stays, and the id is taken. */

@@ -2,7 +2,7 @@
 // files before any script runs, and it can't be asked for afterwards. The prelude is a segment of the executable, at a
 // fixed address; only the build that put it there says so (TINYRUN_PRELUDE), since reading elsewhere would crash.
 
-import { type Pointer, read } from 'bun:ffi';
+import { type Pointer, read, toArrayBuffer } from 'bun:ffi';
 
 /** Set by scripts/build.ts; not defined when the sources are run as they are. */
 declare const TINYRUN_PRELUDE: true | undefined;
@@ -14,6 +14,8 @@ export const PRELUDE_DATA_ADDRESS = PRELUDE_ADDRESS + 0x10000;
 
 const MAGIC = 0x4544554c45525054n; // "TPRELUDE"; keep in sync with struct page of prelude.c
 const [magicAt, softAt, hardAt, startedAt, openFdsAt] = [0, 8, 16, 24, 32];
+const [invocationSizeAt, nameAt, invocationAt] = [40, 44, 64];
+const NAME_LENGTH = 16;
 
 export interface Prelude {
   /** RLIMIT_NOFILE as the caller left it. */
@@ -35,4 +37,31 @@ export function readPrelude(): Prelude | undefined {
     startedAt: number(startedAt),
     openFds: [read.u32(page, openFdsAt), read.u32(page, openFdsAt + 4)],
   };
+}
+
+/** What the prelude puts into the environment, for the engine alone; keep in sync with prelude.c. */
+const OWN_VARIABLE = 'BUN_JSC_useWarmUpMarkedBlocks';
+
+/** The environment that tinyrun was called with, `NAME=value` each, but for what would steer the engine. */
+export const callerEnvironment = (): string[] =>
+  Object.entries(process.env)
+    .filter(([name]) => name !== OWN_VARIABLE)
+    .map(([name, value]) => `${name}=${value}`);
+
+/** What a program is kept for (native-bindings/launch.c). */
+export interface Invocation {
+  /** Of its file. */
+  name: string;
+  /** All that must be the same when it is used: only the launcher knows what is in it. */
+  bytes: Uint8Array;
+}
+
+/** The invocation, where it is one that the launcher has looked for a program of. */
+export function readInvocation(): Invocation | undefined {
+  if (readPrelude() === undefined) return undefined;
+  const page = PRELUDE_DATA_ADDRESS as Pointer;
+  const size = read.u32(page, invocationSizeAt);
+  if (size === 0) return undefined;
+  const copy = (at: number, length: number) => new Uint8Array(toArrayBuffer(page, at, length)).slice();
+  return { name: new TextDecoder().decode(copy(nameAt, NAME_LENGTH)), bytes: copy(invocationAt, size) };
 }

@@ -131,13 +131,20 @@ const PASSWD_LIMIT = 1 << 20;
  */
 export function findHome(roots: readonly string[], uid: number): string {
   for (const root of roots) {
-    const text = readInRoot(root, 'etc/passwd', PASSWD_LIMIT);
-    if (text === undefined) continue;
-    for (const line of text.split('\n')) {
-      const fields = line.split(':');
-      if (fields[2] === String(uid) && fields[5]) return fields[5];
-    }
-    break;
+    const text = readPasswd(root);
+    if (text !== undefined) return homeIn(text, uid);
+  }
+  return '/';
+}
+
+/** The text of a rootfs' /etc/passwd; undefined where it cannot be read. */
+export const readPasswd = (root: string): string | undefined => readInRoot(root, 'etc/passwd', PASSWD_LIMIT);
+
+/** The home directory of a user by the text of a passwd file (passwd(5)). */
+export function homeIn(passwd: string | undefined, uid: number): string {
+  for (const line of passwd?.split('\n') ?? []) {
+    const fields = line.split(':');
+    if (fields[2] === String(uid) && fields[5]) return fields[5];
   }
   return '/';
 }
@@ -162,10 +169,26 @@ function readInRoot(root: string, path: string, limit: number): string | undefin
 }
 
 /** The cgroup hierarchies of the host and where the caller is in them: cgroups(7), /proc/self/cgroup, mountinfo. */
-export function probeCgroups(): CgroupHierarchy[] {
+export const probeCgroups = (): CgroupHierarchy[] => mountedHierarchies(readCgroupFiles());
+
+/** The files that tell of them, by their paths. */
+interface CgroupFiles {
+  '/proc/self/cgroup': string;
+  '/proc/self/mountinfo': string;
+}
+
+/** undefined where they cannot be read. */
+export function readCgroupFiles(): CgroupFiles | undefined {
   const own = readText('/proc/self/cgroup', 1 << 20);
   const mounts = readText('/proc/self/mountinfo', 1 << 26);
-  if (typeof own === 'number' || typeof mounts === 'number') return [];
+  if (typeof own === 'number' || typeof mounts === 'number') return undefined;
+  return { '/proc/self/cgroup': own, '/proc/self/mountinfo': mounts };
+}
+
+/** The hierarchies that those files tell of. */
+export function mountedHierarchies(files: CgroupFiles | undefined): CgroupHierarchy[] {
+  if (files === undefined) return [];
+  const { '/proc/self/cgroup': own, '/proc/self/mountinfo': mounts } = files;
   const paths = new Map(
     own
       .trim()
@@ -199,10 +222,14 @@ function pathBelow(root: string, path: string): string {
   return path.startsWith(`${root}/`) ? path.slice(root.length) : '/';
 }
 
+/** The file that tells of them. */
+export const controllersFile = (hierarchies: readonly CgroupHierarchy[]): string =>
+  `${hierarchies[0]!.mountPoint}/cgroup.controllers`;
+
 /** What the unified hierarchy has to hand on, where all controllers are in it: the cgroup.controllers of its top. */
 export function probeControllers(hierarchies: readonly CgroupHierarchy[]): string[] {
   if (!isUnified(hierarchies)) return [];
-  const path = `${hierarchies[0]!.mountPoint}/cgroup.controllers`;
+  const path = controllersFile(hierarchies);
   const text = readText(path, 4096);
   if (typeof text === 'number') throw refused('HOST', `read ${path}`, -text);
   return text.trim().split(' ').filter(Boolean);

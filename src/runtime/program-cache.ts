@@ -1,150 +1,130 @@
-// Programs that were planned before. A plan is a pure function of the config, the command line and the host, so the
-// linked program of an earlier run serves again where all of that is the same: half of tinyrun's own time is saved.
+// Programs that were planned, kept for later runs. A plan is a pure function of the config, the command line and the host,
+// so the linked program of an earlier run serves again where all of that is the same: the launcher (native-bindings/
+// launch.c) then executes it without any JavaScript.
 //
-//   STATE_ROOT/.programs/KEY    key, facts, offsets (JSON) and the executable
-//   KEY                         SHA-256 of this build and its place, the command line, the host's facts and the text of config.json
-//   facts                       what was found on disk when it was planned; looked at again before it is used
-//   offsets                     where the id and the time of creation stand: the only things that differ
+//   STATE_ROOT/.programs/NAME   a launch file (launch-file.ts)
+//   NAME, invocation            from the launcher: this build and its place, the command line, the host, the caller
+//   checks                      what was found on disk when it was planned, config.json itself among it
+//   patches                     where the id and the time of creation stand: the only things that differ
 //
-// Only for containers with a generated id in the foreground, without messages at planning: those must be said again.
+// Only for containers in the foreground, without messages at planning: those must be said again.
 // How such files are kept safely: kept.ts.
 
-import { close } from '../../native-bindings/libc.ts';
-import type { CgroupHierarchy } from '../cgroup/path.ts';
-import type { HostFacts } from '../plan/host.ts';
-import { findKept, keep } from './kept.ts';
+import { hasHooks, POINTS } from '../plan/hook-points.ts';
+import type { PlanInput } from '../plan/input.ts';
+import { destinationsInRootfs } from './gather.ts';
+import { keepFile } from './kept.ts';
+import { type Check, encodeLaunchFile, patchesOf } from './launch-file.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
-import {
-  existsInRoot,
-  findHome,
-  openDirectory,
-  probeCgroups,
-  probeControllers,
-  resolveDangling,
-  statPath,
-} from './probe.ts';
+import { readInvocation } from './prelude.ts';
+import { controllersFile, homeIn, mountedHierarchies, readCgroupFiles, readPasswd } from './probe.ts';
 
-/** A digest of all sources, set by scripts/build.ts: programs of another build are never used. */
-declare const TINYRUN_BUILD: string | undefined;
-
-/** What planning looked at on disk, and what it saw. */
-export interface Facts {
-  /** Kinds of bind sources, of masked paths, of the rootfs. */
-  kinds: [path: string, kind: string][];
-  /** Whether mount destinations are in the rootfs; those that are not led through no symlink, either. */
-  rootfs: string;
-  present: [path: string, present: boolean][];
-  /** Whose home was looked up in the rootfs' passwd, and what it is; uid -1: nobody's. */
-  home: [uid: number, path: string];
-  /** The host's hierarchies, where they matter; else empty. */
-  cgroups: readonly CgroupHierarchy[];
-  /** What the unified one has to hand on. */
-  controllers: readonly string[];
-}
-
-interface Header {
-  key: string;
-  size: number; // of the executable, bytes
-  facts: Facts;
-  ids: number[];
-  times: number[];
-}
-
-const FOLDER = '.programs';
 const MOST_PROGRAMS = 100;
 const utf8 = new TextEncoder();
 
 /** Whether programs of such runs are kept at all. */
 const isCacheable = (global: GlobalOptions, options: RunOptions): boolean =>
-  options.form === 'bundle' &&
   options.lifecycle === 'foreground' &&
-  !options.named &&
   options.engine === 'native' &&
   options.trace === undefined &&
   options.stepFd === undefined &&
+  options.preserveFds === 0 &&
   global.log === undefined &&
-  !options.overlay;
+  !global.debug;
 
-/** The key of a run, or undefined where its program is not kept. */
-export function programKey(
+/** Whether the id is one that nobody has given. */
+const hasNewId = ({ form, named }: RunOptions): boolean => form === 'bundle' && !named;
+
+/**
+ * Keeps the executable of this run, if it is one to keep.
+ * @param text of config.json
+ * @returns why it could not be, for --debug; undefined where it is, or is not to be
+ */
+export function keepProgram(
   global: GlobalOptions,
   options: RunOptions,
-  host: HostFacts,
-  config: string,
-): string | undefined {
-  if (typeof TINYRUN_BUILD === 'undefined' || !isCacheable(global, options)) return undefined;
-  const { now: _now, capBounding, sigIgnored, ...facts } = host;
-  const rest = [
-    TINYRUN_BUILD,
-    process.execPath,
-    global,
-    { ...options, id: '' },
-    facts,
-    `${capBounding} ${sigIgnored}`,
-  ];
-  return new Bun.CryptoHasher('sha256').update(JSON.stringify(rest)).update(config).digest('hex');
-}
-
-/** The executable of an earlier run for this id and time; undefined if there is none, or the disk has changed. */
-export function findProgram(root: string, key: string, id: string, created: string): Uint8Array | undefined {
-  const kept = findKept(root, FOLDER, key);
-  const header = kept?.header as Header | undefined;
-  if (kept === undefined || header?.key !== key || header.size !== kept.body.length || !holds(header.facts))
-    return undefined;
-  const image = kept.body;
-  const put = (offsets: readonly number[], text: string): void => {
-    const value = utf8.encode(text);
-    for (const offset of offsets) image.set(value, offset);
-  };
-  put(header.ids, id);
-  put(header.times, created);
-  return image;
-}
-
-/** Keeps the executable of this run. Returns why it could not, for --debug. */
-export function keepProgram(
-  root: string,
-  key: string,
+  input: PlanInput,
+  text: string,
   image: Uint8Array,
-  facts: Facts,
-  id: string,
-  created: string,
 ): string | undefined {
-  const header: Header = {
-    key,
-    size: image.length,
-    facts,
-    ids: offsetsOf(image, id),
-    times: offsetsOf(image, created),
-  };
-  return keep(root, FOLDER, key, header, image, MOST_PROGRAMS);
+  if (!isCacheable(global, options)) return undefined;
+  const invocation = readInvocation();
+  const checks = checksOf(options, input, text);
+  if (invocation === undefined || checks === undefined) return undefined;
+  const created = new Date(input.host.now).toISOString();
+  const file = encodeLaunchFile({
+    invocation: invocation.bytes,
+    checks,
+    patches: [
+      ...(hasNewId(options) ? patchesOf(image, 'id', input.id) : []),
+      ...patchesOf(image, 'milliseconds', created),
+    ],
+    image,
+  });
+  return keepFile(global.root, '.programs', invocation.name, [file], MOST_PROGRAMS);
 }
 
-/** Whether the disk still looks as it did. */
-function holds({ kinds, rootfs, present, home: [uid, home], cgroups, controllers }: Facts): boolean {
-  for (const [path, kind] of kinds) {
-    const stat = statPath(path);
-    if ((typeof stat === 'number' ? 'missing' : stat.kind) !== kind) return false;
+/**
+ * What the plan took from the disk, as checks; undefined where that is too much to look at again.
+ *
+ * Every part of the input is named here: a new one does not compile until somebody has thought about how a later run finds
+ * out that it has changed. The facts of the host are compared by the launcher (`describe` in launch.c).
+ */
+function checksOf(options: RunOptions, input: PlanInput, text: string): Check[] | undefined {
+  const { host, config, configPath, rootfs, sources, present, resolved, home, cgroups, terminal, ...rest } =
+    input;
+  const { id, bundle, stateRoot, flagMounts, transient, exits, noPivot, preserveFds, ...more } = rest; // the command line
+  const { lifecycle, printId, pidFile, consoleSocket, pidfdSocket, self, ...others } = more; // likewise
+  const { environment, reports, logFd, trace, step, seccomp, cgroup, ...unknown } = others; // of hooks; what isCacheable excludes; the config
+  const { arch, euid, kernel, hostname, capBounding, sigIgnored, noFile, cwd, now, ...uncompared } = host;
+  unknown satisfies Record<string, never>;
+  uncompared satisfies Record<string, never>;
+  if (rootfs.kind !== 'directory' || resolved.size > 0 || terminal !== undefined) return undefined;
+  if (hasHooks(input, ...POINTS)) return undefined; // they may depend on the environment
+  const root = rootfs.path;
+  const checks: Check[] = [
+    { want: 'contents', path: configPath, contents: utf8.encode(text) },
+    { want: 'directory', path: root },
+  ];
+  // What the argument of `run` means depends on which of these is there (cli/run-options.ts).
+  if (options.form === 'runc') checks.push({ want: 'missing', root: cwd, path: `${id}/config.json` });
+  else if (configPath !== `${cwd}/config.json`)
+    checks.push({ want: 'missing', root: cwd, path: 'config.json' });
+  // What is left of a killed container with this id would have to be removed first.
+  if (!hasNewId(options)) checks.push({ want: 'missing', root: stateRoot, path: id });
+  for (const [path, want] of sources) checks.push({ want, path });
+  for (const { destination } of destinationsInRootfs(input))
+    checks.push({ want: present.has(destination) ? 'anything' : 'missing', root, path: destination });
+  if (!config.process.env?.some((entry) => entry.startsWith('HOME='))) {
+    const check = homeCheck(root, config.process.user?.uid ?? 0, home);
+    if (check === undefined) return undefined;
+    checks.push(check);
   }
-  const directory = openDirectory(rootfs);
-  if (directory < 0) return false;
-  const same = present.every(
-    ([path, there]) =>
-      existsInRoot(directory, path) === there &&
-      (there || resolveDangling([rootfs], path, new Set()) === undefined),
-  );
-  close(directory);
-  if (cgroups.length > 0 && !isSame(probeCgroups(), cgroups)) return false;
-  if (controllers.length > 0 && !isSame(probeControllers(cgroups), controllers)) return false;
-  return same && (uid < 0 || findHome([rootfs], uid) === home);
+  // The container's own cgroup: one that is there already is used in another way.
+  if (cgroup?.existing) return undefined;
+  if (!hasNewId(options) || config.linux?.cgroupsPath)
+    for (const { path } of cgroup?.places ?? []) checks.push({ want: 'missing', path });
+  if (cgroup !== undefined && cgroup.available.length > 0)
+    checks.push({
+      want: 'contents',
+      path: controllersFile(cgroups),
+      contents: utf8.encode(`${cgroup.available.join(' ')}\n`),
+    });
+  if (cgroups.length > 0) {
+    const files = readCgroupFiles();
+    if (JSON.stringify(mountedHierarchies(files)) !== JSON.stringify(cgroups)) return undefined;
+    for (const [path, contents] of Object.entries(files ?? {}))
+      checks.push({ want: 'contents', path, contents: utf8.encode(contents) });
+  }
+  return checks;
 }
 
-const isSame = (now: unknown, then: unknown): boolean => JSON.stringify(now) === JSON.stringify(then);
-
-/** Where a text stands in the image. An id is random and a time has milliseconds: neither stands there by chance. */
-function offsetsOf(image: Uint8Array, text: string): number[] {
-  const bytes = Buffer.from(image.buffer, image.byteOffset, image.length);
-  const offsets: number[] = [];
-  for (let at = bytes.indexOf(text); at >= 0; at = bytes.indexOf(text, at + 1)) offsets.push(at);
-  return offsets;
+/** The passwd file that says where home is; undefined if it no longer does. */
+function homeCheck(root: string, uid: number, home: string): Check | undefined {
+  const text = readPasswd(root);
+  if (homeIn(text, uid) !== home) return undefined;
+  const path = 'etc/passwd';
+  return text === undefined
+    ? { want: 'missing', root, path }
+    : { want: 'contents', root, path, contents: utf8.encode(text) };
 }

@@ -1,17 +1,16 @@
-// `tinyrun run`: into a container. A program of an earlier run is used again where it still fits (program-cache.ts); the
-// planner and all it takes are loaded only where there is none. Everything before the program only reads.
+// `tinyrun run` and `create`: into a container. That no program of an earlier run fits is certain by now: the launcher
+// would have become it, and no JavaScript would run (program-cache.ts). Everything before the program only reads.
 
 import { rawSyscall } from '../../native-bindings/libc.ts';
-import { becomeImage } from '../engine/image.ts';
 import { TinyrunError } from '../errors.ts';
 import type { Program } from '../program/op.ts';
 import { constants } from '../sys/constants.ts';
 import { configPath, readConfig } from './config-file.ts';
 import { createLog } from './log.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
+import { planAndRun } from './plan-run.ts';
 import { readPrelude } from './prelude.ts';
 import { probeHost } from './probe.ts';
-import { findProgram, programKey } from './program-cache.ts';
 
 /** The lines that a trace shows, which explain/ makes. */
 export type TraceLines = (program: Program) => Promise<string[]>;
@@ -36,14 +35,7 @@ export async function runContainer(
   rawSyscall('close_range', 3 + options.preserveFds, 0xffffffff, constants['CLOSE_RANGE_CLOEXEC']!);
   if (options.preserveFds > 0) preserve(options.preserveFds);
   const text = readConfig(configPath(options));
-  const key = programKey(global, options, host, text);
-  if (key !== undefined) {
-    const image = findProgram(global.root, key, options.id, new Date(host.now).toISOString());
-    if (image !== undefined)
-      return becomeImage(image, { name: 'tinyrun', fallbackDirectory: global.root, debug: log.debug });
-  }
-  const { planAndRun } = await import('./plan-run.ts');
-  return await planAndRun(global, options, host, log, text, key, traceLines);
+  return await planAndRun(global, options, host, log, text, traceLines);
 }
 
 /**

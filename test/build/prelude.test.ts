@@ -6,13 +6,15 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { buildExecutable } from '../../scripts/build.ts';
-import { hostArch, top } from '../../scripts/native.ts';
-import { injectPrelude } from '../../scripts/prelude.ts';
-import { readPrelude } from '../../src/runtime/prelude.ts';
+import { compilerFor, hostArch, top } from '../../scripts/native.ts';
+import { compilePrelude, injectPrelude } from '../../scripts/prelude.ts';
+import { readInvocation, readPrelude } from '../../src/runtime/prelude.ts';
+import { skip } from '../support/skip.ts';
 
 const source = `
 import { readPrelude } from '${join(top, 'src/runtime/prelude.ts')}';
-console.log(JSON.stringify({ prelude: readPrelude(), env: process.env, args: process.argv.slice(2) }));
+const { BUN_JSC_useWarmUpMarkedBlocks: own, ...env } = process.env;
+console.log(JSON.stringify({ prelude: readPrelude(), own, env, args: process.argv.slice(2) }));
 `;
 
 const { symbols } = dlopen('libc.so.6', { clock_gettime: { args: ['i32', 'ptr'], returns: 'i32' } });
@@ -88,8 +90,21 @@ test('the prelude keeps the soft limit of open files, the clock, and the environ
       ['BUNDLE', 'EMPTY', 'HOME', 'NODE', 'XDG_CONFIG_HOME'],
     );
 
-    const bare = JSON.parse(shell('exec env -i BUN_OPTIONS=--x ./main'));
-    assert.equal(bare.env, {});
+    for (const variables of ['BUN_OPTIONS=--x', '', 'BUN_JSC_useWarmUpMarkedBlocks=1']) {
+      const bare = JSON.parse(shell(`exec env -i ${variables} ./main`));
+      assert.equal(bare.env, {});
+      assert.is(bare.own, '0', 'what the engine always gets');
+    }
+    // What the kernel puts behind the environment moves with it, by any number of words.
+    for (let removed = 0; removed < 6; removed++) {
+      const words = Array.from({ length: removed }, (_, i) => `BUN_${i}=x A${i}=y`).join(' ');
+      const { env } = JSON.parse(shell(`exec env -i FIRST=1 ${words} LAST=2 ./main`));
+      assert.equal(Object.keys(env), [
+        'FIRST',
+        ...Array.from({ length: removed }, (_, i) => `A${i}`),
+        'LAST',
+      ]);
+    }
   });
 });
 
@@ -106,17 +121,36 @@ test('tinyrun itself is not steered by the environment or by files of the workin
   });
 });
 
+test('the prelude starts before the dynamic loader, and loads that for the engine', () => {
+  const { stdout } = Bun.spawnSync(['readelf', '--program-headers', '--wide', join(top, 'dist/tinyrun')]);
+  assert.not.match(stdout.toString(), 'INTERP');
+  inFolder((_, shell) => {
+    const said = shell(`LD_PRELOAD=/nowhere.so ${join(top, 'dist/tinyrun')} --version 2>&1`);
+    assert.match(said, /nowhere\.so.*cannot be preloaded/);
+    assert.match(said, /tinyrun version/);
+  });
+});
+
+test('the prelude compiles without a warning for the other architecture', () => {
+  const arch = hostArch === 'x64' ? 'arm64' : 'x64';
+  if (compilerFor(arch) === undefined)
+    return skip('the prelude for the other architecture', `no C compiler for ${arch}`);
+  const engine = { entry: 0x1000, interpreterHeader: 0x200078, interpreterPath: '/lib/ld.so' };
+  assert.ok(compilePrelude(arch, engine, 'build').length > 1000);
+});
+
 test('without the build there is no prelude, and nothing is read', () => {
   assert.is(readPrelude(), undefined);
+  assert.is(readInvocation(), undefined);
 });
 
 test('what is not an executable of fixed addresses is refused, untouched', () => {
   inFolder((folder) => {
     const file = join(folder, 'file');
     writeFileSync(file, 'not an executable');
-    assert.throws(() => injectPrelude(file, hostArch), /not an ELF file/);
+    assert.throws(() => injectPrelude(file, hostArch, 'build'), /not an ELF file/);
     writeFileSync(file, new Uint8Array(Bun.spawnSync(['cat', '/bin/sh']).stdout));
-    assert.throws(() => injectPrelude(file, hostArch), /position-independent/);
+    assert.throws(() => injectPrelude(file, hostArch, 'build'), /position-independent/);
     assert.is(Bun.spawnSync(['cmp', file, '/bin/sh']).exitCode, 0);
   });
 });

@@ -71,7 +71,7 @@ test('run fails on a full data root, wherever it gets full, and leaves nothing',
   }));
 
 function assertFull(bundle: Bundle, result: Result): void {
-  assertFails(bundle, result, /(create|write|make) .+: (ENOSPC )?no space left on device/, 125);
+  assertFails(bundle, result, /(create|write|make|copy) .+: (ENOSPC )?no space left on device/, 125);
 }
 
 test('a log file that cannot be opened is told of, once', () =>

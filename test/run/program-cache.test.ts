@@ -1,13 +1,19 @@
-// Programs of earlier runs are used again: same results, own ids, and nothing that root alone has not written.
+// Programs of earlier runs are used again, without JavaScript: same results, own ids, only where nothing has changed that
+// they depend on, and nothing that root alone has not written.
 
 import {
   chmodSync,
+  chownSync,
   copyFileSync,
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
+  statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -21,14 +27,17 @@ import {
   withBundle,
   writeConfig,
 } from '../support/bundle.ts';
+import { type LaunchOptions, launched } from '../support/launched.ts';
 
 const programs = ({ root }: Bundle): string => join(root, '.programs');
+/** Other processes mount on this host, which a program with a cgroup of its own depends on. */
+const still = ['--cgroup-manager', 'disabled'];
 const kept = (bundle: Bundle): string[] =>
   existsSync(programs(bundle)) ? readdirSync(programs(bundle)) : [];
 
 /** What a container sees, without what differs between any two: mount ids, the container's own, devices and inode numbers. */
 function look(bundle: Bundle): string {
-  const args = ['run', bundle.dir, '--', '/payload'];
+  const args = [...still, 'run', bundle.dir, '--', '/payload'];
   const words = ['mountinfo', '--', 'status', '--', 'env', '--', 'limits', '--', 'hostname', '--', 'fds'];
   const { stdout, stderr, code } = runTinyrun(bundle, [...args, ...words]);
   assert.is(code, 0, stderr);
@@ -40,8 +49,45 @@ function look(bundle: Bundle): string {
     .replace(/(pipe|socket):\[\d+\]/g, '$1');
 }
 
+/** A bundle of which a program is kept, of `run`; it exits with 7. */
+interface Kept {
+  bundle: Bundle;
+  /** Plans and keeps it again. */
+  keep(options?: LaunchOptions): void;
+  /** Whether it is used now. */
+  isUsed(options?: LaunchOptions): boolean;
+}
+
+async function withKept(
+  use: (kept: Kept) => void | Promise<void>,
+  change: (bundle: Bundle) => string[] | undefined = () => undefined,
+): Promise<void> {
+  await withBundle(async (bundle) => {
+    bundle.config.mounts = bundle.config.mounts?.filter(({ type }) => type !== 'cgroup') ?? [];
+    bundle.config.process.args = ['/payload', 'exit', '7'];
+    writeConfig(bundle);
+    const args = [...still, 'run', ...(change(bundle) ?? []), bundle.dir];
+    const keep = (): void => assert.is(runTinyrun(bundle, args).code, 7);
+    const isUsed = (options: LaunchOptions = {}): boolean => launched(bundle, args, options) === 7;
+    keep();
+    assert.ok(isUsed({ env: bareEnv() }), 'it is used where nothing has changed');
+    await use({ bundle, keep, isUsed });
+  });
+}
+
+const bareEnv = (): Record<string, string | undefined> => ({ PATH: process.env['PATH'] });
+
+test('without a program that fits, the launcher leaves it to JavaScript', async () => {
+  await withBundle((bundle) => {
+    assert.is(launched(bundle, [...still, 'run', bundle.dir]), undefined);
+    assert.is(launched(bundle, ['--version']), undefined);
+  });
+});
+
 test('a container from a kept program is the same as one that was planned', async () => {
   await withBundle((bundle) => {
+    bundle.config.mounts = bundle.config.mounts?.filter(({ type }) => type !== 'cgroup') ?? [];
+    writeConfig(bundle);
     const planned = look(bundle);
     assert.is(kept(bundle).length, 1);
     for (let i = 0; i < 3; i++) assert.is(look(bundle), planned);
@@ -54,9 +100,11 @@ test('containers from a kept program have ids and times of their own', async () 
     bundle.config.process.args = ['/payload', 'trap', '15'];
     writeConfig(bundle);
     const started = [];
+    const begun = Date.now();
     for (let i = 0; i < 3; i++) {
-      started.push(startTinyrun(bundle, ['run', bundle.dir]));
-      await Bun.sleep(150);
+      const child = startTinyrun(bundle, [...still, 'run', bundle.dir]);
+      started.push(child);
+      await child.stdout.getReader().read(); // it says that it is ready
     }
     const states = readdirSync(bundle.root).filter((name) => !name.startsWith('.'));
     const texts = states.map((id) => JSON.parse(readFileSync(join(bundle.root, id, 'state.json'), 'utf8')));
@@ -68,29 +116,121 @@ test('containers from a kept program have ids and times of their own', async () 
       texts.map(({ id }) => id),
       states,
     );
-    assert.is(new Set(texts.map(({ created }) => created)).size, 3);
+    const times = texts.map(({ created }) => created);
+    assert.is(new Set(times).size, 3);
+    for (const time of times) {
+      assert.is(new Date(time).toISOString(), time);
+      assert.ok(Date.parse(time) >= begun && Date.parse(time) <= Date.now(), time);
+    }
     assert.equal(readdirSync(bundle.root), ['.programs']);
   });
 });
 
-test('another config, another command line, another rootfs make another program', async () => {
+test('what the caller has open is not handed to a container from a kept program', async () => {
   await withBundle((bundle) => {
-    const say = (...args: string[]) =>
-      runTinyrun(bundle, ['run', ...args, bundle.dir, '--', '/payload', 'hostname']);
-    say();
-    bundle.config.hostname = 'changed';
+    bundle.config.mounts = bundle.config.mounts?.filter(({ type }) => type !== 'cgroup') ?? [];
+    bundle.config.process.args = ['/payload', 'exit', '7'];
     writeConfig(bundle);
-    assert.is(say().stdout.trim(), 'changed');
-    assert.is(say('--hostname', 'flag').stdout.trim(), 'flag');
-    assert.is(kept(bundle).length, 3);
-    rmSync(join(bundle.rootfs, 'proc'), { recursive: true });
-    assert.is(say().stdout.trim(), 'changed');
-    assert.is(kept(bundle).length, 3);
-    writeFileSync(join(bundle.rootfs, 'etc/passwd'), 'root:x:0:0::/home/of/root:/bin/sh\n');
-    assert.match(
-      runTinyrun(bundle, ['run', bundle.dir, '--', '/payload', 'env']).stdout,
-      'HOME=/home/of/root',
+    runTinyrun(bundle, [...still, 'run', bundle.dir]);
+    assert.is(
+      launched(bundle, [...still, 'run', bundle.dir], { before: 'exec 9</etc/passwd 5</dev/null' }),
+      7,
     );
+    const plain = [...still, 'run', bundle.dir, '--', '/payload', 'fds'];
+    const fds = () =>
+      Bun.spawnSync(
+        [
+          ...['sh', '-c', 'exec 9</etc/passwd 5</dev/null; exec "$0" "$@"', tinyrun],
+          ...['--root', bundle.root, '--data-root', bundle.dataRoot, ...plain],
+        ],
+        { cwd: bundle.dir },
+      ).stdout.toString();
+    fds();
+    assert.not.match(fds(), 'passwd');
+  });
+});
+
+test('another config of the same size and time is planned anew', async () => {
+  await withKept(({ bundle, isUsed }) => {
+    const file = join(bundle.dir, 'config.json');
+    const { mtime, atime, size } = statSync(file);
+    bundle.config.process.args = ['/payload', 'exit', '8'];
+    writeConfig(bundle);
+    utimesSync(file, atime, mtime);
+    assert.is(statSync(file).size, size);
+    assert.is(isUsed(), false);
+    assert.is(runTinyrun(bundle, [...still, 'run', bundle.dir]).code, 8);
+    assert.is(kept(bundle).length, 1, 'the new program takes the place of the old one');
+    bundle.config.process.args = ['/payload', 'exit', '7'];
+    writeConfig(bundle);
+    assert.is(isUsed(), false);
+  });
+});
+
+test('a bundle in the place of another is planned anew, and a missing one is an error', async () => {
+  await withKept(({ bundle, isUsed }) => {
+    renameSync(bundle.dir, `${bundle.dir}-old`);
+    assert.is(isUsed({ cwd: '/' }), false);
+    mkdirSync(bundle.dir);
+    assert.match(
+      runTinyrun(bundle, [...still, 'run', bundle.dir], { cwd: bundle.dir }).stderr,
+      'config.json',
+    );
+    renameSync(`${bundle.dir}-old`, `${bundle.dir}-again`);
+    rmSync(bundle.dir, { recursive: true });
+    renameSync(`${bundle.dir}-again`, bundle.dir);
+    assert.ok(isUsed(), 'it is back');
+  });
+});
+
+test('another bind source, or none, is looked at again', async () => {
+  await withKept(
+    ({ bundle, isUsed }) => {
+      const source = join(bundle.root, '../source');
+      renameSync(source, `${source}-away`);
+      assert.is(isUsed(), false, 'it is missing');
+      writeFileSync(source, '');
+      assert.is(isUsed(), false, 'it is a file');
+      rmSync(source);
+      symlinkSync(`${source}-away`, source);
+      assert.ok(isUsed(), 'a link to a directory is a directory');
+    },
+    (bundle) => {
+      mkdirSync(join(bundle.root, '../source'));
+      return ['-v', `${join(bundle.root, '../source')}:/tmp`];
+    },
+  );
+});
+
+test('a bind source that was missing, and now is there, is looked at again', async () => {
+  const source = (bundle: Bundle) => join(bundle.root, '../made');
+  await withKept(
+    ({ bundle, isUsed, keep }) => {
+      rmSync(source(bundle), { recursive: true });
+      assert.is(isUsed(), false, 'it is gone');
+      keep(); // the program makes it
+      assert.is(isUsed(), false, 'it is there');
+      rmSync(source(bundle), { recursive: true });
+      assert.ok(isUsed(), 'it is made once more');
+      assert.ok(existsSync(source(bundle)));
+    },
+    (bundle) => {
+      mkdirSync(source(bundle));
+      return ['-v', `${source(bundle)}:/tmp`];
+    },
+  );
+});
+
+test('mount destinations in the rootfs are looked at again', async () => {
+  await withKept(({ bundle, isUsed, keep }) => {
+    const proc = join(bundle.rootfs, 'proc');
+    rmSync(proc, { recursive: true });
+    assert.is(isUsed(), false, 'one is gone');
+    keep(); // the program makes it
+    assert.ok(existsSync(proc));
+    assert.is(isUsed(), false, 'one is there that was not');
+    keep();
+    assert.ok(isUsed());
   });
 });
 
@@ -98,7 +238,7 @@ test('a mount destination that has become a dangling symlink is looked for where
   await withBundle((bundle) => {
     bundle.config.mounts?.push({ destination: '/mnt', type: 'tmpfs', source: 'tmpfs' });
     writeConfig(bundle);
-    const run = () => runTinyrun(bundle, ['run', bundle.dir, '--', '/payload', 'mountinfo']);
+    const run = () => runTinyrun(bundle, [...still, 'run', bundle.dir, '--', '/payload', 'mountinfo']);
     assert.match(run().stdout, / \/mnt /);
     rmSync(join(bundle.rootfs, 'mnt'), { recursive: true });
     symlinkSync('elsewhere', join(bundle.rootfs, 'mnt'));
@@ -108,64 +248,245 @@ test('a mount destination that has become a dangling symlink is looked for where
   });
 });
 
-test('the programs of an executable in another place are its own: they may call it', async () => {
-  await withBundle((bundle) => {
-    const other = join(bundle.root, '../tinyrun');
-    copyFileSync(tinyrun, other);
-    for (const executable of [other, tinyrun]) {
-      const args = ['--root', bundle.root, '--data-root', bundle.dataRoot, 'run', bundle.dir];
-      assert.is(Bun.spawnSync([executable, ...args]).exitCode, 0);
+test('another passwd file in the rootfs is read again, where it says HOME', async () => {
+  await withKept(({ bundle, isUsed, keep }) => {
+    const passwd = join(bundle.rootfs, 'etc/passwd');
+    writeFileSync(passwd, 'root:x:0:0::/home/one:/bin/sh\n');
+    assert.is(isUsed(), false);
+    keep();
+    assert.ok(isUsed());
+    writeFileSync(passwd, 'root:x:0:0::/home/two:/bin/sh\n');
+    assert.is(isUsed(), false);
+    const env = () => runTinyrun(bundle, [...still, 'run', bundle.dir, '--', '/payload', 'env']).stdout;
+    assert.match(env(), 'HOME=/home/two');
+    assert.match(env(), 'HOME=/home/two');
+  });
+});
+
+test('another rootfs, or a file in its place, is looked at again', async () => {
+  await withKept(({ bundle, isUsed }) => {
+    renameSync(bundle.rootfs, `${bundle.rootfs}-away`);
+    assert.is(isUsed(), false);
+    writeFileSync(bundle.rootfs, '');
+    assert.is(isUsed(), false);
+    assert.match(runTinyrun(bundle, [...still, 'run', bundle.dir]).stderr, 'ENOTDIR');
+    rmSync(bundle.rootfs);
+    renameSync(`${bundle.rootfs}-away`, bundle.rootfs);
+    assert.ok(isUsed());
+  });
+});
+
+test('a program is for its command line and working directory', async () => {
+  await withKept(({ bundle, isUsed, keep }) => {
+    assert.is(isUsed({ cwd: '/' }), false, 'another directory');
+    for (const args of [
+      [...still, 'run', '--hostname', 'x', bundle.dir],
+      [...still, 'run', `${bundle.dir}/`],
+      [...still, 'run', bundle.dir, '--', '/payload', 'exit', '7'],
+    ])
+      assert.is(launched(bundle, args), undefined, args.join(' '));
+    keep();
+    assert.is(kept(bundle).length, 1);
+    const relative = [...still, 'run', './bundle'];
+    assert.is(runTinyrun(bundle, relative, { cwd: join(bundle.dir, '..') }).code, 7);
+    assert.is(launched(bundle, relative, { cwd: join(bundle.dir, '..') }), 7);
+    assert.is(launched(bundle, relative), undefined);
+  });
+});
+
+test('`run NAME` is ambiguous as soon as there is a bundle here, too', async () => {
+  await withKept(({ bundle }) => {
+    const cwd = join(bundle.dir, '..');
+    assert.is(runTinyrun(bundle, [...still, 'run', 'bundle'], { cwd }).code, 7);
+    assert.is(launched(bundle, [...still, 'run', 'bundle'], { cwd }), 7);
+    writeFileSync(join(cwd, 'config.json'), '{}');
+    assert.is(launched(bundle, [...still, 'run', 'bundle'], { cwd }), undefined);
+    assert.match(runTinyrun(bundle, [...still, 'run', 'bundle'], { cwd }).stderr, 'it may be the bundle');
+  });
+});
+
+test('a program with an id of its own is used while the id is free', async () => {
+  await withKept(({ bundle }) => {
+    const byId = [...still, 'run', '--bundle', bundle.dir, bundle.id];
+    const byName = [...still, 'run', '--name', bundle.id, '--rm', bundle.dir];
+    for (const args of [byId, byName]) {
+      assert.is(runTinyrun(bundle, args).code, 7);
+      assert.is(launched(bundle, args), 7);
+      const state = join(bundle.root, bundle.id);
+      mkdirSync(state); // as a killed tinyrun leaves it
+      assert.is(launched(bundle, args), undefined);
+      assert.is(runTinyrun(bundle, args).code, 7, 'it is cleaned up');
+      assert.is(launched(bundle, args), 7);
     }
+    assert.is(launched(bundle, [...still, 'run', '--bundle', bundle.dir, `${bundle.id}2`]), undefined);
+  });
+});
+
+test('`run ID` means the bundle here only while there is no bundle of that name', async () => {
+  await withKept(({ bundle }) => {
+    assert.is(runTinyrun(bundle, [...still, 'run', bundle.id]).code, 7);
+    assert.is(launched(bundle, [...still, 'run', bundle.id]), 7);
+    mkdirSync(join(bundle.dir, bundle.id));
+    writeFileSync(join(bundle.dir, bundle.id, 'config.json'), '{}');
+    assert.is(launched(bundle, [...still, 'run', bundle.id]), undefined);
+  });
+});
+
+test('a program is for its caller: limits, ignored signals, capabilities, hostname', async () => {
+  await withKept(({ isUsed }) => {
+    assert.is(isUsed({ before: 'ulimit -Sn 123' }), false, 'limit of open files');
+    assert.is(isUsed({ before: 'ulimit -n 456' }), false, 'hard limit of open files');
+    assert.is(isUsed({ before: 'trap "" USR1' }), false, 'ignored signals');
+    assert.ok(
+      isUsed({ before: 'umask 0; trap : USR1; ulimit -f 1000' }),
+      'what is not handed on does not count',
+    );
+    assert.ok(isUsed({ wrap: ['setpriv', '--no-new-privs'] }), 'nor does this');
+    assert.is(isUsed({ wrap: ['setpriv', '--bounding-set', '-sys_time'] }), false, 'capabilities');
+    const wrap = (name: string) => ['unshare', '--uts', 'sh', '-c', `hostname ${name}; exec "$@"`, 'sh'];
+    assert.is(isUsed({ wrap: wrap('other') }), false, 'hostname');
+    assert.ok(isUsed({ wrap: wrap('"$(hostname)"') }), 'the same hostname');
+  });
+});
+
+test('a program is for environments without what is handed on to containers', async () => {
+  await withKept(({ isUsed }) => {
+    for (const name of ['NOTIFY_SOCKET', 'LISTEN_FDS'])
+      assert.is(isUsed({ env: { ...bareEnv(), [name]: '1' } }), false, name);
+    const env = {
+      ...bareEnv(),
+      BUN_OPTIONS: '--x',
+      NODE_OPTIONS: '--y',
+      LD_PRELOAD: '/nowhere.so',
+      HOME: '/x',
+    };
+    assert.ok(isUsed({ env }), 'nobody reads these');
+  });
+});
+
+test('a program is for root', async () => {
+  await withKept(({ bundle }) => {
+    const { stderr, exitCode } = Bun.spawnSync(
+      [
+        ...['setpriv', '--reuid', '65534', '--clear-groups', tinyrun, '--root', bundle.root],
+        ...['--data-root', bundle.dataRoot, ...still, 'run', bundle.dir],
+      ],
+      { cwd: '/' },
+    );
+    assert.is(exitCode, 125);
+    assert.match(stderr.toString(), 'you are not root');
+  });
+});
+
+test('the programs of an executable in another place are its own: they may call it', async () => {
+  await withKept(({ bundle, isUsed }) => {
+    const executable = join(bundle.root, '../tinyrun');
+    copyFileSync(tinyrun, executable);
+    assert.is(isUsed({ executable }), false);
+    const args = ['--root', bundle.root, '--data-root', bundle.dataRoot, ...still, 'run', bundle.dir];
+    assert.is(Bun.spawnSync([executable, ...args], { cwd: bundle.dir }).exitCode, 7);
+    assert.ok(isUsed({ executable }), 'one file is all of tinyrun');
+    assert.ok(isUsed());
     assert.is(kept(bundle).length, 2);
   });
 });
 
-test('a kept program that is cut short or not of its key is planned anew', async () => {
-  await withBundle((bundle) => {
-    const run = () => runTinyrun(bundle, ['run', bundle.dir, '--', '/payload', 'exit', '7']).code;
-    assert.is(run(), 7);
+test('a file that is damaged, or of another build, is planned anew', async () => {
+  await withKept(({ bundle, isUsed, keep }) => {
     const file = join(programs(bundle), kept(bundle)[0]!);
     const whole = readFileSync(file);
-    const bad = [
-      whole.subarray(0, 9000),
-      whole.subarray(0, 20),
-      '',
-      '{}\n',
-      'damaged\n',
-      whole.toString('latin1').replace(/"key":"./, '"key":"!'),
-    ];
-    for (const text of bad) {
-      writeFileSync(file, text, 'latin1');
-      assert.is(run(), 7);
-      assert.equal(readFileSync(file).length, whole.length, 'it was kept again');
+    const changed = (at: number, ...words: number[]): Buffer => {
+      const copy = Buffer.from(whole);
+      words.forEach((word, i) => void copy.writeUInt32LE(word, at + 4 * i));
+      return copy;
+    };
+    const otherBuild = Buffer.from(whole);
+    otherBuild[whole.readUInt32LE(16)]! ^= 1; // the invocation starts with the build
+    const bad: Record<string, Uint8Array> = {
+      'cut short': whole.subarray(0, 9000),
+      'cut to its header': whole.subarray(0, 48),
+      empty: new Uint8Array(),
+      text: Buffer.from('damaged\n'.repeat(100)),
+      'another magic': changed(0, 0x12345678),
+      'another build': otherBuild,
+      'an invocation outside': changed(16, 0x7fffffff),
+      'no invocation': changed(20, 0),
+      'checks outside': changed(24, 0xfffffff0),
+      'too many checks': changed(28, 0x0fffffff),
+      'patches outside': changed(32, 0xfffffff0),
+      'too many patches': changed(36, 0xffffffff),
+      'a path outside': changed(48 + 8, 0xffffffff),
+      'contents outside': changed(48 + 12, 0xffffff00),
+      'an unknown check': changed(48, 99),
+      'an image outside': changed(40, 0xffffff00, 0x100),
+    };
+    for (const [what, bytes] of Object.entries(bad)) {
+      writeFileSync(file, bytes);
+      assert.is(isUsed(), false, what);
+      keep();
+      assert.is(readFileSync(file).length, whole.length, `${what}: it was kept again`);
+      assert.ok(isUsed());
     }
   });
 });
 
-test('programs are not taken from a directory that is not for root alone', async () => {
-  await withBundle((bundle) => {
-    const run = () => runTinyrun(bundle, ['run', bundle.dir, '--', '/payload', 'exit', '7']).code;
-    run();
-    const file = join(programs(bundle), kept(bundle)[0]!);
-    const text = readFileSync(file);
-    const header = text.subarray(0, text.indexOf('\n') + 1);
-    // Were it used, it would fail: it is the header with zeroes behind it.
-    writeFileSync(file, Buffer.concat([header, Buffer.alloc(text.length - header.length)]));
-    chmodSync(programs(bundle), 0o770);
-    assert.is(run(), 7);
-    assert.is(readFileSync(file).at(-1), 0, 'and nothing is written there');
+test('programs are not taken from files and directories that are not root’s alone', async () => {
+  await withKept(({ bundle, isUsed, keep }) => {
+    const directory = programs(bundle);
+    const file = join(directory, kept(bundle)[0]!);
+    const refused = (what: string, change: () => void, back: () => void): void => {
+      change();
+      assert.is(isUsed(), false, what);
+      keep();
+      back();
+      assert.ok(isUsed(), `${what}: changed back`);
+    };
+    for (const path of [directory, file]) {
+      const { mode } = statSync(path);
+      refused(
+        `${path} is for others`,
+        () => chmodSync(path, mode | 0o020),
+        () => chmodSync(path, mode),
+      );
+      refused(
+        `${path} is another's`,
+        () => chownSync(path, 65534, 0),
+        () => chownSync(path, 0, 0),
+      );
+    }
+    const elsewhere = `${directory}-elsewhere`;
+    refused(
+      'the directory is a link',
+      () => {
+        renameSync(directory, elsewhere);
+        symlinkSync(elsewhere, directory);
+      },
+      () => {
+        rmSync(directory);
+        renameSync(elsewhere, directory);
+      },
+    );
+    copyFileSync(file, `${elsewhere}-file`);
+    rmSync(file);
+    symlinkSync(`${elsewhere}-file`, file);
+    chmodSync(`${elsewhere}-file`, 0o600);
+    assert.is(isUsed(), false, 'the file is a link');
   });
 });
 
-test('runs with messages, names, traces or overlays are planned each time', async () => {
+test('runs with messages, logs, traces or overlays are planned each time', async () => {
   await withBundle((bundle) => {
-    const run = (...args: string[]) =>
-      runTinyrun(bundle, ['run', ...args, bundle.dir, '--', '/payload', 'true']);
-    for (const args of [['--name', 'a', '--rm'], ['--trace', '2'], ['--overlay'], ['--engine', 'ffi']])
-      assert.is(run(...args).code, 0);
-    bundle.config.linux!.resources = { memory: { kernel: 1 } };
+    const run = (global: string[], ...args: string[]) =>
+      runTinyrun(bundle, [...global, ...still, 'run', ...args, bundle.dir, '--', '/payload', 'true']);
+    const log = ['--log', join(bundle.root, '../log')];
+    for (const global of [['--debug'], log]) assert.is(run(global).code, 0);
+    for (const args of [['--trace', '2'], ['--overlay'], ['--engine', 'ffi'], ['--preserve-fds', '1']])
+      assert.is(run([], ...args).code, 0, args.join(' '));
+    assert.equal(kept(bundle), []);
+    bundle.config.linux!.maskedPaths = [];
+    bundle.config.process.capabilities!.bounding!.push('CAP_NONSENSE');
     writeConfig(bundle);
-    for (let i = 0; i < 2; i++) assert.match(run().stderr, '/linux/resources/memory/kernel');
+    for (let i = 0; i < 2; i++) assert.match(run([]).stderr, 'CAP_NONSENSE');
     assert.equal(kept(bundle), []);
   });
 });

@@ -1,0 +1,252 @@
+// Programs in the state directory of a container, STATE_ROOT/ID/programs/VERB: `tinyrun VERB ID` becomes them without any
+// JavaScript. The programs here are made up: no container is needed to find them.
+
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { hostArch } from '../../scripts/native.ts';
+import { linkProgram } from '../../src/engine/native.ts';
+import { parseProgram } from '../../src/program/parse.ts';
+import { encodeLaunchFile, type LaunchFile, patchesOf } from '../../src/runtime/launch-file.ts';
+import { tinyrun } from '../support/bundle.ts';
+import { launchedWords } from '../support/launched.ts';
+
+const ID = '000000000000';
+const MILLISECONDS = '2000-01-01T00:00:00.000Z';
+const SECONDS = '2000-01-01T00:00:00Z';
+
+/** Says a word on stdout and on descriptor 3, and ends with 9. */
+const image = (word: string): Uint8Array =>
+  linkProgram(
+    parseProgram(`
+      buffer line 200 ${JSON.stringify(word)}
+      section host fail -> end exit 5
+        ; say a word | For the test. | runtime
+        write(1, &line, ${word.length})
+        ; log a word | For the test. | runtime
+        write(3, &line, ${word.length})  ignore EBADF
+        ; succeed | For the test. | runtime
+        $exit = 9
+      end:
+        ; leave | For the test. | runtime
+        exit_group($exit)
+    `),
+    hostArch,
+  );
+
+interface Place {
+  root: string;
+  /** Writes the file of a verb. */
+  put(name: string, word: string, change?: Partial<LaunchFile>): string;
+  launch(...args: string[]): { code: number; stdout: string; stderr: string } | undefined;
+}
+
+/** A state root with a container `c1`, if it can be called so. */
+function withPlace(use: (place: Place) => void): void {
+  const top = mkdtempSync('/tmp/tinyrun-test-');
+  const root = join(top, 'root');
+  try {
+    mkdirSync(join(root, 'c1/programs'), { recursive: true, mode: 0o700 });
+    use({
+      root,
+      put(name, word, change = {}) {
+        const file = join(root, 'c1/programs', name);
+        const launchFile = {
+          invocation: new Uint8Array(),
+          checks: [],
+          patches: [],
+          image: image(word),
+          ...change,
+        };
+        writeFileSync(file, encodeLaunchFile(launchFile), { mode: 0o600 });
+        return file;
+      },
+      launch: (...args) => launchedWords(['--root', root, ...args], { cwd: top }),
+    });
+  } finally {
+    rmSync(top, { recursive: true });
+  }
+}
+
+test('a verb and an id become the program that the state directory has for them', () => {
+  withPlace(({ put, launch, root }) => {
+    put('start', 'started\n');
+    put('kill+9', 'killed\n');
+    put('delete+--force', 'deleted\n');
+    assert.equal(launch('start', 'c1'), { code: 9, stdout: 'started\n', stderr: '' });
+    assert.is(launch('kill', 'c1', '9')?.stdout, 'killed\n');
+    for (const args of [
+      ['--force', 'c1'],
+      ['c1', '--force'],
+    ])
+      assert.is(launch('delete', ...args)?.stdout, 'deleted\n');
+    assert.is(launch('--systemd-cgroup', '--rootless=false', 'start', 'c1')?.code, 9);
+    assert.is(launchedWords([`--root=${root}`, 'start', 'c1'])?.code, 9);
+    assert.is(launchedWords(['start', '-root', root, 'c1'])?.code, 9);
+  });
+});
+
+test('what the launcher does not fully understand is left to JavaScript', () => {
+  withPlace(({ put, launch, root }) => {
+    put('start', 'started\n');
+    for (const args of [
+      ['start'],
+      ['start', 'c2'],
+      ['start', '--help', 'c1'],
+      ['start', 'c1', 'c1'],
+      ['start', '../root/c1'],
+      ['start', './c1'],
+      ['start', ''],
+      ['--debug', 'start', 'c1'],
+      ['--no-such-option', 'start', 'c1'],
+      ['stop', 'c1'],
+      ['start', 'c1', 'x'.repeat(300)],
+      ['x'.repeat(300), 'c1'],
+      ['--', 'start', 'c1'],
+      [],
+    ])
+      assert.is(launch(...args), undefined, args.join(' '));
+    for (const other of [`${root}/../root`, 'root', `${root}-none`])
+      assert.is(launchedWords(['--root', other, 'start', 'c1'], { cwd: join(root, '..') }), undefined, other);
+    assert.is(
+      launchedWords(['--root', root, 'start', 'c1'], { wrap: ['setpriv', '--reuid', '65534'] }),
+      undefined,
+    );
+  });
+});
+
+test('programs of others, or behind links, are left alone', () => {
+  withPlace(({ put, launch, root }) => {
+    const file = put('start', 'started\n');
+    const refused = (change: () => void, back: () => void): void => {
+      change();
+      assert.is(launch('start', 'c1'), undefined);
+      back();
+      assert.is(launch('start', 'c1')?.code, 9);
+    };
+    refused(
+      () => chmodSync(file, 0o640),
+      () => chmodSync(file, 0o600),
+    );
+    for (const path of [file, join(root, 'c1/programs'), join(root, 'c1')])
+      refused(
+        () => {
+          renameSync(path, `${root}/away`);
+          symlinkSync(`${root}/away`, path);
+        },
+        () => {
+          rmSync(path);
+          renameSync(`${root}/away`, path);
+        },
+      );
+    refused(
+      () => put('start', 'started\n', { invocation: new Uint8Array([1]) }),
+      () => put('start', 'started\n'),
+    );
+  });
+});
+
+test('a program is used while its checks hold', () => {
+  withPlace(({ put, launch, root }) => {
+    const file = join(root, 'file');
+    const put2 = (checks: LaunchFile['checks']) => put('start', 'started\n', { checks });
+    const contents = new TextEncoder().encode('x'.repeat(10_000));
+    writeFileSync(file, contents);
+    symlinkSync('/file', join(root, 'link'));
+    const good: LaunchFile['checks'] = [
+      { want: 'contents', path: file, contents },
+      { want: 'contents', root, path: 'link', contents },
+      { want: 'file', path: file },
+      { want: 'file', path: '/dev/null' },
+      { want: 'directory', path: root },
+      { want: 'anything', root, path: '/../file' },
+      { want: 'missing', path: `${root}/none` },
+      { want: 'missing', root, path: 'c1/none' },
+    ];
+    put2(good);
+    assert.is(launch('start', 'c1')?.code, 9);
+    for (const bad of [
+      { want: 'contents', path: file, contents: contents.subarray(1) },
+      { want: 'contents', path: file, contents: new Uint8Array([...contents, 1]) },
+      { want: 'contents', path: file, contents: contents.with(9_999, 1) },
+      { want: 'contents', path: root, contents: new Uint8Array() },
+      { want: 'contents', path: `${file}2`, contents: new Uint8Array() },
+      { want: 'file', path: root },
+      { want: 'directory', path: file },
+      { want: 'anything', path: `${root}/none` },
+      { want: 'missing', path: file },
+      { want: 'missing', path: `${file}/below` },
+      { want: 'missing', root, path: 'link/none' },
+      { want: 'anything', root: file, path: 'x' },
+      { want: 'missing', root: `${root}/none`, path: 'x' },
+    ] as const) {
+      put2([...good, bad]);
+      assert.is(launch('start', 'c1'), undefined, JSON.stringify({ ...bad, contents: 0 }));
+    }
+  });
+});
+
+test('an id and the time are put in', () => {
+  withPlace(({ put, launch }) => {
+    const text = `${ID} ${MILLISECONDS} ${SECONDS}\n`;
+    const bytes = image(text);
+    put('start', text, {
+      patches: [
+        ...patchesOf(bytes, 'id', ID),
+        ...patchesOf(bytes, 'milliseconds', MILLISECONDS),
+        ...patchesOf(bytes, 'seconds', SECONDS),
+      ],
+    });
+    const ids = new Set<string>();
+    for (let i = 0; i < 3; i++) {
+      const before = Date.now();
+      const [id = '', milliseconds = '', seconds = ''] = launch('start', 'c1')!.stdout.trim().split(' ');
+      assert.match(id, /^[0-9a-f]{12}$/);
+      ids.add(id);
+      assert.is(new Date(milliseconds).toISOString(), milliseconds);
+      assert.ok(Date.parse(milliseconds) >= before && Date.parse(milliseconds) <= Date.now());
+      assert.is(`${milliseconds.slice(0, 19)}Z`, seconds);
+    }
+    assert.is(ids.size, 3);
+  });
+});
+
+test('a program that reports to the log gets the file of --log as descriptor 3, or /dev/null', () => {
+  withPlace(({ put, launch, root }) => {
+    const log = join(root, 'log');
+    const json = ['--log', log, '--log-format', 'json'];
+    put('start', 'started\n', { logs: true });
+    assert.is(launch('start', 'c1')?.code, 9);
+    assert.is(launch(...json, 'start', 'c1')?.code, 9);
+    assert.is(launch(...json, 'start', 'c1')?.code, 9);
+    assert.is(readFileSync(log, 'utf8'), 'started\nstarted\n');
+    assert.is(launch('--log', log, 'start', 'c1'), undefined, 'text is not what it writes');
+    put('start', 'started\n');
+    assert.is(launch(...json, 'start', 'c1'), undefined, 'it would write nothing');
+    const open = { before: `exec 3>${root}/other` };
+    assert.is(launchedWords(['--root', root, 'start', 'c1'], open)?.code, 9);
+    assert.is(readFileSync(join(root, 'other'), 'utf8'), '', 'what the caller has open is not passed on');
+  });
+});
+
+test('a closed stdin, stdout or stderr is /dev/null', () => {
+  withPlace(({ put, root }) => {
+    put('start', 'started\n', { logs: true });
+    const args = ['--root', root, '--log', join(root, 'log'), '--log-format', 'json', 'start', 'c1'];
+    assert.is(launchedWords(args, { before: 'exec 0<&- 1>&-' })?.code, 9);
+    assert.is(readFileSync(join(root, 'log'), 'utf8'), 'started\n');
+    assert.is(Bun.spawnSync(['sh', '-c', 'exec "$@" >&-', 'sh', tinyrun, '--version']).exitCode, 0);
+  });
+});
+
+test.run();
