@@ -62,7 +62,7 @@ const createOptions: OptionTable = {
   dns: { type: 'text', repeat: true, description: 'address of a name server' },
   'dns-search': { type: 'text', repeat: true, description: 'domain to look names up in' },
   'no-pivot': { type: 'flag', description: 'chroot instead of pivot_root, for a rootfs on a ramdisk' },
-  'no-new-keyring': { type: 'flag', description: 'no effect: no session keyring is made' },
+  'no-new-keyring': { type: 'flag', description: "keep the caller's session keyring" },
   'preserve-fds': { type: 'number', description: 'pass on that many fds from 3 on', default: '0' },
   'pid-file': { type: 'text', description: 'write the pid of the container process to this file' },
   'console-socket': { type: 'text', description: 'send the terminal to this socket, when detached' },

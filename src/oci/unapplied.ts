@@ -21,7 +21,6 @@ export function unappliedFields(config: Config): string[] {
   note('/linux/cgroupsPath', linux.cgroupsPath);
   note('/linux/resources', linux.resources !== undefined && limitsSomething(linux.resources));
   note('/linux/intelRdt', hasEffect(linux.intelRdt));
-  note('/linux/memoryPolicy', linux.memoryPolicy);
   note('/linux/seccomp', linux.seccomp);
   note('/linux/mountLabel', linux.mountLabel);
   return pointers;

@@ -82,6 +82,8 @@ export interface PlanInput {
   /** Exit codes of failures: of the runtime, of a program that cannot be executed, of one that is not there. */
   exits: { failure: number; notExecutable: number; notFound: number };
   noPivot: boolean;
+  /** Keep the caller's session keyring. */
+  noNewKeyring: boolean;
   preserveFds: number;
   pidFile: string | undefined; // absolute
   /** Sockets that receive the master of the terminal, and a pidfd of init; absolute paths. */

@@ -23,7 +23,9 @@ import { hasHooks, isHeld } from './hook-points.ts';
 import { hookBuffers, hookRun, planHookState, planHooks, planHooksAt } from './hooks.ts';
 import type { PlanInput } from './input.ts';
 import { planNames, planSysctls } from './kernel.ts';
+import { planKeyring } from './keyring.ts';
 import { planOomScore, planRlimits, planRlimitsFromOutside, planScheduling } from './limits.ts';
+import { planMemoryPolicy } from './memory-policy.ts';
 import { cgroupBuffers, planCgroupSources } from './mount-cgroup.ts';
 import { bindBuffers, listMounts, type PlannedMount, planBindSources, planMounts } from './mounts.ts';
 import {
@@ -134,6 +136,7 @@ function planInit(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
     ...planKeepStderr(input),
     ...planInitStart(input),
     ...planBecomeRoot(input),
+    ...planKeyring(input),
     o.call(
       'setsid',
       [],
@@ -147,6 +150,7 @@ function planInit(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
     ...planHookState(hookRun(input, 'startContainer')), // while init may do everything
     ...planRlimits(input),
     ...planScheduling(input),
+    ...planMemoryPolicy(input),
     ...planCwd(input),
     ...planTerminalStdio(input),
     ...planStdioOwner(input),

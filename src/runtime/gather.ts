@@ -79,6 +79,7 @@ export async function gatherInput(
         ? { failure: 125, notExecutable: 126, notFound: 127 }
         : { failure: 1, notExecutable: 1, notFound: 1 },
     noPivot: options.noPivot,
+    noNewKeyring: options.noNewKeyring,
     preserveFds: options.preserveFds,
     pidFile: options.pidFile,
     consoleSocket: options.consoleSocket,

@@ -39,6 +39,7 @@ export interface RunOptions {
   dns: string[];
   dnsSearch: string[];
   noPivot: boolean;
+  noNewKeyring: boolean;
   /** Descriptors from 3 on that are passed: first those of socket activation, which the container is told of. */
   listenFds: number;
   preserveFds: number;

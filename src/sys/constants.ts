@@ -142,6 +142,9 @@ export const constants: Readonly<Record<string, number>> = {
   MPOL_F_RELATIVE_NODES: 0x4000,
   MPOL_F_NUMA_BALANCING: 0x2000,
   MPOL_WEIGHTED_INTERLEAVE: 6,
+  // <linux/keyctl.h>: keyctl(2)
+  KEYCTL_JOIN_SESSION_KEYRING: 1,
+  KEYCTL_SETPERM: 5,
   // <linux/wait.h>: wait4(2), waitid(2)
   WNOHANG: 1,
   // <linux/nsfs.h>: ioctl_ns(2)
@@ -776,11 +779,9 @@ function otherConstants(): Readonly<Record<string, number>> {
     KEY_SPEC_REQKEY_AUTH_KEY: -7,
     KEY_SPEC_REQUESTOR_KEYRING: -8,
     KEYCTL_GET_KEYRING_ID: 0,
-    KEYCTL_JOIN_SESSION_KEYRING: 1,
     KEYCTL_UPDATE: 2,
     KEYCTL_REVOKE: 3,
     KEYCTL_CHOWN: 4,
-    KEYCTL_SETPERM: 5,
     KEYCTL_DESCRIBE: 6,
     KEYCTL_CLEAR: 7,
     KEYCTL_LINK: 8,

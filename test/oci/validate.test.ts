@@ -522,9 +522,21 @@ const INVALID: [message: string, change: Change][] = [
   ['/linux/intelRdt/closID: ".." is not the name of a class', { linux: { intelRdt: { closID: '..' } } }],
   ['/linux/memoryPolicy/mode: is missing', { linux: { memoryPolicy: {} } }],
   [
+    '/linux/memoryPolicy/nodes: is missing: MPOL_BIND needs it',
+    { linux: { memoryPolicy: { mode: 'MPOL_BIND', nodes: '' } } },
+  ],
+  [
+    '/linux/memoryPolicy/nodes: "3-1" is not a list of nodes such as 0-3,7',
+    { linux: { memoryPolicy: { mode: 'MPOL_PREFERRED', nodes: '3-1' } } },
+  ],
+  [
+    '/linux/memoryPolicy/nodes: "0" is not for MPOL_LOCAL, which has no nodes',
+    { linux: { memoryPolicy: { mode: 'MPOL_LOCAL', nodes: '0' } } },
+  ],
+  [
     '/linux/memoryPolicy/flags/0: "X" is not one of MPOL_F_NUMA_BALANCING, MPOL_F_RELATIVE_NODES, MPOL_F_STATIC_NODES',
     {
-      linux: { memoryPolicy: { mode: 'MPOL_BIND', flags: ['X'] } },
+      linux: { memoryPolicy: { mode: 'MPOL_BIND', nodes: '0', flags: ['X'] } },
     },
   ],
   ['/linux/seccomp/defaultAction: is missing', { linux: { seccomp: {} } }],
@@ -681,12 +693,12 @@ const UNAPPLIED: [pointers: string[], change: Change][] = [
     { process: { apparmorProfile: 'a', selinuxLabel: 's', execCPUAffinity: { final: '1' } } },
   ],
   [
-    ['/linux/netDevices', '/linux/intelRdt', '/linux/memoryPolicy', '/linux/seccomp', '/linux/mountLabel'],
+    ['/linux/netDevices', '/linux/intelRdt', '/linux/seccomp', '/linux/mountLabel'],
     {
       linux: {
         netDevices: { eth0: { name: 'a' } },
         intelRdt: { closID: 'x' },
-        memoryPolicy: { mode: 'MPOL_DEFAULT' },
+        memoryPolicy: { mode: 'MPOL_BIND', nodes: '0' },
         seccomp: { defaultAction: 'SCMP_ACT_ALLOW' },
         mountLabel: 'l',
       },

@@ -399,6 +399,16 @@ static int do_connect(int argc, char **argv) {
   return must(connect(fd, (struct sockaddr *)&address, sizeof address));
 }
 
+// Its session keyring as keyctl(2) describes it: `keyring;UID;GID;PERMISSIONS;NAME`.
+static int do_keyring(int argc, char **argv) {
+  (void)argc, (void)argv;
+  char text[256] = "";
+  long id = must(syscall(SYS_keyctl, 0 /* KEYCTL_GET_KEYRING_ID */, -3 /* KEY_SPEC_SESSION_KEYRING */, 0));
+  must(syscall(SYS_keyctl, 6 /* KEYCTL_DESCRIBE */, id, text, sizeof text));
+  puts(text);
+  return 0;
+}
+
 static const struct {
   const char *name;
   int (*run)(int argc, char **argv); // argv[0] is the sub-command
@@ -448,6 +458,7 @@ static const struct {
     {"winsize", do_winsize},
     {"count", do_count},
     {"connect", do_connect},
+    {"keyring", do_keyring},
 };
 
 static int run(int argc, char **argv) {

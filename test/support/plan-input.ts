@@ -69,6 +69,7 @@ export function planInput({ config, host, ...rest }: Change = {}): PlanInput {
     transient: true,
     exits: { failure: 125, notExecutable: 126, notFound: 127 },
     noPivot: false,
+    noNewKeyring: false,
     preserveFds: 0,
     pidFile: undefined,
     consoleSocket: undefined,
