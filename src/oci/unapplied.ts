@@ -12,11 +12,6 @@ export function unappliedFields(config: Config): string[] {
   note('/process/apparmorProfile', process?.apparmorProfile);
   note('/process/selinuxLabel', process?.selinuxLabel);
   note('/process/execCPUAffinity', hasEffect(process?.execCPUAffinity));
-  config.mounts?.forEach((mount, i) => {
-    note(`/mounts/${i}/uidMappings`, mount.uidMappings?.length);
-    note(`/mounts/${i}/gidMappings`, mount.gidMappings?.length);
-    note(`/mounts/${i}/options`, mount.options?.includes('idmap') || mount.options?.includes('ridmap'));
-  });
   note('/linux/netDevices', hasEffect(linux.netDevices));
   note('/linux/cgroupsPath', linux.cgroupsPath);
   note('/linux/resources', linux.resources !== undefined && limitsSomething(linux.resources));

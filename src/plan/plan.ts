@@ -262,7 +262,7 @@ function planBuffers(input: PlanInput, mounts: readonly PlannedMount[], state: S
     ...signalBuffers,
     ...namespaceBuffers(input),
     ...deviceBuffers(input),
-    ...bindBuffers(mounts),
+    ...bindBuffers(mounts, input),
     ...copyUpBuffers(mounts),
     ...cgroupBuffers(mounts, input),
     ...processBuffers,

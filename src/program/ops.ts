@@ -67,7 +67,12 @@ export const branch = (
   to,
   ...words,
 });
-export const set = (to: Reg, value: number, words: Words): Op => ({ op: 'set', to, value, ...words });
+export const set = (to: Reg, value: number | { flags: readonly string[] }, words: Words): Op => ({
+  op: 'set',
+  to,
+  value,
+  ...words,
+});
 export const format = (
   register: Reg,
   into: { buf: string; at: number },

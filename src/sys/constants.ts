@@ -22,6 +22,7 @@ export const constants: Readonly<Record<string, number>> = {
   MOUNT_ATTR_STRICTATIME: 0x20,
   MOUNT_ATTR_NODIRATIME: 0x80,
   MOUNT_ATTR_NOSYMFOLLOW: 0x200000,
+  MOUNT_ATTR_IDMAP: 0x100000,
   // <linux/mount.h>: open_tree(2), move_mount(2)
   OPEN_TREE_CLONE: 1,
   OPEN_TREE_CLOEXEC: 0x80000,
@@ -260,7 +261,6 @@ function otherConstants(): Readonly<Record<string, number>> {
     UMOUNT_NOFOLLOW: 8,
 
     // <linux/mount.h>: mount_setattr(2), fsmount(2)
-    MOUNT_ATTR_IDMAP: 0x100000,
     MOUNT_ATTR_SIZE_VER0: 0x20,
 
     // <linux/mount.h>: open_tree(2), move_mount(2)

@@ -120,7 +120,12 @@ const VALID: Record<string, Change> = {
   'a bind of any type': mount({ type: 'none', source: '/h', options: ['rbind', 'bind', 'rprivate'] }),
   'a remount without a type': mount({ type: undefined, options: ['remount', 'ro'] }),
   'a mount that is both slave and shared': mount({ options: ['rslave', 'rshared'] }),
-  'per-mount mappings': mount({ uidMappings: oneId, gidMappings: oneId, options: ['idmap'] }),
+  'per-mount mappings': mount({
+    source: '/h',
+    uidMappings: oneId,
+    gidMappings: oneId,
+    options: ['bind', 'idmap'],
+  }),
   'hooks with all fields': {
     hooks: { poststop: [{ path: '/bin/x', args: ['x'], env: ['A=1'], timeout: 1 }], createRuntime: [] },
   },
@@ -565,11 +570,25 @@ const INVALID: [message: string, change: Change][] = [
   ['/mounts/0/options/1: null is not a string', mount({ options: ['ro', null] })],
   ['/mounts/0/options: private and shared contradict each other', mount({ options: ['rprivate', 'shared'] })],
   ['/mounts/0/options: shared and slave contradict each other', mount({ options: ['shared', 'slave'] })],
-  ['/mounts/0/gidMappings: is missing: a mount has both or neither', mount({ uidMappings: oneId })],
-  ['/mounts/0/uidMappings: is missing: a mount has both or neither', mount({ gidMappings: oneId })],
+  [
+    '/mounts/0/gidMappings: is missing: a mount has both or neither',
+    mount({ source: '/h', options: ['bind'], uidMappings: oneId }),
+  ],
+  [
+    '/mounts/0/uidMappings: is missing: a mount has both or neither',
+    mount({ source: '/h', options: ['bind'], gidMappings: oneId }),
+  ],
+  [
+    '/mounts/0/options: only new binds can be idmapped',
+    mount({ options: ['idmap'], uidMappings: oneId, gidMappings: oneId }),
+  ],
+  [
+    '/mounts/0/uidMappings: only new binds can be idmapped',
+    mount({ options: ['bind', 'remount'], source: '/h', uidMappings: oneId, gidMappings: oneId }),
+  ],
   [
     '/mounts/0/options: ridmap needs uidMappings and gidMappings, or a user namespace',
-    mount({ options: ['ridmap'] }),
+    mount({ source: '/h', options: ['bind', 'ridmap'] }),
   ],
 ];
 
@@ -704,8 +723,6 @@ const UNAPPLIED: [pointers: string[], change: Change][] = [
       },
     },
   ],
-  [['/mounts/0/uidMappings', '/mounts/0/gidMappings'], mount({ uidMappings: oneId, gidMappings: oneId })],
-  [['/mounts/0/options'], mount({ options: ['ridmap'] })],
 ];
 
 for (const [pointers, change] of UNAPPLIED) {

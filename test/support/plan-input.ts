@@ -189,6 +189,14 @@ export const INPUTS: Readonly<Record<string, Change>> = {
       },
     ],
   },
+  'idmapped binds and a memory policy': {
+    config: (config) => {
+      const mapped = [{ containerID: 0, hostID: 1000, size: 10 }];
+      const mappings = { uidMappings: mapped, gidMappings: mapped };
+      config.mounts!.push({ destination: '/a', source: '/srv/data', options: ['bind'], ...mappings });
+      config.linux!.memoryPolicy = { mode: 'MPOL_BIND', nodes: '0' };
+    },
+  },
   'an overlay of an old kernel': { rootfs: OVERLAY, host: { kernel: [5, 15] } },
   'v1 cgroups': {
     cgroups: [
