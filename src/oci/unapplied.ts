@@ -12,7 +12,6 @@ export function unappliedFields(config: Config): string[] {
   note('/process/apparmorProfile', process?.apparmorProfile);
   note('/process/selinuxLabel', process?.selinuxLabel);
   note('/process/execCPUAffinity', hasEffect(process?.execCPUAffinity));
-  note('/linux/netDevices', hasEffect(linux.netDevices));
   note('/linux/cgroupsPath', linux.cgroupsPath);
   note('/linux/resources', linux.resources !== undefined && limitsSomething(linux.resources));
   note('/linux/intelRdt', hasEffect(linux.intelRdt));

@@ -41,6 +41,27 @@ export interface CgroupHierarchy {
   path: string;
 }
 
+/** An interface that the container takes over, as it is before. */
+export interface NetDeviceInput {
+  /** Its name on the host, which is its key in linux.netDevices. */
+  name: string;
+  index: number;
+  /** Those that it keeps: permanent, and of global scope. */
+  addresses: readonly NetAddressInput[];
+}
+
+/** An address as rtnetlink(7) has it. */
+export interface NetAddressInput {
+  family: number;
+  prefix: number;
+  /** Of IFA_F_NODAD and the like, what is kept. */
+  flags: number;
+  /** IFA_ADDRESS, IFA_LOCAL, IFA_BROADCAST: number and bytes. */
+  attributes: readonly (readonly [type: number, value: Uint8Array])[];
+  /** `192.0.2.1/24`, for people. */
+  text: string;
+}
+
 /** Facts about the terminal that a foreground run relays. */
 export interface TerminalInput {
   /** Which of the caller's fds is a terminal (0, 1 or 2); undefined: none, only the output is relayed. */
@@ -75,6 +96,8 @@ export interface PlanInput {
   /** HOME of the process' user in the rootfs' /etc/passwd, for configs that set none. */
   home: string;
   cgroups: readonly CgroupHierarchy[];
+  /** Facts of linux.netDevices, in its order. */
+  netDevices: readonly NetDeviceInput[];
   /** Detached: say the id on stdout when the container runs, as Docker does. */
   printId: boolean;
   /** Leave nothing behind at the end; otherwise the stopped container stays until deleted. */

@@ -38,6 +38,7 @@ import {
   planIdMaps,
   planTimeNamespace,
 } from './namespaces.ts';
+import { netDeviceBuffers, planMoveDevices, planSetUpDevices } from './net-devices.ts';
 import { planMaskedPaths, planReadonlyPaths } from './paths.ts';
 import { Places } from './place.ts';
 import { planCloseDescriptors, planCwd, planExec, processBuffers } from './process.ts';
@@ -117,6 +118,7 @@ function planHost(input: PlanInput, mounts: readonly PlannedMount[], state: Stat
     ...planReleaseInit(input, [
       ...planIdMaps(input),
       ...(hasUser(input) ? planFromOutside(input) : []), // init has no right to raise these itself
+      ...planMoveDevices(input),
     ]),
     ...planWritePid(state),
     ...planSayKnown(input),
@@ -144,6 +146,7 @@ function planInit(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
     ),
     ...planTimeNamespace(input), // this and the next two go through the host's proc: before pivot_root
     ...(hasUser(input) ? [] : planOomScore(input, '/proc/self/oom_score_adj')),
+    ...planSetUpDevices(input), // before sysctls, which may be of a network device
     ...(isHeld(input) ? [] : planSysctls(input)),
     ...planNames(input),
     ...(hasNew(input, 'mount') ? planTree(input, mounts) : [...planInsideHooks(input), ...planPivot(true)]),
@@ -261,6 +264,7 @@ function planBuffers(input: PlanInput, mounts: readonly PlannedMount[], state: S
     ...handshakeBuffers,
     ...signalBuffers,
     ...namespaceBuffers(input),
+    ...netDeviceBuffers(input),
     ...deviceBuffers(input),
     ...bindBuffers(mounts, input),
     ...copyUpBuffers(mounts),

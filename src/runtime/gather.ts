@@ -6,10 +6,11 @@ import type { Config, Hook, Mount } from '../oci/config.ts';
 import { parseMountOptions } from '../oci/mount-options.ts';
 import type { HostFacts } from '../plan/host.ts';
 import { INIT_LAYER } from '../plan/init-layer.ts';
-import type { FlagMount, PlanInput, RootfsInput, SourceKind } from '../plan/input.ts';
+import type { FlagMount, NetDeviceInput, PlanInput, RootfsInput, SourceKind } from '../plan/input.ts';
 import { cleanInside } from '../plan/mount-point.ts';
 import { bindSource } from '../plan/mounts.ts';
 import { hasNew } from '../plan/namespaces.ts';
+import { hasNetDevices } from '../plan/net-devices.ts';
 import { isKernelFilesystem } from '../plan/place.ts';
 import type { Report } from '../program/op.ts';
 import { constants } from '../sys/constants.ts';
@@ -72,6 +73,7 @@ export async function gatherInput(
       ? '/'
       : findHome(roots, config.process.user?.uid ?? 0),
     cgroups: config.mounts?.some(({ type }) => type === 'cgroup') ? probeCgroups() : [],
+    netDevices: await gatherNetDevices(config),
     transient: options.lifecycle === 'foreground' && (options.remove || !(options.named || options.keep)),
     printId: options.form === 'bundle',
     exits:
@@ -94,6 +96,10 @@ export async function gatherInput(
     trace: options.trace === undefined ? undefined : openTrace(options.trace),
     step: options.stepFd === undefined ? undefined : keepOpen(options.stepFd),
   };
+}
+
+async function gatherNetDevices(config: Config): Promise<readonly NetDeviceInput[]> {
+  return hasNetDevices({ config }) ? (await import('./probe-network.ts')).probeNetDevices(config) : [];
 }
 
 /** A terminal is relayed by `run` in the foreground, and else by whoever listens at the console socket. */

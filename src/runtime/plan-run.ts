@@ -61,9 +61,10 @@ export async function planAndRun(
 
 /** What the plan took from the disk, where a later run can look at it again; undefined where it is too much. */
 function factsOf(input: PlanInput): Facts | undefined {
-  const { config, rootfs, sources, present, resolved, cgroups, terminal } = input;
+  const { config, rootfs, sources, present, resolved, cgroups, terminal, netDevices } = input;
   if (rootfs.kind !== 'directory' || resolved.size > 0 || terminal !== undefined) return undefined;
   if (hasHooks(input, ...POINTS)) return undefined; // they may depend on the environment
+  if (netDevices.length > 0) return undefined; // their numbers and addresses change
   const hasHome = config.process.env?.some((entry) => entry.startsWith('HOME=')) ?? false;
   return {
     kinds: [...sources],

@@ -219,7 +219,12 @@ export const constants: Readonly<Record<string, number>> = {
   // <sys/socket.h>
   SOCK_STREAM: 1,
   SOCK_CLOEXEC: 0x80000,
+  SOCK_RAW: 3,
   AF_UNIX: 1,
+  AF_NETLINK: 0x10,
+  // <linux/sockios.h>: netdevice(7)
+  SIOCSIFNAME: 0x8923,
+  SIOCGIFINDEX: 0x8933,
   // <linux/mman.h>: mmap(2), madvise(2), mlockall(2), msync(2)
   MADV_DONTNEED: 4,
   MADV_DONTDUMP: 0x10,
@@ -950,7 +955,6 @@ function otherConstants(): Readonly<Record<string, number>> {
 
     // <sys/socket.h>
     SOCK_DGRAM: 2,
-    SOCK_RAW: 3,
     SOCK_SEQPACKET: 5,
     SOCK_NONBLOCK: 0x800,
     SCM_RIGHTS: 1,
@@ -959,7 +963,6 @@ function otherConstants(): Readonly<Record<string, number>> {
     AF_LOCAL: 1,
     AF_INET: 2,
     AF_INET6: 10,
-    AF_NETLINK: 0x10,
     AF_PACKET: 0x11,
     AF_VSOCK: 0x28,
     MSG_OOB: 1,

@@ -66,6 +66,7 @@ export function planInput({ config, host, ...rest }: Change = {}): PlanInput {
     environment: [],
     home: '/root',
     cgroups: [{ controllers: '', mountPoint: '/sys/fs/cgroup', path: '/user.slice' }],
+    netDevices: [],
     transient: true,
     exits: { failure: 125, notExecutable: 126, notFound: 127 },
     noPivot: false,
@@ -196,6 +197,24 @@ export const INPUTS: Readonly<Record<string, Change>> = {
       config.mounts!.push({ destination: '/a', source: '/srv/data', options: ['bind'], ...mappings });
       config.linux!.memoryPolicy = { mode: 'MPOL_BIND', nodes: '0' };
     },
+  },
+  'network devices': {
+    config: (config) => {
+      config.linux!.netDevices = { eth7: { name: 'eth%d' }, lan: {} };
+    },
+    netDevices: [
+      { name: 'eth7', index: 7, addresses: [] },
+      {
+        name: 'lan',
+        index: 8,
+        addresses: [
+          {
+            ...{ family: 2, prefix: 24, flags: 0, text: '192.0.2.1/24' },
+            attributes: [[2, new Uint8Array([192, 0, 2, 1])]],
+          },
+        ],
+      },
+    ],
   },
   'an overlay of an old kernel': { rootfs: OVERLAY, host: { kernel: [5, 15] } },
   'v1 cgroups': {
