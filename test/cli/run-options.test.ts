@@ -85,7 +85,14 @@ test('toRunOptions: every option arrives', () => {
       args: ['ls', '-l'],
     },
     ...{ overlay: true, volumes: ['a:/a'], mounts: ['type=tmpfs,dst=/m'], tmpfs: ['/t'], hostname: 'h' },
-    ...{ addHosts: ['x:1.2.3.4'], dns: ['1.1.1.1'], dnsSearch: ['d'], noPivot: true, noNewKeyring: true, preserveFds: 2 },
+    ...{
+      addHosts: ['x:1.2.3.4'],
+      dns: ['1.1.1.1'],
+      dnsSearch: ['d'],
+      noPivot: true,
+      noNewKeyring: true,
+      preserveFds: 2,
+    },
     ...{ pidFile: '/home/me/p', engine: 'ffi', trace: '/home/me/t', stepFd: 7, lifecycle: 'foreground' },
     ...{
       listenFds: 0,
