@@ -9,14 +9,11 @@ export function unappliedFields(config: Config): string[] {
     if (set) pointers.push(pointer);
   };
   const { process, linux = {} } = config;
-  note('/process/apparmorProfile', process?.apparmorProfile);
-  note('/process/selinuxLabel', process?.selinuxLabel);
   note('/process/execCPUAffinity', hasEffect(process?.execCPUAffinity));
   note('/linux/cgroupsPath', linux.cgroupsPath);
   note('/linux/resources', linux.resources !== undefined && limitsSomething(linux.resources));
   note('/linux/intelRdt', hasEffect(linux.intelRdt));
   note('/linux/seccomp', linux.seccomp);
-  note('/linux/mountLabel', linux.mountLabel);
   return pointers;
 }
 

@@ -62,6 +62,8 @@ export interface NetAddressInput {
   text: string;
 }
 
+export type SecurityModule = 'apparmor' | 'selinux';
+
 /** Facts about the terminal that a foreground run relays. */
 export interface TerminalInput {
   /** Which of the caller's fds is a terminal (0, 1 or 2); undefined: none, only the output is relayed. */
@@ -96,6 +98,8 @@ export interface PlanInput {
   /** HOME of the process' user in the rootfs' /etc/passwd, for configs that set none. */
   home: string;
   cgroups: readonly CgroupHierarchy[];
+  /** Which of the security modules that the config asks for this kernel has switched on. */
+  securityModules: readonly SecurityModule[];
   /** Facts of linux.netDevices, in its order. */
   netDevices: readonly NetDeviceInput[];
   /** Detached: say the id on stdout when the container runs, as Docker does. */

@@ -15,10 +15,16 @@ import type { PlanInput } from './input.ts';
 const PERMISSIONS = 0x3f000000 | 0x00010000 | 0x00020000 | 0x00080000 | 0x00100000;
 
 /** Init program, as root of its user namespace: joins the session keyring of the container, which is made if missing. */
-export function planKeyring({ id, noNewKeyring }: Pick<PlanInput, 'id' | 'noNewKeyring'>): Op[] {
+export function planKeyring({
+  id,
+  noNewKeyring,
+  config,
+}: Pick<PlanInput, 'id' | 'noNewKeyring' | 'config'>): Op[] {
   if (noNewKeyring) return [];
   const words = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
+  const { selinuxLabel } = config.process;
   return [
+    ...(selinuxLabel ? planKeyLabel(selinuxLabel) : []),
     o.call('keyctl', [o.flags('KEYCTL_JOIN_SESSION_KEYRING'), `_ses.${id}`], {
       ...words(
         `join session keyring _ses.${id}`,
@@ -34,5 +40,19 @@ export function planKeyring({ id, noNewKeyring }: Pick<PlanInput, 'id' | 'noNewK
       ),
     }),
     o.label('no-keyring'),
+  ];
+}
+
+/** The label of keys that this process makes, until its execve. The host's proc is still there. */
+function planKeyLabel(label: string): Op[] {
+  const words: Words = {
+    what: `label new keys ${label}`,
+    why: 'A keyring with the label of who called tinyrun would be out of reach for the container.',
+    from: '/process/selinuxLabel',
+  };
+  return [
+    o.openat(o.AT_FDCWD, '/proc/self/attr/keycreate', ['O_WRONLY'], { ...words, to: 'file' }),
+    o.write(o.reg('file'), label, new TextEncoder().encode(label).length, words),
+    o.close(o.reg('file'), words),
   ];
 }

@@ -20,6 +20,7 @@ import {
   planOpenIdMaps,
 } from './idmap.ts';
 import type { PlanInput, SourceKind } from './input.ts';
+import { mountContext } from './labels.ts';
 import { planCgroupMount } from './mount-cgroup.ts';
 import { planCoveredMode } from './mount-mode.ts';
 import { CLOSE, cleanInside, type Kind, planTarget, type Target } from './mount-point.ts';
@@ -173,7 +174,12 @@ function planMount(planned: PlannedMount, input: PlanInput, places: Places): Op[
   const fill = wantsCopyUp(planned);
   const source =
     options.bind === false
-      ? planNewFilesystem(fill ? writable(planned) : planned, register, words)
+      ? planNewFilesystem(
+          fill ? writable(planned) : planned,
+          register,
+          words,
+          mountContext(input, mount.type),
+        )
       : planTakeBind(planned, words);
   return [
     ...source,
@@ -303,6 +309,7 @@ function planNewFilesystem(
   { mount, options }: PlannedMount,
   register: string,
   words: (why: string) => Words,
+  context: string | undefined,
 ): Op[] {
   const fs = o.reg('fs');
   const type = mount.type ?? 'none';
@@ -328,6 +335,15 @@ function planNewFilesystem(
       .filter((flag) => flag !== 'silent' && flag !== 'iversion')
       .map((flag) => option(flag, undefined)),
     ...data,
+    ...(context === undefined || options.data.some((text) => text.startsWith('context='))
+      ? []
+      : [
+          o.fsconfigString(fs, 'context', context, {
+            ...words('The label of all files in it, for SELinux.'),
+            what: `label ${type} ${context}`,
+            from: '/linux/mountLabel',
+          }),
+        ]),
     o.fsconfigCreate(fs, { ...words('Now the kernel makes the filesystem.') }),
     o.fsmount(fs, options.set, {
       ...words('A mount of it, attached nowhere yet, with its attributes from the start.'),

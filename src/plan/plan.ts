@@ -24,6 +24,7 @@ import { hookBuffers, hookRun, planHookState, planHooks, planHooksAt } from './h
 import type { PlanInput } from './input.ts';
 import { planNames, planSysctls } from './kernel.ts';
 import { planKeyring } from './keyring.ts';
+import { planOpenLabels, planSetLabels } from './labels.ts';
 import { planOomScore, planRlimits, planRlimitsFromOutside, planScheduling } from './limits.ts';
 import { planMemoryPolicy } from './memory-policy.ts';
 import { cgroupBuffers, planCgroupSources } from './mount-cgroup.ts';
@@ -149,6 +150,7 @@ function planInit(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
     ...planSetUpDevices(input), // before sysctls, which may be of a network device
     ...(isHeld(input) ? [] : planSysctls(input)),
     ...planNames(input),
+    ...planOpenLabels(input), // in the host's proc, too
     ...(hasNew(input, 'mount') ? planTree(input, mounts) : [...planInsideHooks(input), ...planPivot(true)]),
     ...planHookState(hookRun(input, 'startContainer')), // while init may do everything
     ...planRlimits(input),
@@ -162,6 +164,7 @@ function planInit(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
       'Which rights new files do not get.',
       '/process/user/umask',
     ),
+    ...planSetLabels(input),
     ...planCredentials(input), // from here on init has the container's rights only
     ...(input.lifecycle === 'foreground' ? planDeathWatch('last') : planStandAlone()),
     ...planRestoreSignals(input.host.sigIgnored),

@@ -7,6 +7,7 @@ import * as o from '../program/ops.ts';
 import { hasHooks } from './hook-points.ts';
 import { INIT_LAYER } from './init-layer.ts';
 import type { OverlayInput, PlanInput } from './input.ts';
+import { mountContext } from './labels.ts';
 import { planTarget } from './mount-point.ts';
 import { hasNew } from './namespaces.ts';
 import { type OverlayMount, type OverlaySetting, overlayMount } from './overlay.ts';
@@ -157,7 +158,7 @@ function planOverlay(input: PlanInput, overlay: OverlayInput): Op[] {
   ];
 }
 
-function chooseOverlay({ id, host }: PlanInput, { dataRoot, layers }: OverlayInput): OverlayMount {
+function chooseOverlay({ id, host, config }: PlanInput, { dataRoot, layers }: OverlayInput): OverlayMount {
   const data = `${dataRoot}/containers/${id}`;
   const rootfs = {
     layers: [...layers, `${dataRoot}/init-layer`],
@@ -166,7 +167,11 @@ function chooseOverlay({ id, host }: PlanInput, { dataRoot, layers }: OverlayInp
     merged: `${data}/merged`,
   };
   // The host program mounts it: never inside of the container's user namespace.
-  return overlayMount(rootfs, host.kernel, false);
+  const mount = overlayMount(rootfs, host.kernel, false);
+  const context = mountContext({ config }, 'overlay');
+  if (context === undefined) return mount;
+  if (mount.api === 'mount') return { ...mount, data: `${mount.data},context="${context}"` };
+  return { ...mount, settings: [...mount.settings, { as: 'string', key: 'context', value: context }] };
 }
 
 function planSetting(setting: OverlaySetting): Op[] {

@@ -6,7 +6,14 @@ import type { Config, Hook, Mount } from '../oci/config.ts';
 import { parseMountOptions } from '../oci/mount-options.ts';
 import type { HostFacts } from '../plan/host.ts';
 import { INIT_LAYER } from '../plan/init-layer.ts';
-import type { FlagMount, NetDeviceInput, PlanInput, RootfsInput, SourceKind } from '../plan/input.ts';
+import type {
+  FlagMount,
+  NetDeviceInput,
+  PlanInput,
+  RootfsInput,
+  SecurityModule,
+  SourceKind,
+} from '../plan/input.ts';
 import { cleanInside } from '../plan/mount-point.ts';
 import { bindSource } from '../plan/mounts.ts';
 import { hasNew } from '../plan/namespaces.ts';
@@ -73,6 +80,7 @@ export async function gatherInput(
       ? '/'
       : findHome(roots, config.process.user?.uid ?? 0),
     cgroups: config.mounts?.some(({ type }) => type === 'cgroup') ? probeCgroups() : [],
+    securityModules: await gatherSecurityModules(config),
     netDevices: await gatherNetDevices(config),
     transient: options.lifecycle === 'foreground' && (options.remove || !(options.named || options.keep)),
     printId: options.form === 'bundle',
@@ -96,6 +104,12 @@ export async function gatherInput(
     trace: options.trace === undefined ? undefined : openTrace(options.trace),
     step: options.stepFd === undefined ? undefined : keepOpen(options.stepFd),
   };
+}
+
+async function gatherSecurityModules(config: Config): Promise<readonly SecurityModule[]> {
+  const { apparmorProfile, selinuxLabel } = config.process;
+  if (!apparmorProfile && !selinuxLabel && !config.linux?.mountLabel) return [];
+  return (await import('./probe-security.ts')).probeSecurityModules(config);
 }
 
 async function gatherNetDevices(config: Config): Promise<readonly NetDeviceInput[]> {

@@ -708,11 +708,11 @@ const UNAPPLIED: [pointers: string[], change: Change][] = [
   ],
   [[], { hooks: { prestart: [{ path: '/x' }], poststop: [{ path: '/x' }] } }],
   [
-    ['/process/apparmorProfile', '/process/selinuxLabel', '/process/execCPUAffinity'],
+    ['/process/execCPUAffinity'],
     { process: { apparmorProfile: 'a', selinuxLabel: 's', execCPUAffinity: { final: '1' } } },
   ],
   [
-    ['/linux/intelRdt', '/linux/seccomp', '/linux/mountLabel'],
+    ['/linux/intelRdt', '/linux/seccomp'],
     {
       linux: {
         netDevices: { eth0: { name: 'a' } },

@@ -66,6 +66,7 @@ export function planInput({ config, host, ...rest }: Change = {}): PlanInput {
     environment: [],
     home: '/root',
     cgroups: [{ controllers: '', mountPoint: '/sys/fs/cgroup', path: '/user.slice' }],
+    securityModules: [],
     netDevices: [],
     transient: true,
     exits: { failure: 125, notExecutable: 126, notFound: 127 },
@@ -215,6 +216,14 @@ export const INPUTS: Readonly<Record<string, Change>> = {
         ],
       },
     ],
+  },
+  'security labels': {
+    config: (config) => {
+      config.process.apparmorProfile = 'docker-default';
+      config.process.selinuxLabel = 'system_u:system_r:container_t:s0:c1,c2';
+      config.linux!.mountLabel = 'system_u:object_r:container_file_t:s0:c1,c2';
+    },
+    securityModules: ['apparmor', 'selinux'],
   },
   'an overlay of an old kernel': { rootfs: OVERLAY, host: { kernel: [5, 15] } },
   'v1 cgroups': {
