@@ -12,7 +12,6 @@ export function unappliedFields(config: Config): string[] {
   note('/process/execCPUAffinity', hasEffect(process?.execCPUAffinity));
   note('/linux/cgroupsPath', linux.cgroupsPath);
   note('/linux/resources', linux.resources !== undefined && limitsSomething(linux.resources));
-  note('/linux/intelRdt', hasEffect(linux.intelRdt));
   note('/linux/seccomp', linux.seccomp);
   return pointers;
 }

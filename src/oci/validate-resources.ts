@@ -130,7 +130,7 @@ export function checkIntelRdt(checker: Checker, linux: Json): void {
   const at = '/linux/intelRdt';
   const closID = checker.string(rdt, at, 'closID');
   // It names a directory of resctrl.
-  if (closID === '.' || closID === '..' || closID?.includes('/'))
+  if (closID === '.' || closID === '..' || (closID !== '/' && closID?.includes('/')))
     checker.fail(`${at}/closID`, `${show(closID)} is not the name of a class`, closID);
   checker.strings(rdt, at, 'schemata');
   checker.string(rdt, at, 'l3CacheSchema');

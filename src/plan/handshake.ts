@@ -22,6 +22,7 @@ import { hasHooks, isHeld, tellsPid } from './hook-points.ts';
 import type { PlanInput } from './input.ts';
 import { hasUser } from './namespaces.ts';
 import { hasNetDevices } from './net-devices.ts';
+import { hasRdt } from './rdt.ts';
 import { isRelayed } from './terminal.ts';
 
 const runtime = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
@@ -30,16 +31,17 @@ const LIFE =
 const goWhy = (input: PlanInput): string =>
   hasUser(input)
     ? 'In a user namespace init is nobody until its id maps are written, from outside.'
-    : hasNetDevices(input)
-      ? 'What comes from outside must be there before init looks for it.'
+    : takesFromOutside(input)
+      ? 'What comes to init from outside must be there before it goes on.'
       : 'Hooks of the host program come before those of init, and before it leaves for its own root.';
 const READY = 'Hooks find the namespaces and their mounts made, and nobody in them but init, which waits.';
 const TELL = 'Its hooks are told its pid as others see it, which only its parent knows.';
 const FAILED = 'A container that could not be set up is no container: nothing of it is kept.';
 
-/** Whether init waits before it does anything: for its id maps, network devices, or to be told its pid. */
+const takesFromOutside = (input: Pick<PlanInput, 'config'>): boolean => hasNetDevices(input) || hasRdt(input);
+/** Whether init waits before it does anything: for its id maps, network devices, class of service, or to be told its pid. */
 const waitsFirst = (input: Pick<PlanInput, 'config'>): boolean =>
-  hasUser(input) || hasNetDevices(input) || tellsPid(input);
+  hasUser(input) || takesFromOutside(input) || tellsPid(input);
 const needsGo = (input: Pick<PlanInput, 'config'>): boolean => waitsFirst(input) || isHeld(input);
 /** Whether the host program must learn what becomes of setting up; a transient container leaves nothing either way. */
 const asksFailure = (input: PlanInput): boolean =>

@@ -62,6 +62,13 @@ export interface NetAddressInput {
   text: string;
 }
 
+/** The filesystem of resource control, where the config has linux.intelRdt. */
+export interface ResctrlInput {
+  mountPoint: string;
+  /** Whether the class of the config's closID is there. */
+  exists: boolean;
+}
+
 export type SecurityModule = 'apparmor' | 'selinux';
 
 /** Facts about the terminal that a foreground run relays. */
@@ -100,6 +107,8 @@ export interface PlanInput {
   cgroups: readonly CgroupHierarchy[];
   /** Which of the security modules that the config asks for this kernel has switched on. */
   securityModules: readonly SecurityModule[];
+  /** undefined where it is not mounted, or not asked for. */
+  resctrl: ResctrlInput | undefined;
   /** Facts of linux.netDevices, in its order. */
   netDevices: readonly NetDeviceInput[];
   /** Detached: say the id on stdout when the container runs, as Docker does. */

@@ -13,7 +13,6 @@ import type { IdMapping, Namespace, NamespaceType } from '../oci/config.ts';
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import type { PlanInput } from './input.ts';
-import { hasNetDevices } from './net-devices.ts';
 import { PROC_PID } from './state.ts';
 
 export const CLONE_FLAGS: Readonly<Record<NamespaceType, string>> = {

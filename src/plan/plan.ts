@@ -43,6 +43,7 @@ import { netDeviceBuffers, planMoveDevices, planSetUpDevices } from './net-devic
 import { planMaskedPaths, planReadonlyPaths } from './paths.ts';
 import { Places } from './place.ts';
 import { planCloseDescriptors, planCwd, planExec, processBuffers } from './process.ts';
+import { planJoinRdt, planRdtGroups, rdtBuffers } from './rdt.ts';
 import { planKeys, planRelay, planTakeTerminal, relayBuffers } from './relay.ts';
 import {
   planAttachRoot,
@@ -112,6 +113,7 @@ function planHost(input: PlanInput, mounts: readonly PlannedMount[], state: Stat
     ...planBindSources(mounts, input),
     ...planCgroupSources(mounts, input),
     ...planDeviceSources(input),
+    ...planRdtGroups(input),
     ...planPipes(input),
     ...planTerminalSockets(input),
     ...planHide(input),
@@ -120,6 +122,7 @@ function planHost(input: PlanInput, mounts: readonly PlannedMount[], state: Stat
       ...planIdMaps(input),
       ...(hasUser(input) ? planFromOutside(input) : []), // init has no right to raise these itself
       ...planMoveDevices(input),
+      ...planJoinRdt(input),
     ]),
     ...planWritePid(state),
     ...planSayKnown(input),
@@ -268,6 +271,7 @@ function planBuffers(input: PlanInput, mounts: readonly PlannedMount[], state: S
     ...signalBuffers,
     ...namespaceBuffers(input),
     ...netDeviceBuffers(input),
+    ...rdtBuffers(input),
     ...deviceBuffers(input),
     ...bindBuffers(mounts, input),
     ...copyUpBuffers(mounts),

@@ -6,7 +6,14 @@ import { TinyrunError } from '../errors.ts';
 import type { GlobalOptions } from './options.ts';
 import { endProcess, PATIENCE_MS } from './process.ts';
 import { assertLegal } from './status.ts';
-import { findContainer, lockContainer, notFound, removeLocked, removeStale } from './store.ts';
+import {
+  type Container,
+  findContainer,
+  lockContainer,
+  notFound,
+  removeLocked,
+  removeStale,
+} from './store.ts';
 
 /**
  * Deletes a container.
@@ -32,18 +39,18 @@ export async function deleteContainer(global: GlobalOptions, id: string, force: 
   // What leaves nothing behind has a host program, which runs them itself.
   const hooks = container.hooks.poststop && !container.transient ? await import('./hooks.ts') : undefined;
   const pending = hooks?.readHooks(global, container, 'poststop');
-  removeWhenFree(root, id, container.dataDirectory);
+  removeWhenFree(root, id, container);
   if (pending !== undefined) await hooks?.runHooks(global, pending);
 }
 
 /** Removes the container as soon as its host program has ended, which may do that itself. */
-function removeWhenFree(root: string, id: string, dataDirectory: string | undefined): void {
+function removeWhenFree(root: string, id: string, container: Container): void {
   for (let waited = 0; waited < PATIENCE_MS; waited += 2) {
     const lock = lockContainer(root, id);
     if (lock === 'gone') return;
     if (lock !== 'held') {
       try {
-        removeLocked(root, id, dataDirectory);
+        removeLocked(root, id, container);
       } finally {
         close(lock.fd);
       }

@@ -19,6 +19,7 @@ import { bindSource } from '../plan/mounts.ts';
 import { hasNew } from '../plan/namespaces.ts';
 import { hasNetDevices } from '../plan/net-devices.ts';
 import { isKernelFilesystem } from '../plan/place.ts';
+import { hasRdt } from '../plan/rdt.ts';
 import type { Report } from '../program/op.ts';
 import { constants } from '../sys/constants.ts';
 import { parseBundle } from './bundle.ts';
@@ -81,6 +82,7 @@ export async function gatherInput(
       : findHome(roots, config.process.user?.uid ?? 0),
     cgroups: config.mounts?.some(({ type }) => type === 'cgroup') ? probeCgroups() : [],
     securityModules: await gatherSecurityModules(config),
+    resctrl: hasRdt({ config }) ? (await import('./probe-resctrl.ts')).probeResctrl(config) : undefined,
     netDevices: await gatherNetDevices(config),
     transient: options.lifecycle === 'foreground' && (options.remove || !(options.named || options.keep)),
     printId: options.form === 'bundle',

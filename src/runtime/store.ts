@@ -28,6 +28,8 @@ export interface Container {
   dataDirectory: string | undefined;
   /** Which hooks others than its host program have to run: their words are in the config of the state directory. */
   hooks: { poststart: boolean; poststop: boolean };
+  /** Its directories of resource control, in the order of removal (plan/rdt.ts). */
+  resctrl: readonly string[];
   /** Init, also when it has ended; pid 0: it is not born yet. */
   init: { pid: number; stat: ProcessStat | undefined };
   /** Who made it. */
@@ -101,6 +103,7 @@ function readIn(fd: number, root: string, id: string): Container | undefined {
     transient: tinyrun.transient,
     dataDirectory: tinyrun.dataDirectory,
     hooks: { poststart: tinyrun.poststart === true, poststop: tinyrun.poststop === true },
+    resctrl: tinyrun.resctrl ?? [],
     init: { pid, stat: created },
     uid: ownerOf(fd),
   };
@@ -111,7 +114,13 @@ const fifoIn = (fd: number): Fifo =>
 
 /** What state.json holds: the state without its status, and what only tinyrun needs. */
 interface SavedState extends Omit<State, 'status'> {
-  tinyrun: { transient: boolean; poststart?: true; poststop?: true; dataDirectory?: string };
+  tinyrun: {
+    transient: boolean;
+    poststart?: true;
+    poststop?: true;
+    dataDirectory?: string;
+    resctrl?: string[];
+  };
 }
 
 function parseState(text: string, root: string, id: string): SavedState {
@@ -140,9 +149,14 @@ function isSavedState(value: unknown, id: string): value is SavedState {
     !(typeof data === 'string' && data.startsWith('/') && data.endsWith(`/containers/${id}`))
   )
     return false;
+  if ('resctrl' in tinyrun && !isPaths(tinyrun.resctrl)) return false;
   const texts = [state.ociVersion, state.bundle, state.rootfs, state.created, state.owner];
   return state.id === id && typeof pid === 'number' && texts.every((text) => typeof text === 'string');
 }
+
+/** Absolute paths; of these only empty directories are removed. */
+const isPaths = (value: unknown): boolean =>
+  Array.isArray(value) && value.every((path) => typeof path === 'string' && path.startsWith('/'));
 
 // Removal
 
@@ -178,10 +192,18 @@ function withRoot<T>(root: string, absent: T, use: (rootFd: number) => T): T {
 
 /**
  * Removes a container whose lock we hold: its own files first, its id last.
- * @param dataDirectory absolute; undefined: it has none
+ * @param own what else it has outside of the state root
  * @throws SystemError naming what could not be removed; a second try goes on from there
  */
-export function removeLocked(root: string, id: string, dataDirectory: string | undefined): void {
+export function removeLocked(
+  root: string,
+  id: string,
+  { dataDirectory, resctrl }: Pick<Container, 'dataDirectory' | 'resctrl'>,
+): void {
+  for (const path of resctrl) {
+    const result = rawSyscall('unlinkat', AT_FDCWD, path, constants['AT_REMOVEDIR']!);
+    if (result < 0 && result !== -errnos['ENOENT']!) throw new SystemError(`remove ${path}`, -result);
+  }
   if (dataDirectory !== undefined) {
     const slash = dataDirectory.lastIndexOf('/');
     const parent = openDirectory(AT_FDCWD, dataDirectory.slice(0, slash));
@@ -208,14 +230,15 @@ export function removeStale(root: string, id: string, dataRoot?: string): boolea
   try {
     const container = readIn(lock.fd, root, id);
     if (container === undefined) {
-      removeLocked(root, id, dataRoot === undefined ? undefined : `${dataRoot}/containers/${id}`);
+      const dataDirectory = dataRoot === undefined ? undefined : `${dataRoot}/containers/${id}`;
+      removeLocked(root, id, { dataDirectory, resctrl: [] });
       return true;
     }
     const { status } = container.state;
     // Init may have been told already to outlive the one that made it.
     if (status === 'creating') endProcess(container.init, `container ${id}`);
     else if (!container.transient || status !== 'stopped') return false;
-    removeLocked(root, id, container.dataDirectory);
+    removeLocked(root, id, container);
     return true;
   } finally {
     close(lock.fd);

@@ -712,7 +712,7 @@ const UNAPPLIED: [pointers: string[], change: Change][] = [
     { process: { apparmorProfile: 'a', selinuxLabel: 's', execCPUAffinity: { final: '1' } } },
   ],
   [
-    ['/linux/intelRdt', '/linux/seccomp'],
+    ['/linux/seccomp'],
     {
       linux: {
         netDevices: { eth0: { name: 'a' } },

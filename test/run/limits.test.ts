@@ -1,6 +1,6 @@
 // What the process may use and how it is scheduled. OCI config.md, "POSIX process", "Linux Process".
 
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -260,6 +260,15 @@ test('a memory node that the machine has not is told', async () => {
     config: ({ linux }) => void Object.assign(linux!, { memoryPolicy: { mode: 'MPOL_BIND', nodes: '900' } }),
   });
   assert.match(words, /^tinyrun: set memory policy MPOL_BIND of nodes 900: E(INVAL|NOSYS) /);
+});
+
+test('intelRdt is refused where resctrl is not mounted', async () => {
+  if (readFileSync('/proc/self/mountinfo', 'utf8').includes(' - resctrl '))
+    return skip('intelRdt without resctrl', 'resctrl is mounted');
+  const words = await refusalOf({
+    config: ({ linux }) => void Object.assign(linux!, { intelRdt: { l3CacheSchema: 'L3:0=f' } }),
+  });
+  assert.match(words, 'tinyrun: /linux/intelRdt: this machine has no resctrl filesystem mounted');
 });
 
 test.run();

@@ -48,6 +48,16 @@ test('deleteContainer: a stopped container goes, with its own files', async () =
   });
 });
 
+test('deleteContainer: directories of resource control go, and one that is gone already is no error', async () => {
+  await withStateRoot((roots) => {
+    const [group, gone] = [join(roots.dataRoot, 'group'), join(roots.dataRoot, 'gone')];
+    mkdirSync(group);
+    roots.add('c1', { ...ENDED, resctrl: [gone, group] });
+    deleteContainer(roots, 'c1', false);
+    assert.equal([readdirSync(roots.root), readdirSync(roots.dataRoot)], [[], ['containers']]);
+  });
+});
+
 test('deleteContainer: an unknown id is an error, but not with force', async () => {
   await withStateRoot(async (roots) => {
     assert.is(await messageOf(() => remove(roots, 'c1', false)), 'NOT_FOUND container does not exist: c1');

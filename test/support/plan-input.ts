@@ -67,6 +67,7 @@ export function planInput({ config, host, ...rest }: Change = {}): PlanInput {
     home: '/root',
     cgroups: [{ controllers: '', mountPoint: '/sys/fs/cgroup', path: '/user.slice' }],
     securityModules: [],
+    resctrl: undefined,
     netDevices: [],
     transient: true,
     exits: { failure: 125, notExecutable: 126, notFound: 127 },
@@ -216,6 +217,16 @@ export const INPUTS: Readonly<Record<string, Change>> = {
         ],
       },
     ],
+  },
+  'resource control': {
+    config: (config) => {
+      config.linux!.intelRdt = {
+        l3CacheSchema: 'L3:0=f\nMB:0=10',
+        memBwSchema: 'MB:0=20',
+        enableMonitoring: true,
+      };
+    },
+    resctrl: { mountPoint: '/sys/fs/resctrl', exists: false },
   },
   'security labels': {
     config: (config) => {
