@@ -46,7 +46,12 @@ export const globalOptions: OptionTable = {
   debug: { type: 'flag', description: 'say more, with stack traces of errors' },
   'systemd-cgroup': { type: 'flag', description: 'accepted for engines; no effect', hidden: true },
   'cgroup-manager': { type: 'text', description: 'accepted for engines; no effect', hidden: true },
-  rootless: { type: 'text', description: 'accepted for engines; no effect', hidden: true },
+  rootless: {
+    type: 'text',
+    choices: ['auto', 'true', 'false'],
+    description: 'containers for users who are not root, if their config has a user namespace',
+    default: 'auto',
+  },
 };
 
 /** Of `run` and `create`. */
@@ -118,6 +123,7 @@ export const commands: Readonly<Record<string, CommandSpec>> = {
     args: [0, 0],
     options: {
       bundle: { type: 'text', alias: 'b', description: 'directory to write it to', default: '.' },
+      rootless: { type: 'flag', description: 'for the user who calls, without root' },
     },
   },
   list: {

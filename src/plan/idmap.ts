@@ -9,6 +9,7 @@
 // A mount without mappings of its own has those of the container's user namespace: the same ids as in config.linux, or
 // the very namespace, where one is joined.
 
+import { TinyrunError } from '../errors.ts';
 import type { IdMapping } from '../oci/config.ts';
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
@@ -40,6 +41,8 @@ export function listIdMaps(mounts: readonly PlannedMount[], input: PlanInput): I
   for (const mount of mounts) {
     const ids = idsOf(mount, input);
     const key = JSON.stringify(ids);
+    if (ids !== undefined && input.rootless !== undefined)
+      throw new TinyrunError('CONFIG', `${mount.from}: idmapped mounts take root`);
     if (ids !== undefined && !maps.has(key))
       maps.set(key, { reg: `idmap-${maps.size}`, ids, from: mount.from });
   }

@@ -69,6 +69,12 @@ export interface ResctrlInput {
   exists: boolean;
 }
 
+/** Who calls without being root: the host program enters the container's user namespace first (plan/rootless.ts). */
+export interface RootlessInput {
+  uid: number;
+  gid: number;
+}
+
 export type SecurityModule = 'apparmor' | 'selinux';
 
 /** Facts about the terminal that a foreground run relays. */
@@ -90,6 +96,8 @@ export interface PlanInput {
   /** Where the config was read; absolute. */
   configPath: string;
   stateRoot: string; // absolute
+  /** undefined: the caller is root, if only of a user namespace around. */
+  rootless: RootlessInput | undefined;
   /** `run`, which ends with the container; `run --detach`; `create`, whose container waits for `start`. */
   lifecycle: 'foreground' | 'detached' | 'created';
   rootfs: RootfsInput;

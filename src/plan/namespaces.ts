@@ -33,14 +33,18 @@ interface Joined extends Namespace {
   from: string;
 }
 
+/** Without root the user namespace is neither new nor joined, but entered before (rootless.ts). */
+type NamespaceInput = Pick<PlanInput, 'config'> & Partial<Pick<PlanInput, 'rootless'>>;
+
 /** The namespaces of the config, as what is done with them. */
-export function listNamespaces({ config }: Pick<PlanInput, 'config'>): {
+export function listNamespaces({ config, rootless }: NamespaceInput): {
   fresh: NamespaceType[];
   joined: Joined[];
 } {
   const fresh: NamespaceType[] = [];
   const joined: Joined[] = [];
   (config.linux?.namespaces ?? []).forEach(({ type, path }, i) => {
+    if (type === 'user' && rootless !== undefined) return; // the host program is in it already
     if (path === undefined || path === '') fresh.push(type);
     else joined.push({ type, path, from: `/linux/namespaces/${i}/path` });
   });
@@ -48,7 +52,7 @@ export function listNamespaces({ config }: Pick<PlanInput, 'config'>): {
   return { fresh, joined };
 }
 
-export const hasNew = (input: Pick<PlanInput, 'config'>, type: NamespaceType): boolean =>
+export const hasNew = (input: NamespaceInput, type: NamespaceType): boolean =>
   listNamespaces(input).fresh.includes(type);
 export const hasUser = ({ config }: Pick<PlanInput, 'config'>): boolean =>
   (config.linux?.namespaces ?? []).some(({ type }) => type === 'user');

@@ -53,6 +53,7 @@ import {
   planRootTree,
   rootfsBuffers,
 } from './rootfs.ts';
+import { planEnterRootless, rootlessBuffers } from './rootless.ts';
 import { planShrink } from './shrink.ts';
 import { planBlockSignals, planRestoreSignals, planWaitAndForward, signalBuffers } from './signals.ts';
 import { planConnect, planSendPidfd, socketBuffers } from './sockets.ts';
@@ -106,6 +107,7 @@ function planHost(input: PlanInput, mounts: readonly PlannedMount[], state: Stat
     planName('tinyrun:host'),
     ...planBlockSignals(),
     planUmask(0, 'Files get the modes that are asked for.', 'runtime'),
+    ...planEnterRootless(input),
     ...planTakeId(input), // before anything exists that would have to be undone
     ...planWriteState(input, state), // and this before anything else is made
     ...planConnect(input),
@@ -271,6 +273,7 @@ function planBuffers(input: PlanInput, mounts: readonly PlannedMount[], state: S
     ...signalBuffers,
     ...namespaceBuffers(input),
     ...netDeviceBuffers(input),
+    ...rootlessBuffers(input),
     ...rdtBuffers(input),
     ...deviceBuffers(input),
     ...bindBuffers(mounts, input),

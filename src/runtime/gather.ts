@@ -1,6 +1,6 @@
 // All that a plan depends on (plan/input.ts), from the bundle, the command line and the host. Only reads.
 
-import { close, fcntl, open } from '../../native-bindings/libc.ts';
+import { close, fcntl, open, rawSyscall } from '../../native-bindings/libc.ts';
 import { TinyrunError } from '../errors.ts';
 import type { Config, Hook, Mount } from '../oci/config.ts';
 import { parseMountOptions } from '../oci/mount-options.ts';
@@ -11,6 +11,7 @@ import type {
   NetDeviceInput,
   PlanInput,
   RootfsInput,
+  RootlessInput,
   SecurityModule,
   SourceKind,
 } from '../plan/input.ts';
@@ -70,6 +71,7 @@ export async function gatherInput(
     configPath: configPath(options),
     lifecycle: options.lifecycle,
     stateRoot: global.root,
+    rootless: host.euid === 0 ? undefined : gatherRootless(global, config, host),
     rootfs,
     flagMounts,
     sources: gatherSources(config, flagMounts, options.bundle),
@@ -106,6 +108,17 @@ export async function gatherInput(
     trace: options.trace === undefined ? undefined : openTrace(options.trace),
     step: options.stepFd === undefined ? undefined : keepOpen(options.stepFd),
   };
+}
+
+/** Without root: by the config's own user namespace, if it has one. */
+function gatherRootless(
+  { rootless }: GlobalOptions,
+  { linux }: Config,
+  { euid }: HostFacts,
+): RootlessInput | undefined {
+  const user = linux?.namespaces?.find(({ type }) => type === 'user');
+  if (rootless === 'false' || user === undefined || user.path) return undefined;
+  return { uid: euid, gid: rawSyscall('getegid') };
 }
 
 async function gatherSecurityModules(config: Config): Promise<readonly SecurityModule[]> {

@@ -12,6 +12,8 @@ export interface GlobalOptions {
   log: string | undefined;
   logFormat: 'text' | 'json';
   debug: boolean;
+  /** Whether callers who are not root get containers: `auto` and `true` where the config has a user namespace. */
+  rootless: 'auto' | 'true' | 'false';
 }
 
 /** `tinyrun run` and `tinyrun create`. */

@@ -63,7 +63,8 @@ export function programKey(
   host: HostFacts,
   config: string,
 ): string | undefined {
-  if (typeof TINYRUN_BUILD === 'undefined' || !isCacheable(global, options)) return undefined;
+  if (typeof TINYRUN_BUILD === 'undefined' || host.euid !== 0 || !isCacheable(global, options))
+    return undefined;
   const { now: _now, capBounding, sigIgnored, ...facts } = host;
   const rest = [
     TINYRUN_BUILD,

@@ -147,14 +147,18 @@ test('toGlobalOptions: defaults, and paths from the working directory', () => {
     log: undefined,
     logFormat: 'text',
     debug: false,
+    rootless: 'auto',
   });
-  const { options } = parse('--root r --data-root ../d --log ./l --log-format json --debug list');
+  const { options } = parse(
+    '--root r --data-root ../d --log ./l --log-format json --debug --rootless false list',
+  );
   assert.equal(toGlobalOptions(options, '/home/me'), {
     root: '/home/me/r',
     dataRoot: '/home/d',
     log: '/home/me/l',
     logFormat: 'json',
     debug: true,
+    rootless: 'false',
   });
 });
 

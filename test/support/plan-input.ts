@@ -58,6 +58,7 @@ export function planInput({ config, host, ...rest }: Change = {}): PlanInput {
     lifecycle: 'foreground',
     printId: false,
     stateRoot: '/run/tinyrun',
+    rootless: undefined,
     rootfs: { kind: 'directory', path: '/bundle/rootfs' },
     flagMounts: [],
     sources: new Map(Object.entries(SOURCES)),
@@ -217,6 +218,14 @@ export const INPUTS: Readonly<Record<string, Change>> = {
         ],
       },
     ],
+  },
+  'without root, alone': {
+    rootless: { uid: 1000, gid: 100 },
+    config: (config) => {
+      config.linux!.namespaces!.push({ type: 'user' });
+      config.linux!.uidMappings = [{ containerID: 0, hostID: 1000, size: 1 }];
+      config.linux!.gidMappings = [{ containerID: 0, hostID: 100, size: 1 }];
+    },
   },
   'resource control': {
     config: (config) => {
