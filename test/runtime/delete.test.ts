@@ -13,7 +13,14 @@ import { ENDED, type StateRoot, withStateRoot } from './state-root.ts';
 /** Deletes with roots of the test's own and no log. */
 const remove = (roots: Pick<StateRoot, 'root' | 'dataRoot'>, id: string, force: boolean): Promise<void> =>
   deleteContainer(
-    { root: roots.root, dataRoot: roots.dataRoot, log: undefined, logFormat: 'text', debug: false },
+    {
+      root: roots.root,
+      dataRoot: roots.dataRoot,
+      log: undefined,
+      logFormat: 'text',
+      debug: false,
+      rootless: 'auto',
+    },
     id,
     force,
   );
@@ -49,11 +56,11 @@ test('deleteContainer: a stopped container goes, with its own files', async () =
 });
 
 test('deleteContainer: directories of resource control go, and one that is gone already is no error', async () => {
-  await withStateRoot((roots) => {
+  await withStateRoot(async (roots) => {
     const [group, gone] = [join(roots.dataRoot, 'group'), join(roots.dataRoot, 'gone')];
     mkdirSync(group);
     roots.add('c1', { ...ENDED, resctrl: [gone, group] });
-    deleteContainer(roots, 'c1', false);
+    await remove(roots, 'c1', false);
     assert.equal([readdirSync(roots.root), readdirSync(roots.dataRoot)], [[], ['containers']]);
   });
 });
