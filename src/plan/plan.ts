@@ -45,6 +45,7 @@ import { Places } from './place.ts';
 import { planCloseDescriptors, planCwd, planExec, processBuffers } from './process.ts';
 import { planJoinRdt, planRdtGroups, rdtBuffers } from './rdt.ts';
 import { planKeys, planRelay, planTakeTerminal, relayBuffers } from './relay.ts';
+import { retryRaces } from './retry.ts';
 import {
   planAttachRoot,
   planFinishRoot,
@@ -84,7 +85,12 @@ export function planContainer(input: PlanInput): Program {
   return {
     sections: [
       { name: 'host', ops: planHost(input, mounts, state), onFail: 'undo', exit: input.exits.failure },
-      { name: 'init', ops: planInit(input, mounts), onFail: 'give-up', exit: input.exits.failure },
+      {
+        name: 'init',
+        ops: retryRaces(planInit(input, mounts), 'init'),
+        onFail: 'give-up',
+        exit: input.exits.failure,
+      },
     ],
     buffers: planBuffers(input, mounts, state),
     reports: input.reports,
