@@ -104,7 +104,7 @@ export interface PlanInput {
   flagMounts: readonly FlagMount[];
   /** What is at each bind source, and at each masked path of the host's own proc and sysfs (absolute paths). */
   sources: ReadonlyMap<string, SourceKind>;
-  /** Clean mount destinations that are in the rootfs. */
+  /** Clean mount destinations that are in the rootfs, and no part of whose way is a symlink. */
   present: ReadonlySet<string>;
   /** Clean mount destinations that lead through a dangling symlink -> the path that it points to inside the rootfs. */
   resolved: ReadonlyMap<string, string>;

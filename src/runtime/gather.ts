@@ -293,17 +293,20 @@ function gatherDestinations(
   // What the init layer has is no symlink, whatever the layers below it say.
   const layer = INIT_LAYER.filter(({ type }) => type !== 'link');
   const plain = new Set(overlay ? layer.map(({ path }) => path.slice(1)) : []);
+  // In an overlay a whiteout may hide what a lower layer has, but never a directory of the layer on top.
+  const own = new Set(layer.flatMap(({ path, type }) => (type === 'directory' ? [path.slice(1)] : [])));
   for (const { destination, type } of destinationsInRootfs({ config, flagMounts })) {
-    if (directories.some((dir) => existsInRoot(dir, destination))) {
+    if (overlay ? own.has(destination) : directories.some((dir) => existsInRoot(dir, destination, true))) {
       present.add(destination);
-    } else if (!isKernelFilesystem(type)) {
+    } else if (
+      !isKernelFilesystem(type) &&
+      !directories.some((dir) => existsInRoot(dir, destination, false))
+    ) {
       // proc and sysfs go onto ordinary directories only: their mount point is never looked for behind a link.
       const target = resolveDangling(roots, destination, plain);
       if (target !== undefined) resolved.set(destination, target);
     }
   }
   for (const dir of directories) close(dir);
-  // In an overlay a whiteout may hide what a lower layer has.
-  if (overlay) present.clear();
   return { present, resolved };
 }

@@ -155,8 +155,10 @@ function holds({ kinds, rootfs, present, home: [uid, home], cgroups }: Facts): b
   if (directory < 0) return false;
   const same = present.every(
     ([path, there]) =>
-      existsInRoot(directory, path) === there &&
-      (there || resolveDangling([rootfs], path, new Set()) === undefined),
+      existsInRoot(directory, path, true) === there &&
+      (there ||
+        existsInRoot(directory, path, false) ||
+        resolveDangling([rootfs], path, new Set()) === undefined),
   );
   close(directory);
   if (cgroups.length > 0 && JSON.stringify(probeCgroups()) !== JSON.stringify(cgroups)) return false;

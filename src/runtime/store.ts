@@ -204,17 +204,7 @@ export function removeLocked(
     const result = rawSyscall('unlinkat', AT_FDCWD, path, constants['AT_REMOVEDIR']!);
     if (result < 0 && result !== -errnos['ENOENT']!) throw new SystemError(`remove ${path}`, -result);
   }
-  if (dataDirectory !== undefined) {
-    const slash = dataDirectory.lastIndexOf('/');
-    const parent = openDirectory(AT_FDCWD, dataDirectory.slice(0, slash));
-    if (parent !== undefined) {
-      try {
-        removeTree(parent, dataDirectory.slice(slash + 1));
-      } finally {
-        close(parent);
-      }
-    }
-  }
+  if (dataDirectory !== undefined) removeData(dataDirectory);
   withRoot(root, undefined, (rootFd) => removeTree(rootFd, id));
 }
 
@@ -226,6 +216,8 @@ export function removeLocked(
  */
 export function removeStale(root: string, id: string, dataRoot?: string): boolean {
   const lock = lockContainer(root, id);
+  if (lock === 'gone' && dataRoot !== undefined)
+    return removeOrphan(root, id, `${dataRoot}/containers/${id}`);
   if (typeof lock === 'string') return false;
   try {
     const container = readIn(lock.fd, root, id);
@@ -242,5 +234,30 @@ export function removeStale(root: string, id: string, dataRoot?: string): boolea
     return true;
   } finally {
     close(lock.fd);
+  }
+}
+
+/**
+ * Removes a container's own files whose state is gone: the state root does not outlive a reboot, the data root does. The
+ * state root is made first, if need be: only with its lock is it certain that nobody takes the id meanwhile.
+ */
+function removeOrphan(root: string, id: string, dataDirectory: string): boolean {
+  if (!exists(AT_FDCWD, dataDirectory)) return false;
+  rawSyscall('mkdirat', AT_FDCWD, root, 0o711);
+  return withRoot(root, false, (rootFd) => {
+    if (exists(rootFd, id)) return false;
+    removeData(dataDirectory);
+    return true;
+  });
+}
+
+function removeData(dataDirectory: string): void {
+  const slash = dataDirectory.lastIndexOf('/');
+  const parent = openDirectory(AT_FDCWD, dataDirectory.slice(0, slash));
+  if (parent === undefined) return;
+  try {
+    removeTree(parent, dataDirectory.slice(slash + 1));
+  } finally {
+    close(parent);
   }
 }

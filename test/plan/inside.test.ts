@@ -93,7 +93,7 @@ const FOLLOWS = new Set([
 ]);
 
 function resolveProblem(op: CallOp): string | undefined {
-  return /resolve: RESOLVE_IN_ROOT\|RESOLVE_NO_MAGICLINKS\}/.test(printCall(op))
+  return /resolve: RESOLVE_IN_ROOT\|RESOLVE_NO_MAGICLINKS(\|RESOLVE_NO_SYMLINKS)?\}/.test(printCall(op))
     ? undefined
     : 'openat2 without RESOLVE_IN_ROOT';
 }
