@@ -36,6 +36,22 @@ export const examples: Readonly<Record<string, readonly (readonly [typed: string
     ['tinyrun delete web', 'what is left of it when it has ended'],
     ['tinyrun delete --force web', 'the same, and it is killed first if it runs'],
   ],
+  pause: [['tinyrun pause web', 'until resume']],
+  resume: [['tinyrun resume web', 'after pause']],
+  ps: [
+    ['tinyrun ps web', 'as ps -ef'],
+    ['tinyrun ps web -o pid,rss,comm', 'with any options of ps(1)'],
+    ['tinyrun ps --format json web', 'the pids on the host'],
+  ],
+  events: [
+    ['tinyrun events --stats web', 'what it uses now, once'],
+    ['tinyrun events --interval 1s web', 'a line each second, and one when it lacks memory'],
+  ],
+  update: [
+    ['tinyrun update --memory 50M --pids-limit 100 web', 'new limits'],
+    ['tinyrun update --resources new.json web', 'the same from a file, in the form of linux.resources'],
+  ],
+  features: [['tinyrun features', 'for engines; OCI features.md']],
   explain: [
     ['tinyrun explain ./bundle', 'each system call and why; needs no root'],
     ['tinyrun explain --compact ./bundle', 'a line for each'],

@@ -33,9 +33,16 @@ export function parseFast(argv: readonly string[]): CommandLine | undefined {
       if (word.length > 1 && word.startsWith('-')) return undefined; // `-1`: a number, or what else?
       if (args.push(word) > spec.args[1]) return undefined;
       i++;
+      if (spec.words) return { command: name, options, args, rest: programWords(argv.slice(i)) };
     }
   }
   return args.length < spec.args[0] ? undefined : { command: name, options, args, rest: undefined };
+}
+
+/** What stands behind the first argument of a command that takes a program's words; a `--` there is not one of them. */
+export function programWords(words: readonly string[]): readonly string[] | undefined {
+  const own = words[0] === '--' ? words.slice(1) : words;
+  return own.length > 0 ? own : undefined;
 }
 
 /** Reads the global options in front of the command; `next` is the first word that is none. */

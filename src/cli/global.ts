@@ -19,7 +19,15 @@ export function toGlobalOptions(options: Readonly<Record<string, OptionValue>>, 
     logFormat: text({ options }, 'log-format') === 'json' ? 'json' : 'text',
     debug: flag({ options }, 'debug'),
     rootless: rootless === 'true' || rootless === 'false' ? rootless : 'auto',
+    cgroupManager: toCgroupManager(options),
   };
+}
+
+/** `--systemd-cgroup` is runc's word for crun's `--cgroup-manager systemd`. */
+function toCgroupManager(options: Readonly<Record<string, OptionValue>>): GlobalOptions['cgroupManager'] {
+  const given = text({ options }, 'cgroup-manager');
+  if (given === 'disabled' || given === 'systemd') return given;
+  return flag({ options }, 'systemd-cgroup') ? 'systemd' : 'cgroupfs';
 }
 
 /** For users who are not root: a place of their own, which is gone at reboot. */

@@ -28,6 +28,8 @@ export interface CommandSpec {
   args: readonly [number, number];
   /** Takes words behind `--`. */
   rest?: true;
+  /** All behind the first argument are the program's words, whatever they look like. */
+  words?: true;
   options: OptionTable;
   hidden?: true;
 }
@@ -44,8 +46,13 @@ export const globalOptions: OptionTable = {
     default: 'text',
   },
   debug: { type: 'flag', description: 'say more, with stack traces of errors' },
-  'systemd-cgroup': { type: 'flag', description: 'accepted for engines; no effect', hidden: true },
-  'cgroup-manager': { type: 'text', description: 'accepted for engines; no effect', hidden: true },
+  'systemd-cgroup': { type: 'flag', description: 'the same as --cgroup-manager systemd' },
+  'cgroup-manager': {
+    type: 'text',
+    choices: ['cgroupfs', 'systemd', 'disabled'],
+    description: 'who makes cgroups; with disabled the container stays in the own one',
+    default: 'cgroupfs',
+  },
   rootless: {
     type: 'text',
     choices: ['auto', 'true', 'false'],
@@ -89,6 +96,32 @@ const runOptions: OptionTable = {
   keep: { type: 'flag', description: 'keep the ended container until it is deleted' },
   detach: { type: 'flag', alias: 'd', description: 'do not wait for its end; it is kept until deleted' },
   'no-subreaper': { type: 'flag', description: 'no effect: no subreaper is used', hidden: true },
+};
+
+const updateOptions: OptionTable = {
+  resources: {
+    type: 'text',
+    alias: 'r',
+    description: 'read linux.resources from this file, or - for stdin; no other option counts then',
+  },
+  'blkio-weight': { type: 'text', description: 'weight of its I/O, 10 to 1000' },
+  'cpu-period': { type: 'text', description: 'microseconds that the quota is for' },
+  'cpu-quota': { type: 'text', description: 'microseconds of CPU time in each period' },
+  'cpu-burst': { type: 'text', description: 'microseconds that may be saved up from earlier periods' },
+  'cpu-share': { type: 'text', description: 'weight of its CPU time, 2 to 262144' },
+  'cpu-rt-period': { type: 'text', description: 'microseconds that the realtime runtime is for' },
+  'cpu-rt-runtime': { type: 'text', description: 'microseconds of realtime scheduling in each period' },
+  'cpu-idle': { type: 'text', description: '1: it runs when nobody else wants to' },
+  'cpuset-cpus': { type: 'text', description: 'CPUs that it may use: 0-3,7' },
+  'cpuset-mems': { type: 'text', description: 'memory nodes that it may use' },
+  'kernel-memory': { type: 'text', description: 'no effect: the kernel has no such limit any more' },
+  'kernel-memory-tcp': { type: 'text', description: 'no effect, as in runc' },
+  memory: { type: 'text', description: 'bytes, or 50M; -1 is no limit' },
+  'memory-reservation': { type: 'text', description: 'soft limit' },
+  'memory-swap': { type: 'text', description: 'memory and swap together; -1 is no limit' },
+  'pids-limit': { type: 'text', description: 'processes and threads; -1 is no limit' },
+  'l3-cache-schema': { type: 'text', description: 'refused: tinyrun keeps no resctrl group' },
+  'mem-bw-schema': { type: 'text', description: 'refused: tinyrun keeps no resctrl group' },
 };
 
 const runUsage = 'BUNDLE | [--bundle BUNDLE] ID [-- ARGS...]';
@@ -151,6 +184,44 @@ export const commands: Readonly<Record<string, CommandSpec>> = {
       regex: { type: 'flag', description: 'ID is a regular expression: all that match' },
     },
   },
+  pause: {
+    usage: 'ID',
+    description: 'stop all processes of a container where they are',
+    args: [1, 1],
+    options: {},
+  },
+  resume: { usage: 'ID', description: 'let a paused container go on', args: [1, 1], options: {} },
+  ps: {
+    usage: 'ID [PS-OPTIONS...]',
+    description: "show a container's processes, by the host's ps(1)",
+    args: [1, 1],
+    words: true,
+    options: {
+      format: {
+        type: 'text',
+        alias: 'f',
+        choices: ['table', 'json'],
+        description: 'form of the list; json: the pids alone',
+        default: 'table',
+      },
+    },
+  },
+  events: {
+    usage: 'ID',
+    description: "show a container's statistics at intervals, and when it lacks memory, until it ends",
+    args: [1, 1],
+    options: {
+      interval: { type: 'text', description: 'between two statistics: 500ms, 1m30s', default: '5s' },
+      stats: { type: 'flag', description: 'the statistics once' },
+    },
+  },
+  update: {
+    usage: 'ID',
+    description: 'change the limits of a container that runs',
+    args: [1, 1],
+    options: updateOptions,
+  },
+  features: { usage: '', description: 'print what tinyrun can do, as JSON', args: [0, 0], options: {} },
   explain: {
     usage: runUsage,
     description: 'show what run would do, each system call with its reason',
@@ -160,6 +231,7 @@ export const commands: Readonly<Record<string, CommandSpec>> = {
       json: { type: 'flag', description: 'for machines' },
       program: { type: 'flag', description: "the program's text form" },
       compact: { type: 'flag', description: 'one line an op' },
+      filter: { type: 'flag', description: 'the instructions of the seccomp filter' },
       ...runOptions,
     },
   },

@@ -8,7 +8,7 @@ import yargs, { type Argv, type Options } from 'yargs';
 import { TinyrunError } from '../errors.ts';
 import type { CommandLine, OptionValue } from './command-line.ts';
 import { examples } from './examples.ts';
-import { isOption, isVersion, scanGlobals } from './fast.ts';
+import { isOption, isVersion, programWords, scanGlobals } from './fast.ts';
 import {
   type CommandSpec,
   commands,
@@ -43,14 +43,27 @@ export async function parseWithYargs(argv: readonly string[]): Promise<CommandLi
   const spec = findCommand(name);
   if (spec === undefined) throw usage('', `unknown command ${name}`);
 
-  const words = argv.slice(next + 1);
+  const table = { ...globalOptions, ...spec.options };
+  const behind = argv.slice(next + 1);
+  const split = spec.words ? firstArgument(table, behind) + 1 : behind.length;
+  const words = behind.slice(0, split);
   const end = words.indexOf('--');
   if ((end < 0 ? words : words.slice(0, end)).some(isHelp)) return { output: await helpOf(name, spec) };
   if (end >= 0 && spec.rest === undefined) throw usage(name, `${name} takes no words behind --`);
-  const table = { ...globalOptions, ...spec.options };
   const line = { command: name, ...parseWords(name, table, [...argv.slice(0, next), ...words]) };
   checkCount(name, spec, line.args.length);
-  return line;
+  return spec.words ? { ...line, rest: programWords(behind.slice(split)) } : line;
+}
+
+/** The index of the first word that is neither an option nor the value of one. */
+function firstArgument(table: OptionTable, words: readonly string[]): number {
+  let at = 0;
+  while (at < words.length && isOption(words[at]!)) {
+    const word = words[at]!;
+    const [, option] = findOption(table, word.replace(/^--?/, '').split('=', 1)[0]!) ?? [];
+    at += option === undefined || option.type === 'flag' || word.includes('=') ? 1 : 2;
+  }
+  return at;
 }
 
 /** Prints the script for a shell's start-up file; the script asks by the option, with the words typed so far. */

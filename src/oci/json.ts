@@ -40,6 +40,16 @@ export function parseJsonObject(text: string, file: string): Json {
   return value as Json;
 }
 
+/** The library does not know this one either: a text that is printed as it is (ES2026). */
+const { rawJSON } = JSON as typeof JSON & { rawJSON: (text: string) => unknown };
+
+/** A value as JSON; bigints, which parseJsonObject makes of large integers, are printed as the integers they are. */
+export function exactJson(value: unknown, indent?: number): string {
+  const integers = (_key: string, value: unknown) =>
+    typeof value === 'bigint' ? rawJSON(`${value}`) : value;
+  return JSON.stringify(value, integers, indent);
+}
+
 /** One token of JSON, or of what people write instead; the groups say which. */
 const TOKEN =
   /(?:([{}[\]:,])|("(?:[ !#-[\]-\uffff]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*")|(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)(?![\w.+-]))/y;

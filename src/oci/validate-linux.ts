@@ -5,7 +5,7 @@ import type { Json } from './json.ts';
 import { sysctlNamespace, sysctlPath } from './sysctl.ts';
 import { checkIntelRdt, checkMemoryPolicy, checkResources, checkSeccomp } from './validate-resources.ts';
 
-const NAMESPACES = ['pid', 'network', 'mount', 'ipc', 'uts', 'user', 'cgroup', 'time'];
+export const NAMESPACES = ['pid', 'network', 'mount', 'ipc', 'uts', 'user', 'cgroup', 'time'];
 const PROPAGATIONS = [
   'private',
   'rprivate',

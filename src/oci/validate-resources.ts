@@ -5,7 +5,7 @@ import { type Checker, INT64, pointerTo, show, UINT16, UINT32, UINT64 } from './
 import { isIdList } from './id-list.ts';
 import type { Json } from './json.ts';
 
-const MEMORY_MODES = [
+export const MEMORY_MODES = [
   'MPOL_DEFAULT',
   'MPOL_BIND',
   'MPOL_INTERLEAVE',
@@ -15,7 +15,7 @@ const MEMORY_MODES = [
   'MPOL_LOCAL',
 ];
 const NODELESS = ['MPOL_DEFAULT', 'MPOL_LOCAL', 'MPOL_PREFERRED'];
-const MEMORY_FLAGS = ['MPOL_F_NUMA_BALANCING', 'MPOL_F_RELATIVE_NODES', 'MPOL_F_STATIC_NODES'];
+export const MEMORY_FLAGS = ['MPOL_F_NUMA_BALANCING', 'MPOL_F_RELATIVE_NODES', 'MPOL_F_STATIC_NODES'];
 const THROTTLES = [
   'throttleReadBpsDevice',
   'throttleWriteBpsDevice',

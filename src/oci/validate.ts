@@ -32,7 +32,14 @@ const PLATFORMS: Readonly<Record<string, string>> = {
   vm: 'virtual machines',
 };
 
-const HOOKS = ['prestart', 'createRuntime', 'createContainer', 'startContainer', 'poststart', 'poststop'];
+export const HOOKS = [
+  'prestart',
+  'createRuntime',
+  'createContainer',
+  'startContainer',
+  'poststart',
+  'poststop',
+];
 
 /**
  * Checks a whole config, as parseConfig (parse.ts) reads it, and finds all of its problems at once. Warnings are

@@ -11,6 +11,7 @@ import { capabilities } from '../sys/capabilities.ts';
 import type { PlanInput } from './input.ts';
 import { hasUser } from './namespaces.ts';
 import { deniesGroups } from './rootless.ts';
+import { needsAdmin, planSeccomp } from './seccomp.ts';
 
 const FROM = '/process/capabilities';
 
@@ -42,14 +43,39 @@ export function ungrantableCapabilities({ config, host }: Pick<PlanInput, 'confi
   return [...missing];
 }
 
-/** Init program: bounding set, groups, ids, sets, no_new_privs. */
-export function planCredentials(input: PlanInput): Op[] {
-  const { bounding, effective, permitted, inheritable, ambient } = input.config.process.capabilities ?? {};
+/**
+ * Init program: user, capabilities, no_new_privs, and the seccomp filter where the kernel takes it.
+ * @param late what needs the container's rights, but is not to be hindered by that filter
+ */
+export function planCredentials(input: PlanInput, late: readonly Op[] = []): Op[] {
+  const {
+    bounding,
+    effective = [],
+    permitted = [],
+    inheritable = [],
+  } = input.config.process.capabilities ?? {};
   const grantable = isGrantable(input);
+  const user = [...planBounding(bounding ?? [], grantable), ...planIds(input)];
+  const last = planCapabilities(input, grantable);
+  if (!needsAdmin(input)) return [...user, ...last, ...late, ...planSeccomp(input)];
+  const plus = (names: readonly string[]) => [...names, 'CAP_SYS_ADMIN'];
+  const first = planCapset(plus(effective), plus(permitted), inheritable, grantable, {
+    what: 'set the capabilities, and CAP_SYS_ADMIN for a moment',
+    why: 'Without no_new_privs, loading a seccomp filter takes it.',
+    from: '/linux/seccomp',
+  });
+  return [...user, first, ...late, ...planSeccomp(input), ...last];
+}
+
+/** The capabilities, no_new_privs. */
+function planCapabilities(input: PlanInput, grantable: Grantable): Op[] {
+  const { effective, permitted, inheritable, ambient } = input.config.process.capabilities ?? {};
   return [
-    ...planBounding(bounding ?? [], grantable),
-    ...planIds(input),
-    planCapset(effective ?? [], permitted ?? [], inheritable ?? [], grantable),
+    planCapset(effective ?? [], permitted ?? [], inheritable ?? [], grantable, {
+      what: 'set the effective, permitted and inheritable capabilities',
+      why: 'The container keeps what the config grants, and nothing else.',
+      from: FROM,
+    }),
     ...planAmbient(
       (ambient ?? []).filter((name) => permitted?.includes(name) && inheritable?.includes(name)),
       grantable,
@@ -133,6 +159,7 @@ function planCapset(
   permitted: readonly string[],
   inheritable: readonly string[],
   grantable: Grantable,
+  why: Words,
 ): Op {
   const [e, p, i] = [words(effective, grantable), words(permitted, grantable), words(inheritable, grantable)];
   const half = (n: 0 | 1) => ({ effective: e[n] >>> 0, permitted: p[n] >>> 0, inheritable: i[n] >>> 0 });
@@ -142,11 +169,7 @@ function planCapset(
       { struct: 'user_cap_header', fields: { version: o.flags('_LINUX_CAPABILITY_VERSION_3') } },
       { structs: 'user_cap_data', items: [half(0), half(1)] },
     ],
-    {
-      what: 'set the effective, permitted and inheritable capabilities',
-      why: 'The container keeps what the config grants, and nothing else.',
-      from: FROM,
-    },
+    why,
   );
 }
 

@@ -17,8 +17,7 @@ import * as o from '../program/ops.ts';
 import { hasHooks } from './hook-points.ts';
 import { hookRun, planHooksAt } from './hooks.ts';
 import type { PlanInput } from './input.ts';
-import { planLookup } from './process.ts';
-import { planShrinkInit } from './shrink.ts';
+import { planShrinkParts } from './shrink.ts';
 import { planPidFile } from './state.ts';
 
 const runtime = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
@@ -55,7 +54,6 @@ export function planReady(input: PlanInput): Op[] {
   if (input.lifecycle === 'foreground') return [];
   const start = 'The program of the config runs when `start` says so: until then only its world is there.';
   return [
-    ...planLookup(input),
     o.write(o.reg('failed-w'), 'r', 1, {
       ...runtime('tell the host program that all is set up', 'It lets go of the container then.'),
       onError: { ignore: ['EPIPE'] }, // it was killed just now: who cleans up after it ends us as well
@@ -64,46 +62,53 @@ export function planReady(input: PlanInput): Op[] {
       ? []
       : [
           ...planForgetStderr(input),
-          ...planCloseAll(input),
-          ...planShrinkInit(),
+          ...keptForReport(input)
+            .filter((fd) => fd !== 'stderr') // closed above
+            .map((fd) => o.close(o.reg(fd), runtime(`close ${fd}`, OUTLIVE))),
+          ...(input.logFd === undefined ? [] : [o.set('log', -1, runtime('forget the log file', OUTLIVE))]),
+          ...planShrinkParts(),
           // execve closes it, by which `start` sees that the program runs (runtime/start.ts).
           o.read(o.reg('fifo'), o.buf('byte'), 1, runtime('wait for start', start)),
         ]),
   ];
 }
 
-/** While it waits, perhaps for long, init keeps nothing but the fifo, what its hooks need, and what is the container's. */
-function planCloseAll(input: PlanInput): Op[] {
-  const { preserveFds, logFd, trace, step } = input;
+/** What init tells failures by, and the host program of its listener, until it waits. */
+const keptForReport = ({ config, logFd, seccomp }: PlanInput): string[] => [
+  'failed-w',
+  ...(config.process.terminal ? ['stderr'] : []),
+  ...(logFd === undefined ? [] : ['log']),
+  ...(seccomp?.listener === undefined ? [] : ['seccomp-init']),
+];
+
+/**
+ * Init program of a created container, before a seccomp filter could forbid it: while it waits, perhaps for long, it keeps
+ * nothing but the fifo, what its hooks need, and what is the container's. What is needed until then is moved out of the way,
+ * then to the first numbers; all others are closed.
+ */
+export function planCloseAll(input: PlanInput): Op[] {
+  const { preserveFds, trace, step } = input;
+  if (input.lifecycle !== 'created') return [];
   if (trace !== undefined || step !== undefined) return []; // the caller follows every op
   const why = 'A process in the container could reach what init has open (CVE-2024-21626).';
-  const number = 3 + preserveFds;
-  const kept = hasHooks(input, 'startContainer') ? ['hook-state', 'hook-self'] : [];
-  const first = number + 1 + kept.length;
+  const hooks = hasHooks(input, 'startContainer') ? ['hook-state', 'hook-self'] : [];
+  const kept = ['fifo', ...hooks, ...keptForReport(input)];
+  const first = 3 + preserveFds;
+  const behind = first + kept.length;
   return [
-    // Out of the way of the numbers that are given next.
     ...kept.map((fd) =>
-      o.call('fcntl', [o.reg(fd), o.flags('F_DUPFD_CLOEXEC'), first], {
-        ...runtime(`make ${fd} a descriptor from ${first} on`, why),
+      o.call('fcntl', [o.reg(fd), o.flags('F_DUPFD_CLOEXEC'), behind], {
+        ...runtime(`move ${fd} to a number from ${behind}`, why),
         to: fd,
       }),
     ),
-    o.call('dup3', [o.reg('fifo'), number, o.flags('O_CLOEXEC')], {
-      ...runtime(`make the exec fifo descriptor ${number}`, why),
-      onError: { goto: { EINVAL: 'fifo-is-there' } }, // it has that number
-    }),
-    o.set('fifo', number, runtime('use the new number', why)),
-    o.label('fifo-is-there'),
-    ...(logFd === undefined ? [] : [o.set('log', -1, runtime('forget the log file', why))]),
     ...kept.flatMap((fd, i) => [
-      o.call(
-        'dup3',
-        [o.reg(fd), number + 1 + i, o.flags('O_CLOEXEC')],
-        runtime(`make ${fd} descriptor ${number + 1 + i}`, why),
-      ),
-      o.set(fd, number + 1 + i, runtime('use the new number', why)),
+      o.call('dup3', [o.reg(fd), first + i, o.flags('O_CLOEXEC')], {
+        ...runtime(`make ${fd} descriptor ${first + i}`, why),
+        to: fd,
+      }),
     ]),
-    o.call('close_range', [first, 0xffffffff, 0], runtime(`close descriptors from ${first}`, why)),
+    o.call('close_range', [behind, 0xffffffff, 0], runtime(`close descriptors from ${behind}`, why)),
   ];
 }
 

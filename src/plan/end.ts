@@ -4,6 +4,7 @@
 
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
+import { planRemoveCgroups } from './cgroup.ts';
 import { planDetach } from './detach.ts';
 import { planAskFailure } from './handshake.ts';
 import { hasHooks } from './hook-points.ts';
@@ -50,13 +51,20 @@ export function planEnd(input: PlanInput): Op[] {
       ? []
       : [o.branch('keep', '==', 1, 'leave', runtime('is it kept?', 'It has a name.'))]),
     ...planRemoveRdt(input),
+    ...planRemoveCgroups(input),
     ...planRemoveData(input),
+    ...(mayPurge(input) ? [o.label('purged')] : []),
     ...planRemoveState(input),
     ...planPoststop(input),
     o.label('leave'),
     o.exit(o.reg('exit'), { ...runtime('end', why), ...leave }),
+    ...(mayPurge(input) ? planPurge(input) : []),
   ];
 }
+
+/** Whether something may be left that takes a program that can loop. */
+const mayPurge = ({ rootfs, cgroup }: PlanInput): boolean =>
+  rootfs.kind === 'overlay' || cgroup !== undefined;
 
 /** Removes the directory of an overlay container's own files. */
 function planRemoveData(input: PlanInput): Op[] {
@@ -86,10 +94,6 @@ function planRemoveData(input: PlanInput): Op[] {
       ...runtime(`remove ${path}`, why),
       onError: { ignore: ['ENOENT'], fail: 'leave' },
     }),
-    o.jump('purged', runtime('all of it is gone', why)),
-    o.label('purge'),
-    ...planPurge(input),
-    o.label('purged'),
   ];
 }
 
@@ -109,7 +113,7 @@ function planPoststop(input: PlanInput): Op[] {
  * behind it, a child does.
  */
 function planPurge(input: PlanInput): Op[] {
-  if (!hasHooks(input, 'poststop')) return planBecomePurge(input);
+  if (!hasHooks(input, 'poststop')) return [o.label('purge'), ...planBecomePurge(input)];
   const words = (what: string): o.Extra => ({
     what,
     why: 'The hooks run when nothing is left of the container: so we outlive the removal.',
@@ -117,18 +121,20 @@ function planPurge(input: PlanInput): Op[] {
     onError: { fail: 'leave' },
   });
   return [
+    o.label('purge'),
     o.flock(o.reg('state'), ['LOCK_UN'], words('unlock the state directory')),
     o.clone3([], { ...words('start a process that removes the files'), to: 'purger' }),
     o.branch('purger', '!=', 0, 'purging', words('are we it?')),
     ...planBecomePurge(input),
     o.label('purging'),
     o.wait4(o.reg('purger'), o.buf('status'), [], words('wait until they are removed')),
+    o.jump('purged', words('all of it is gone')),
   ];
 }
 
 function planBecomePurge({ self, stateRoot, rootfs, id }: PlanInput): Op[] {
   const why =
-    'The container has written files: to remove a tree of unknown contents takes a program that can loop.';
+    'The container has left files or cgroups of its own: to find them takes a program that can loop.';
   const dataRoot = rootfs.kind === 'overlay' ? rootfs.dataRoot : '';
   const argv = [...self, '--root', stateRoot, '--data-root', dataRoot, 'purge', id, o.buf('exittext')];
   return [
@@ -138,7 +144,7 @@ function planBecomePurge({ self, stateRoot, rootfs, id }: PlanInput): Op[] {
       onError: { fail: 'leave' },
     }),
     o.call('execve', [self[0]!, { vec: argv }, { vec: [] }], {
-      ...runtime(`remove the files of container ${id}`, why),
+      ...runtime(`remove what container ${id} has left`, why),
       onError: { fail: 'leave' },
     }),
   ];

@@ -18,6 +18,7 @@
 
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
+import { hasLateLimits } from './cgroup.ts';
 import { hasHooks, isHeld, tellsPid } from './hook-points.ts';
 import type { PlanInput } from './input.ts';
 import { hasUser } from './namespaces.ts';
@@ -33,16 +34,18 @@ const goWhy = (input: PlanInput): string =>
     ? 'In a user namespace init is nobody until its id maps are written, from outside.'
     : takesFromOutside(input)
       ? 'What comes to init from outside must be there before it goes on.'
-      : 'Hooks of the host program come before those of init, and before it leaves for its own root.';
+      : hasLateLimits(input)
+        ? 'Init could not be born under a limit that leaves no room for it.'
+        : 'Hooks of the host program come before those of init, and before it leaves for its own root.';
 const READY = 'Hooks find the namespaces and their mounts made, and nobody in them but init, which waits.';
 const TELL = 'Its hooks are told its pid as others see it, which only its parent knows.';
 const FAILED = 'A container that could not be set up is no container: nothing of it is kept.';
 
 const takesFromOutside = (input: Pick<PlanInput, 'config'>): boolean => hasNetDevices(input) || hasRdt(input);
-/** Whether init waits before it does anything: for its id maps, network devices, class of service, or to be told its pid. */
-const waitsFirst = (input: Pick<PlanInput, 'config'>): boolean =>
-  hasUser(input) || takesFromOutside(input) || tellsPid(input);
-const needsGo = (input: Pick<PlanInput, 'config'>): boolean => waitsFirst(input) || isHeld(input);
+/** Whether init waits before it does anything: for what comes from outside, its pid, limits it could not be born under. */
+const waitsFirst = (input: PlanInput): boolean =>
+  hasUser(input) || takesFromOutside(input) || tellsPid(input) || hasLateLimits(input);
+const needsGo = (input: PlanInput): boolean => waitsFirst(input) || isHeld(input);
 /** Whether the host program must learn what becomes of setting up; a transient container leaves nothing either way. */
 const asksFailure = (input: PlanInput): boolean =>
   !input.transient || input.lifecycle !== 'foreground' || hasHooks(input, 'poststart');

@@ -14,7 +14,7 @@ interface Moment {
 
 export const MOMENTS: Readonly<Record<HookPoint, Moment>> = {
   prestart: {
-    status: 'creating',
+    status: 'created', // deprecated; by the spec they belong to `start`, though everybody runs them in `create`
     why: 'The namespaces are there and nobody uses them yet: the moment to set up a network.',
   },
   createRuntime: {
@@ -32,6 +32,13 @@ export const MOMENTS: Readonly<Record<HookPoint, Moment>> = {
   poststart: { status: 'running', why: "The container's process runs: others may be told." },
   poststop: { status: 'stopped', why: 'The container is gone: what was set up for it outside can go too.' },
 };
+
+/**
+ * Whether a failing hook is a warning only, and the others run all the same. Of poststart hooks the spec says so up to
+ * 1.2; from 1.3 on they fail the operation. The bundle says which spec it follows.
+ */
+export const mayFail = (point: HookPoint, ociVersion: string): boolean =>
+  point === 'poststop' || (point === 'poststart' && /^1\.[012]\./.test(ociVersion));
 
 export const POINTS = Object.keys(MOMENTS) as HookPoint[];
 /** Those whose hooks init runs; the others are the host program's. */

@@ -2,6 +2,7 @@
 
 import type { Op, Program, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
+import { mayFail } from './hook-points.ts';
 import type { HookRun } from './hook-process.ts';
 import { HOOK_BUFFERS, planHooksAt } from './hooks.ts';
 import { planBlockSignals } from './signals.ts';
@@ -13,6 +14,8 @@ export interface HookProgramInput
   pid: number | undefined;
   /** Exit code of a failure. */
   exit: number;
+  /** Of the config: which rules hold for failures. */
+  ociVersion: string;
   logFd: number | undefined;
 }
 
@@ -21,10 +24,10 @@ export interface HookProgramInput
  * container's SIGKILL. Failing poststop hooks are warnings.
  */
 export function planHookProgram(input: HookProgramInput): Program {
-  const { point, exit, pid, logFd, reports } = input;
+  const { point, exit, pid, logFd, reports, ociVersion } = input;
   const words = (what: string, why: string): Words => ({ what, why, from: `/hooks/${point}` });
   const stop = 'OCI: a container whose poststart hook fails is stopped.';
-  const failure = point === 'poststart' ? { label: 'undo', exit } : undefined;
+  const failure = mayFail(point, ociVersion) ? undefined : { label: 'undo', exit };
   const run: HookRun = { ...input, directory: input.bundle, outside: true, failure };
   const kills = failure !== undefined && pid !== undefined;
   const ops: Op[] = [
@@ -44,7 +47,7 @@ export function planHookProgram(input: HookProgramInput): Program {
           o.call('pidfd_open', [pid, 0], {
             ...words(`open a pidfd of process ${pid}`, stop),
             to: 'pidfd',
-            onError: { fail: 'leave' },
+            onError: { ignore: ['ESRCH'], fail: 'leave' }, // it has ended already
           }),
         ]
       : []),
@@ -53,6 +56,7 @@ export function planHookProgram(input: HookProgramInput): Program {
     o.label('undo'),
     ...(kills
       ? [
+          o.branch('pidfd', '<', 0, 'leave', words('has it ended by itself?', stop)),
           o.call('pidfd_send_signal', [o.reg('pidfd'), o.flags('SIGKILL'), 0, 0], {
             ...words('kill the container', stop),
             onError: { ignore: ['ESRCH'], fail: 'leave' },

@@ -5,7 +5,16 @@
 import { OCI_VERSION } from '../oci/version.ts';
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
-import { type HookPoint, hasHooks, hooksOf, INIT_POINTS, MOMENTS, POINTS, tellsPid } from './hook-points.ts';
+import {
+  type HookPoint,
+  hasHooks,
+  hooksOf,
+  INIT_POINTS,
+  MOMENTS,
+  mayFail,
+  POINTS,
+  tellsPid,
+} from './hook-points.ts';
 import { type HookRun, planHook } from './hook-process.ts';
 import type { PlanInput } from './input.ts';
 import { environmentOf } from './process.ts';
@@ -23,7 +32,9 @@ export function hookRun(input: PlanInput, point: HookPoint): HookRun {
     pid: point === 'poststop' ? undefined : o.reg(inside ? 'hostpid' : 'pid'),
     directory: outside ? (inside ? ROOT : bundle) : undefined,
     environment: outside ? input.environment : environmentOf(input),
-    failure: point === 'poststop' ? undefined : { label: inside ? 'give-up' : 'undo', exit: exits.failure },
+    failure: mayFail(point, config.ociVersion)
+      ? undefined
+      : { label: inside ? 'give-up' : 'undo', exit: exits.failure },
   };
 }
 

@@ -1,5 +1,6 @@
 // Everything that a plan depends on. Planning is a pure function of this: no file is read, no host is asked.
 
+import type { CgroupHierarchy, CgroupPlace } from '../cgroup/path.ts';
 import type { Config, Mount } from '../oci/config.ts';
 import type { Report } from '../program/op.ts';
 import type { HostFacts } from './host.ts';
@@ -32,13 +33,14 @@ export interface OverlayInput {
   files: { hosts: string; hostname: string; 'resolv.conf': string };
 }
 
-/** A v1 hierarchy or the unified one, as the host has it mounted. */
-export interface CgroupHierarchy {
-  /** `cpu,cpuacct`, `name=systemd`, or empty for the unified hierarchy. */
-  controllers: string;
-  mountPoint: string;
-  /** The caller's own cgroup in it. */
-  path: string;
+/** The container's own cgroup. */
+export interface CgroupInput {
+  /** Its directory in each hierarchy that the host has mounted. */
+  places: readonly CgroupPlace[];
+  /** The controllers of the unified hierarchy, as cgroup.controllers at its top lists them. */
+  available: readonly string[];
+  /** It was there before the container: it is not removed with it. */
+  existing: boolean;
 }
 
 /** An interface that the container takes over, as it is before. */
@@ -88,6 +90,16 @@ export interface TerminalInput {
   raw: Uint8Array;
 }
 
+/** A compiled seccomp filter. */
+export interface SeccompInput {
+  /** Struct sock_filter, one behind the other. */
+  filter: Uint8Array;
+  /** Of seccomp(2), by name; with SECCOMP_FILTER_FLAG_NEW_LISTENER there is a `listener`. */
+  flags: readonly string[];
+  /** Who answers the calls that the filter asks about: a socket of the host, and a text for it. */
+  listener?: { path: string; metadata: string } | undefined;
+}
+
 export interface PlanInput {
   config: Config; // validated
   host: HostFacts;
@@ -112,6 +124,7 @@ export interface PlanInput {
   environment: readonly string[];
   /** HOME of the process' user in the rootfs' /etc/passwd, for configs that set none. */
   home: string;
+  /** All hierarchies of the host; empty where nothing asks for them. */
   cgroups: readonly CgroupHierarchy[];
   /** Which of the security modules that the config asks for this kernel has switched on. */
   securityModules: readonly SecurityModule[];
@@ -119,6 +132,8 @@ export interface PlanInput {
   resctrl: ResctrlInput | undefined;
   /** Facts of linux.netDevices, in its order. */
   netDevices: readonly NetDeviceInput[];
+  /** undefined: it stays in the caller's (`--cgroup-manager disabled`). */
+  cgroup: CgroupInput | undefined;
   /** Detached: say the id on stdout when the container runs, as Docker does. */
   printId: boolean;
   /** Leave nothing behind at the end; otherwise the stopped container stays until deleted. */
@@ -134,6 +149,7 @@ export interface PlanInput {
   consoleSocket: string | undefined;
   pidfdSocket: string | undefined;
   terminal: TerminalInput | undefined;
+  seccomp: SeccompInput | undefined;
   /** The tinyrun executable, for work that no program can do: removing a tree, copying one. */
   self: readonly string[];
   reports: readonly Report[];

@@ -1,10 +1,12 @@
 // A mount of type `cgroup`. On a unified host it is cgroup2 itself. On a host with v1 hierarchies it is a tmpfs with a
 // directory for each hierarchy, as the host's /sys/fs/cgroup: a view of the container's own cgroup namespace where it
-// has one, else a bind of the caller's own cgroup (so that nothing above it is seen). OCI config.md, "Mounts".
+// has one, else a bind of the container's cgroup, or of the caller's where it has none of its own (so that nothing above it
+// is seen). OCI config.md, "Mounts".
 
+import type { CgroupHierarchy } from '../cgroup/path.ts';
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
-import type { CgroupHierarchy, PlanInput } from './input.ts';
+import type { PlanInput } from './input.ts';
 import { planTarget } from './mount-point.ts';
 import type { PlannedMount } from './mounts.ts';
 import { hasNew } from './namespaces.ts';
@@ -15,23 +17,32 @@ const isCgroup = ({ mount, options }: PlannedMount): boolean =>
 /** The v1 hierarchies; where there are none, the host is unified. */
 const legacy = (input: PlanInput): CgroupHierarchy[] =>
   input.cgroups.filter(({ controllers }) => controllers !== '');
+/** What is mounted: the v1 hierarchies, or else the unified one. */
+const shown = (input: PlanInput): readonly CgroupHierarchy[] =>
+  legacy(input).length > 0 ? legacy(input) : input.cgroups.slice(0, 1);
 const bindsCgroups = (mounts: readonly PlannedMount[], input: PlanInput): boolean =>
-  mounts.some(isCgroup) && !hasNew(input, 'cgroup') && legacy(input).length > 0;
+  mounts.some(isCgroup) && !hasNew(input, 'cgroup');
+
+/** The container's cgroup in a hierarchy; without one of its own it is the caller's. */
+function placeIn({ controllers, mountPoint, path }: CgroupHierarchy, { cgroup }: PlanInput): string {
+  const own = cgroup?.places.find((place) => place.controllers === controllers);
+  return own?.path ?? (path === '/' ? mountPoint : `${mountPoint}${path}`);
+}
 
 /** The buffer for the detached binds of hierarchies. */
 export function cgroupBuffers(
   mounts: readonly PlannedMount[],
   input: PlanInput,
 ): { name: string; size: number }[] {
-  return bindsCgroups(mounts, input) ? [{ name: 'cgroups', size: 4 * legacy(input).length }] : [];
+  return bindsCgroups(mounts, input) ? [{ name: 'cgroups', size: 4 * shown(input).length }] : [];
 }
 
-/** Host program: detached binds of the caller's cgroup in each hierarchy. */
+/** Host program, behind the making of the cgroup: detached binds of it in each hierarchy. */
 export function planCgroupSources(mounts: readonly PlannedMount[], input: PlanInput): Op[] {
   if (!bindsCgroups(mounts, input)) return [];
   const from = mounts.find(isCgroup)!.from;
-  return legacy(input).flatMap(({ mountPoint, path }, i) => {
-    const source = path === '/' ? mountPoint : `${mountPoint}${path}`;
+  return shown(input).flatMap((hierarchy, i) => {
+    const source = placeIn(hierarchy, input);
     const words: Words = {
       what: `bind cgroup ${source}`,
       why: 'Without a cgroup namespace the container sees its own part of each hierarchy.',
@@ -61,19 +72,7 @@ export function planCgroupMount(planned: PlannedMount, input: PlanInput, places:
   // The tmpfs is made read-only at the end: directories are made in it first.
   const attributes = unified ? options.set : options.set.filter((name) => name !== 'MOUNT_ATTR_RDONLY');
   return [
-    o.fsopen(unified ? 'cgroup2' : 'tmpfs', {
-      ...words(`open ${unified ? 'cgroup2' : 'a tmpfs'} for /${target}`),
-      to: 'fs',
-    }),
-    ...(unified
-      ? []
-      : [
-          o.fsconfigString(o.reg('fs'), 'source', 'tmpfs', words('call it tmpfs')),
-          o.fsconfigString(o.reg('fs'), 'mode', '755', words('set its mode to 755')),
-        ]),
-    o.fsconfigCreate(o.reg('fs'), words('create it')),
-    o.fsmount(o.reg('fs'), attributes, { ...words('make a mount of it'), to: 'mount' }),
-    o.close(o.reg('fs'), words('close the configuration')),
+    ...planTop(unified, attributes, target, input, words),
     ...place.ops,
     o.moveMount(o.reg('mount'), place.dir, words(`mount cgroup on /${target}`), place.path),
     ...place.close,
@@ -92,6 +91,36 @@ export function planCgroupMount(planned: PlannedMount, input: PlanInput, places:
   ];
 }
 
+/** The mount itself, in register `mount`: cgroup2, or the tmpfs for the hierarchies. */
+function planTop(
+  unified: boolean,
+  attributes: readonly string[],
+  target: string,
+  input: PlanInput,
+  words: (what: string) => Words,
+): Op[] {
+  if (unified && !hasNew(input, 'cgroup') && shown(input).length > 0)
+    return [
+      o.load(o.buf('cgroups'), 4, 'mount', words('take the bind of the cgroup')),
+      o.mountSetattr(o.reg('mount'), { set: attributes }, true, words('set its attributes')),
+    ];
+  return [
+    o.fsopen(unified ? 'cgroup2' : 'tmpfs', {
+      ...words(`open ${unified ? 'cgroup2' : 'a tmpfs'} for /${target}`),
+      to: 'fs',
+    }),
+    ...(unified
+      ? [o.fsconfigString(o.reg('fs'), 'source', 'cgroup', words('call it cgroup'))]
+      : [
+          o.fsconfigString(o.reg('fs'), 'source', 'tmpfs', words('call it tmpfs')),
+          o.fsconfigString(o.reg('fs'), 'mode', '755', words('set its mode to 755')),
+        ]),
+    o.fsconfigCreate(o.reg('fs'), words('create it')),
+    o.fsmount(o.reg('fs'), attributes, { ...words('make a mount of it'), to: 'mount' }),
+    o.close(o.reg('fs'), words('close the configuration')),
+  ];
+}
+
 function planHierarchy(
   { controllers, mountPoint }: CgroupHierarchy,
   index: number,
@@ -102,9 +131,11 @@ function planHierarchy(
 ): Op[] {
   const name = mountPoint.slice(mountPoint.lastIndexOf('/') + 1);
   const set = readonly ? [...attributes, 'MOUNT_ATTR_RDONLY'] : attributes;
+  const source = controllers.startsWith('name=') ? controllers.slice(5) : 'cgroup';
   const view: Op[] = hasNew(input, 'cgroup')
     ? [
         o.fsopen('cgroup', { ...words(`open cgroup hierarchy ${controllers}`), to: 'fs' }),
+        o.fsconfigString(o.reg('fs'), 'source', source, words(`call it ${source}`)),
         ...controllers
           .split(',')
           .map((controller) =>

@@ -10,8 +10,9 @@
 // CLONE_PARENT makes init the host's child all the same. The user namespace is joined last: before, root may enter all.
 
 import type { IdMapping, Namespace, NamespaceType } from '../oci/config.ts';
-import type { Op, Words } from '../program/op.ts';
+import type { Buffer, Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
+import { constants } from '../sys/constants.ts';
 import type { PlanInput } from './input.ts';
 import { PROC_PID } from './state.ts';
 
@@ -57,10 +58,33 @@ export const hasNew = (input: NamespaceInput, type: NamespaceType): boolean =>
 export const hasUser = ({ config }: Pick<PlanInput, 'config'>): boolean =>
   (config.linux?.namespaces ?? []).some(({ type }) => type === 'user');
 
-/** Flags of the clone3 that makes init. The time namespace comes later: its clocks are set before anybody is in it. */
-function cloneFlags(fresh: readonly NamespaceType[]): string[] {
-  return fresh.filter((type) => type !== 'time').map((type) => CLONE_FLAGS[type]);
+/**
+ * Those that clone3 makes with init. The clocks of a time namespace are set before anybody is in it; the root of a cgroup
+ * namespace is the cgroup of who makes it, which init joins first: both come later.
+ */
+const bornWith = (fresh: readonly NamespaceType[]): NamespaceType[] =>
+  fresh.filter((type) => type !== 'time' && type !== 'cgroup');
+const cloneFlags = (fresh: readonly NamespaceType[]): string[] =>
+  bornWith(fresh).map((type) => CLONE_FLAGS[type]);
+
+/** Whether clone3 puts the child into a cgroup: then its arguments are in buffer `clone`, for a descriptor is among them. */
+const isBornInCgroup = ({ cgroup }: PlanInput): boolean =>
+  cgroup?.places.some(({ controllers }) => controllers === '') ?? false;
+/** Where the descriptor of the cgroup stands in struct clone_args. */
+export const CLONE_ARGS_CGROUP = 80;
+
+/** struct clone_args but for the cgroup. */
+function cloneArguments(names: readonly string[]): Uint8Array {
+  const flags = [...names, 'CLONE_INTO_CGROUP'].map((name) => BigInt(constants[name]!));
+  const fields = new BigUint64Array(11);
+  fields[0] = flags.reduce((all, bits) => all | bits, 0n);
+  fields[4] = BigInt(constants['SIGCHLD']!);
+  return new Uint8Array(fields.buffer);
 }
+
+const planChild = (input: PlanInput, names: readonly string[], extra: Parameters<typeof o.clone3>[1]): Op =>
+  isBornInCgroup(input) ? o.call('clone3', [o.buf('clone'), CLONE_ARGS_SIZE], extra) : o.clone3(names, extra);
+const CLONE_ARGS_SIZE = 88;
 
 /**
  * Host program, before planClone: hides stage and init from whoever lives in the same namespaces already. Without it,
@@ -82,10 +106,10 @@ export function planHide(input: PlanInput): Op[] {
 /** Host program: makes init; its pid in register `pid`, and the child goes on at label `init`. */
 export function planClone(input: PlanInput): Op[] {
   const { fresh, joined } = listNamespaces(input);
-  const names = fresh.filter((type) => type !== 'time').join(', ') || 'no';
-  if (joined.length > 0) return [...joined.flatMap(planOpenNamespace), ...planStage(fresh, joined)];
+  const names = bornWith(fresh).join(', ') || 'no';
+  if (joined.length > 0) return [...joined.flatMap(planOpenNamespace), ...planStage(input, fresh, joined)];
   return [
-    o.clone3(cloneFlags(fresh), {
+    planChild(input, cloneFlags(fresh), {
       what: `start init in new namespaces (${names})`,
       why: 'One system call makes the process and all its namespaces; from here two programs run.',
       from: '/linux/namespaces',
@@ -123,14 +147,14 @@ function planOpenNamespace({ type, path, from }: Joined): Op[] {
   ];
 }
 
-function planStage(fresh: readonly NamespaceType[], joined: readonly Joined[]): Op[] {
+function planStage(input: PlanInput, fresh: readonly NamespaceType[], joined: readonly Joined[]): Op[] {
   const why =
     'The stage joins what exists, and makes init from inside: init is born with all its namespaces.';
   const report = 'Only the stage knows the pid of init.';
   const leave = { onError: { fail: 'leave' } };
   return [
     ...o.pipe('pid-r', 'pid-w', runtime('make a pipe for the pid of init', report)),
-    o.clone3([], { ...runtime('start the stage', why), to: 'stage' }),
+    planChild(input, [], { ...runtime('start the stage', why), to: 'stage' }),
     o.branch('stage', '!=', 0, 'staged', runtime('are we the stage?', 'clone3 returns twice.')),
     ...joined.map(({ type, path, from }) =>
       o.setns(o.reg(`ns-${type}`), CLONE_FLAGS[type], {
@@ -210,14 +234,17 @@ export function planMap(
 }
 
 /** Buffers of this module. */
-export function namespaceBuffers(input: PlanInput): { name: string; size: number; init?: string }[] {
+export function namespaceBuffers(input: PlanInput): Buffer[] {
   const proc = (file: string) => ({
     name: `proc-${file}`,
     size: PROC_PID.length + 20,
     init: `${PROC_PID}/${file}\0`,
   });
+  const { fresh, joined } = listNamespaces(input);
+  const names = joined.length > 0 ? [] : cloneFlags(fresh);
   return [
-    ...(listNamespaces(input).joined.length > 0 ? [{ name: 'initpid', size: 8 }] : []),
+    ...(joined.length > 0 ? [{ name: 'initpid', size: 8 }] : []),
+    ...(isBornInCgroup(input) ? [{ name: 'clone', size: CLONE_ARGS_SIZE, init: cloneArguments(names) }] : []),
     ...(hasUser(input) ? [proc('oom_score_adj')] : []),
     ...(hasNew(input, 'user') ? [proc('uid_map'), proc('gid_map')] : []),
   ];

@@ -3,9 +3,10 @@
 
 import type { Buffer, Op, Program, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
+import { ownCgroupBuffers, planCgroups, planJoinCgroups, planLateLimits } from './cgroup.ts';
 import { copyUpBuffers } from './copy-up.ts';
 import { planCredentials, planStdioOwner } from './credentials.ts';
-import { planReady, planSayKnown, planStandAlone } from './detach.ts';
+import { planCloseAll, planReady, planSayKnown, planStandAlone } from './detach.ts';
 import { deviceBuffers, planDeviceSources, planDevices } from './devices.ts';
 import { endBuffers, planEnd } from './end.ts';
 import {
@@ -42,7 +43,7 @@ import {
 import { netDeviceBuffers, planMoveDevices, planSetUpDevices } from './net-devices.ts';
 import { planMaskedPaths, planReadonlyPaths } from './paths.ts';
 import { Places } from './place.ts';
-import { planCloseDescriptors, planCwd, planExec, processBuffers } from './process.ts';
+import { planCloseDescriptors, planCwd, planExec, planLookup, processBuffers } from './process.ts';
 import { planJoinRdt, planRdtGroups, rdtBuffers } from './rdt.ts';
 import { planKeys, planRelay, planTakeTerminal, relayBuffers } from './relay.ts';
 import { retryRaces } from './retry.ts';
@@ -55,7 +56,8 @@ import {
   rootfsBuffers,
 } from './rootfs.ts';
 import { planEnterRootless, rootlessBuffers } from './rootless.ts';
-import { planShrink } from './shrink.ts';
+import { planCloseListener, planHandListener, planListenerSockets, seccompBuffers } from './seccomp.ts';
+import { planShrink, planShrinkParts } from './shrink.ts';
 import { planBlockSignals, planRestoreSignals, planWaitAndForward, signalBuffers } from './signals.ts';
 import { planConnect, planSendPidfd, socketBuffers } from './sockets.ts';
 import {
@@ -100,6 +102,12 @@ export function planContainer(input: PlanInput): Program {
 }
 
 function planHost(input: PlanInput, mounts: readonly PlannedMount[], state: StateFile): Op[] {
+  const setUp = planSetUp(input, mounts, state);
+  return [...setUp, ...planWait(input, setUp), ...planEnd(input), ...planTaken(input), ...planKeys(input)];
+}
+
+/** What the host program does until there is a container. */
+function planSetUp(input: PlanInput, mounts: readonly PlannedMount[], state: StateFile): Op[] {
   return [
     ...(input.logFd === undefined
       ? []
@@ -117,6 +125,7 @@ function planHost(input: PlanInput, mounts: readonly PlannedMount[], state: Stat
     ...planTakeId(input), // before anything exists that would have to be undone
     ...planWriteState(input, state), // and this before anything else is made
     ...planConnect(input),
+    ...planCgroups(input),
     ...planRootTree(input), // what needs the host's rights and paths is prepared here, attached nowhere
     ...planBindSources(mounts, input),
     ...planCgroupSources(mounts, input),
@@ -124,6 +133,7 @@ function planHost(input: PlanInput, mounts: readonly PlannedMount[], state: Stat
     ...planRdtGroups(input),
     ...planPipes(input),
     ...planTerminalSockets(input),
+    ...planListenerSockets(input),
     ...planHide(input),
     ...planClone(input), // the child goes on at `init`
     ...planReleaseInit(input, [
@@ -131,15 +141,13 @@ function planHost(input: PlanInput, mounts: readonly PlannedMount[], state: Stat
       ...(hasUser(input) ? planFromOutside(input) : []), // init has no right to raise these itself
       ...planMoveDevices(input),
       ...planJoinRdt(input),
+      ...planLateLimits(input),
     ]),
     ...planWritePid(state),
     ...planSayKnown(input),
     ...planSendPidfd(input),
     ...planRuntimeHooks(input),
-    ...planWait(input),
-    ...planEnd(input),
-    ...planTaken(input),
-    ...planKeys(input),
+    ...(input.lifecycle === 'foreground' ? planPidFile(input) : []),
   ];
 }
 
@@ -149,6 +157,8 @@ function planInit(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
     planName('tinyrun:init'),
     ...planKeepStderr(input),
     ...planInitStart(input),
+    ...planCloseListener(input),
+    ...planJoinCgroups(input),
     ...planBecomeRoot(input),
     ...planKeyring(input),
     o.call(
@@ -176,12 +186,17 @@ function planInit(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
       '/process/user/umask',
     ),
     ...planSetLabels(input),
-    ...planCredentials(input), // from here on init has the container's rights only
-    ...(input.lifecycle === 'foreground' ? planDeathWatch('last') : planStandAlone()),
-    ...planRestoreSignals(input.host.sigIgnored),
+    // From here on init has the container's rights only, and what follows must get through its seccomp filter.
+    ...planCredentials(input, [
+      // The change of user has cleared the watch.
+      ...(input.lifecycle === 'foreground' ? planDeathWatch('last') : planStandAlone()),
+      ...planRestoreSignals(input.host.sigIgnored),
+      ...(input.lifecycle === 'foreground' ? [] : planLookup(input)),
+      ...planCloseDescriptors(input),
+      ...planCloseAll(input),
+    ]),
     ...planReady(input),
     ...planHooks(hookRun(input, 'startContainer')),
-    ...planCloseDescriptors(input),
     ...planExec(input),
     o.label('give-up'),
     ...planReportFailure(input),
@@ -221,21 +236,24 @@ function planTree(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
 }
 
 /** Host program: beside the container until its end, or not at all. */
-function planWait(input: PlanInput): Op[] {
+function planWait(input: PlanInput, before: readonly Op[]): Op[] {
   const unborn = isHeld(input) ? [o.label('unborn')] : []; // init has failed while its hooks were waited for
-  if (input.lifecycle !== 'foreground') return unborn;
+  if (input.lifecycle !== 'foreground') return [...planHandListener(input), ...unborn];
   const relayed = isRelayed(input);
-  return [
-    ...planPidFile(input),
-    ...planShrink(),
+  /** What comes is read by several processes with a terminal, and else by the host program alone. */
+  const shrink = (done: readonly Op[]): Op[] => (relayed ? planShrinkParts() : planShrink(done));
+  const hooks = hasHooks(input, 'poststart')
+    ? [...planAwaitExecve(), ...planHooksAt(hookRun(input, 'poststart')), o.label('unborn')]
+    : [];
+  const first = [
+    ...shrink(before),
     ...(relayed && !isHeld(input) ? planTakeTerminal(input) : []),
-    ...(hasHooks(input, 'poststart')
-      ? [
-          ...planAwaitExecve(),
-          ...planHooksAt(hookRun(input, 'poststart')),
-          o.label('unborn'),
-          ...planShrink(), // once more: their ops have been read
-        ]
+    ...planHandListener(input), // init waits for that when its filter is loaded: behind the terminal, before execve
+  ];
+  return [
+    ...first,
+    ...(hooks.length > 0
+      ? [...hooks, ...shrink([...before, ...first, ...hooks])] // once more: their ops have been read
       : unborn),
     ...(relayed ? planRelay(input) : planWaitAndForward()),
   ];
@@ -285,12 +303,14 @@ function planBuffers(input: PlanInput, mounts: readonly PlannedMount[], state: S
     ...bindBuffers(mounts, input),
     ...copyUpBuffers(mounts),
     ...cgroupBuffers(mounts, input),
+    ...ownCgroupBuffers(input),
     ...processBuffers,
     ...endBuffers,
     ...hookBuffers(input),
     ...(input.rootfs.kind === 'overlay' ? rootfsBuffers : []),
     ...relayBuffers(input),
     ...socketBuffers(input),
+    ...seccompBuffers(input),
     { name: 'statfs', size: 128 },
   ];
 }

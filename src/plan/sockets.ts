@@ -17,8 +17,8 @@ const rights = (): Uint8Array => {
   return bytes;
 };
 
-const isUsed = ({ consoleSocket, pidfdSocket }: PlanInput): boolean =>
-  consoleSocket !== undefined || pidfdSocket !== undefined;
+const isUsed = ({ consoleSocket, pidfdSocket, seccomp }: PlanInput): boolean =>
+  consoleSocket !== undefined || pidfdSocket !== undefined || seccomp?.listener !== undefined;
 
 export const socketBuffers = (input: PlanInput): Buffer[] =>
   isUsed(input) ? [{ name: 'rights', size: CMSG_SPACE, init: rights() }] : [];
@@ -26,13 +26,30 @@ export const socketBuffers = (input: PlanInput): Buffer[] =>
 /** Host program, where the host's paths still lead somewhere: registers `console`, `pidfdsocket`. */
 export function planConnect({ consoleSocket, pidfdSocket }: PlanInput): Op[] {
   return [
-    ...(consoleSocket === undefined ? [] : planConnectTo('console', consoleSocket, '--console-socket')),
-    ...(pidfdSocket === undefined ? [] : planConnectTo('pidfdsocket', pidfdSocket, '--pidfd-socket')),
+    ...(consoleSocket === undefined
+      ? []
+      : planConnectTo('console', consoleSocket, waiting('--console-socket'))),
+    ...(pidfdSocket === undefined
+      ? []
+      : planConnectTo('pidfdsocket', pidfdSocket, waiting('--pidfd-socket'))),
   ];
 }
 
-function planConnectTo(register: string, path: string, from: string): Op[] {
-  const words = (what: string): Words => ({ what, why: 'The caller waits there for a descriptor.', from });
+const waiting =
+  (from: string) =>
+  (what: string): Words => ({
+    what,
+    why: 'The caller waits there for a descriptor.',
+    from,
+  });
+
+/** A socket in a register, connected to the one at a path of the host. */
+export function planConnectTo(
+  register: string,
+  path: string,
+  words: (what: string) => Words,
+  connect = `connect to ${path}`,
+): Op[] {
   const name = utf8.encode(path);
   const address = new Uint8Array(2 + name.length + 1); // struct sockaddr_un, as long as it is used
   address[0] = AF_UNIX;
@@ -42,14 +59,23 @@ function planConnectTo(register: string, path: string, from: string): Op[] {
       ...words(`make a socket for ${path}`),
       to: register,
     }),
-    o.call('connect', [o.reg(register), { bytes: address }, address.length], words(`connect to ${path}`)),
+    o.call('connect', [o.reg(register), { bytes: address }, address.length], words(connect)),
   ];
 }
 
 const AF_UNIX = 1;
 
 /** Sends the descriptor in register `fd` to the socket in register `socket`, with some bytes, which it cannot do without. */
-export function planSendFd(socket: string, fd: string, text: string, words: Words): Op[] {
+export function planSendFd(
+  socket: string,
+  fd: string,
+  text: string | { buf: string; size: number },
+  words: Words,
+): Op[] {
+  const bytes =
+    typeof text === 'string'
+      ? { iov_base: text, iov_len: utf8.encode(text).length }
+      : { iov_base: o.buf(text.buf), iov_len: text.size };
   return [
     o.store(fd, o.buf('rights', CMSG_HEADER), 4, { ...words, what: `put ${fd} into the message` }),
     o.call(
@@ -59,7 +85,7 @@ export function planSendFd(socket: string, fd: string, text: string, words: Word
         {
           struct: 'msghdr',
           fields: {
-            msg_iov: { structs: 'iovec', items: [{ iov_base: text, iov_len: utf8.encode(text).length }] },
+            msg_iov: { structs: 'iovec', items: [bytes] },
             msg_iovlen: 1,
             msg_control: o.buf('rights'),
             msg_controllen: CMSG_SPACE,

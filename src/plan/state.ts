@@ -116,7 +116,7 @@ export interface StateFile {
 }
 
 export function stateFile(input: PlanInput): StateFile {
-  const { config, id, bundle, rootfs, host, transient } = input;
+  const { config, id, bundle, rootfs, host, transient, cgroup } = input;
   const resctrl = rdtDirectories(input);
   const rest = {
     bundle,
@@ -130,6 +130,15 @@ export function stateFile(input: PlanInput): StateFile {
       ...(config.hooks?.poststop?.length ? { poststop: true } : {}),
       ...(rootfs.kind === 'overlay' ? { dataDirectory: `${rootfs.dataRoot}/containers/${id}` } : {}),
       ...(resctrl.length > 0 ? { resctrl } : {}),
+      ...(cgroup === undefined
+        ? {}
+        : {
+            cgroups: cgroup.places.map(({ controllers, path }) => ({
+              controllers,
+              path,
+              ...(cgroup.existing ? { existing: true } : {}),
+            })),
+          }),
     },
   };
   const head = `${JSON.stringify({ ociVersion: OCI_VERSION, id }).slice(0, -1)},"pid":`; // ASCII, as ids are

@@ -3,6 +3,7 @@
 
 import { close } from '../../native-bindings/libc.ts';
 import { TinyrunError } from '../errors.ts';
+import { killCgroups } from './cgroup-remove.ts';
 import type { GlobalOptions } from './options.ts';
 import { endProcess, PATIENCE_MS } from './process.ts';
 import { assertLegal } from './status.ts';
@@ -34,6 +35,7 @@ export async function deleteContainer(global: GlobalOptions, id: string, force: 
   }
   if (container.state.status !== 'stopped') {
     if (!force) assertLegal('delete', id, container.state.status);
+    killCgroups(container.cgroups); // also what is frozen, which no signal reaches
     endProcess(container.init, `container ${id}`);
   }
   // What leaves nothing behind has a host program, which runs them itself.

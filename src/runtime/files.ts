@@ -6,7 +6,8 @@ import { constantValue } from '../sys/constants.ts';
 import { errnos } from '../sys/errno.ts';
 
 const arch = process.arch === 'arm64' ? 'arm64' : 'x64';
-const flag = (name: string): number => constantValue(name, arch)!;
+/** A constant of this architecture, by name. */
+export const flag = (name: string): number => constantValue(name, arch)!;
 const errno = (name: string): number => -errnos[name]!;
 
 export const AT_FDCWD = flag('AT_FDCWD');

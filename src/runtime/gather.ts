@@ -1,6 +1,7 @@
 // All that a plan depends on (plan/input.ts), from the bundle, the command line and the host. Only reads.
 
 import { close, fcntl, open, rawSyscall } from '../../native-bindings/libc.ts';
+import { resourceWarnings } from '../cgroup/resources.ts';
 import { TinyrunError } from '../errors.ts';
 import type { Config, Hook, Mount } from '../oci/config.ts';
 import { parseMountOptions } from '../oci/mount-options.ts';
@@ -24,6 +25,7 @@ import { hasRdt } from '../plan/rdt.ts';
 import type { Report } from '../program/op.ts';
 import { constants } from '../sys/constants.ts';
 import { parseBundle } from './bundle.ts';
+import { placeCgroup } from './cgroup.ts';
 import { configPath, readConfig } from './config-file.ts';
 import { type Log, logEnds } from './log.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
@@ -37,13 +39,17 @@ import {
   statPath,
 } from './probe.ts';
 
-/** Throws TinyrunError where the bundle or the flags are wrong, or name what is not there. */
+/**
+ * Throws TinyrunError where the bundle or the flags are wrong, or name what is not there.
+ * @param keepFilter a seccomp filter that had to be compiled may be kept for later runs
+ */
 export async function gatherInput(
   global: GlobalOptions,
   options: RunOptions,
   host: HostFacts,
   log: Log,
   text = readConfig(configPath(options)),
+  keepFilter = true,
 ): Promise<PlanInput> {
   const config = parseBundle(configPath(options), text, log);
   if (options.args !== undefined && options.args.length > 0) config.process.args = options.args;
@@ -82,10 +88,10 @@ export async function gatherInput(
     home: config.process.env?.some((entry) => entry.startsWith('HOME='))
       ? '/'
       : findHome(roots, config.process.user?.uid ?? 0),
-    cgroups: config.mounts?.some(({ type }) => type === 'cgroup') ? probeCgroups() : [],
     securityModules: await gatherSecurityModules(config),
     resctrl: hasRdt({ config }) ? (await import('./probe-resctrl.ts')).probeResctrl(config) : undefined,
     netDevices: await gatherNetDevices(config),
+    ...gatherCgroup(global, options, config, log),
     transient: options.lifecycle === 'foreground' && (options.remove || !(options.named || options.keep)),
     printId: options.form === 'bundle',
     exits:
@@ -102,6 +108,7 @@ export async function gatherInput(
       config.process.terminal && options.lifecycle === 'foreground'
         ? (await import('./terminal.ts')).probeTerminal()
         : undefined,
+    seccomp: await gatherFilter(config, host, keepFilter ? global.root : undefined, log),
     self: [process.execPath],
     reports: reports(global, host, logFd),
     logFd,
@@ -151,6 +158,33 @@ export function checkTerminal(
 const inheritsEnvironment = ({ hooks }: Config): boolean =>
   hooks !== undefined &&
   Object.values(hooks).some((list) => list?.some((hook: Hook) => hook.env === undefined));
+
+/** The host's hierarchies, and where in them the container's cgroup will be. */
+function gatherCgroup(
+  { cgroupManager }: GlobalOptions,
+  { id }: RunOptions,
+  { linux, mounts }: Config,
+  log: Log,
+): Pick<PlanInput, 'cgroups' | 'cgroup'> {
+  const shown = mounts?.some(({ type }) => type === 'cgroup') ?? false;
+  if (cgroupManager === 'disabled') return { cgroups: shown ? probeCgroups() : [], cgroup: undefined };
+  const cgroups = probeCgroups();
+  const cgroup = placeCgroup(cgroupManager, linux?.cgroupsPath, id, cgroups);
+  for (const warning of resourceWarnings(linux?.resources ?? {})) log.warn(warning);
+  if (cgroup.occupied) log.warn("container's cgroup is not empty: what is in it shares its limits");
+  return { cgroups, cgroup };
+}
+
+async function gatherFilter(
+  config: Config,
+  host: HostFacts,
+  root: string | undefined,
+  log: Log,
+): Promise<PlanInput['seccomp']> {
+  const { seccomp } = config.linux ?? {};
+  if (seccomp === undefined) return undefined;
+  return (await import('./seccomp.ts')).gatherSeccomp(seccomp, host, root, log);
+}
 
 /** Where failures are told: stderr, and the file of --log, whose lines have the form of createLog. */
 export function reports(

@@ -16,6 +16,7 @@ import type { Container } from './store.ts';
 export interface PendingHooks {
   point: 'poststart' | 'poststop';
   hooks: readonly Hook[];
+  ociVersion: string;
   container: Container;
 }
 
@@ -29,7 +30,8 @@ export function readHooks(
   point: PendingHooks['point'],
 ): PendingHooks {
   const path = configPath({ bundle: `${root}/${container.state.id}`, configFile: undefined });
-  return { point, hooks: parseSavedConfig(readConfig(path), path).hooks?.[point] ?? [], container };
+  const { hooks, ociVersion } = parseSavedConfig(readConfig(path), path);
+  return { point, hooks: hooks?.[point] ?? [], ociVersion, container };
 }
 
 /**
@@ -37,12 +39,12 @@ export function readHooks(
  * @returns 0, or 1 where a poststart hook has failed and has said why
  */
 export async function runHooks(global: GlobalOptions, pending: PendingHooks): Promise<number> {
-  const { point, hooks, container } = pending;
+  const { point, hooks, ociVersion, container } = pending;
   const { id, bundle, annotations = {} } = container.state;
   const host = probeHost();
   const logFd = openLog(global);
   const program = planHookProgram({
-    ...{ point, hooks, id, bundle, annotations, host, logFd, exit: 1 },
+    ...{ point, hooks, ociVersion, id, bundle, annotations, host, logFd, exit: 1 },
     environment: Object.entries(process.env).map(([name, value]) => `${name}=${value}`),
     pid: point === 'poststart' ? container.init.pid : undefined,
     reports: reports(global, host, logFd),

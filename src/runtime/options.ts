@@ -14,6 +14,8 @@ export interface GlobalOptions {
   debug: boolean;
   /** Whether callers who are not root get containers: `auto` and `true` where the config has a user namespace. */
   rootless: 'auto' | 'true' | 'false';
+  /** Who makes cgroups: tinyrun by their filesystems, systemd by D-Bus, nobody. */
+  cgroupManager: 'cgroupfs' | 'systemd' | 'disabled';
 }
 
 /** `tinyrun run` and `tinyrun create`. */

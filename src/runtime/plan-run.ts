@@ -11,6 +11,7 @@ import type { HostFacts } from '../plan/host.ts';
 import type { PlanInput } from '../plan/input.ts';
 import { planContainer } from '../plan/plan.ts';
 import type { Program } from '../program/op.ts';
+import { configPath, readConfig } from './config-file.ts';
 import { destinationsInRootfs, gatherInput } from './gather.ts';
 import { createLog, type Log } from './log.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
@@ -75,18 +76,26 @@ function notRoot({ rootless }: GlobalOptions, { linux }: Config): TinyrunError {
 
 /** What the plan took from the disk, where a later run can look at it again; undefined where it is too much. */
 function factsOf(input: PlanInput): Facts | undefined {
-  const { config, rootfs, sources, present, resolved, cgroups, terminal, netDevices } = input;
+  const { config, rootfs, sources, present, resolved, cgroups, cgroup, terminal, netDevices } = input;
   if (rootfs.kind !== 'directory' || resolved.size > 0 || terminal !== undefined) return undefined;
   if (hasHooks(input, ...POINTS)) return undefined; // they may depend on the environment
   if (netDevices.length > 0) return undefined; // their numbers and addresses change
+  if (cgroup?.existing) return undefined;
   const hasHome = config.process.env?.some((entry) => entry.startsWith('HOME=')) ?? false;
   return {
-    kinds: [...sources],
+    kinds: [...sources, ...absentCgroups(input)],
     rootfs: rootfs.path,
     present: destinationsInRootfs(input).map(({ destination }) => [destination, present.has(destination)]),
     cgroups,
+    controllers: cgroup?.available ?? [],
     home: hasHome ? [-1, ''] : [config.process.user?.uid ?? 0, input.home],
   };
+}
+
+/** A cgroup that the config names must not be there; one named after a generated id never is. */
+function absentCgroups({ config, cgroup }: PlanInput): [path: string, kind: 'missing'][] {
+  const given = Boolean(config.linux?.cgroupsPath);
+  return given ? (cgroup?.places ?? []).map(({ path }) => [path, 'missing']) : [];
 }
 
 /** What a killed tinyrun has left of a container with this id; what is alive or kept stays, and the id is taken. */
@@ -99,6 +108,8 @@ async function clearWay({ root, dataRoot }: GlobalOptions, id: string, overlay: 
 
 /** The program that `run` would become: nothing is changed, and no root is needed. */
 export async function explainContainer(global: GlobalOptions, options: RunOptions): Promise<Program> {
-  const input = await gatherInput(global, { ...options, trace: undefined }, probeHost(), createLog(global));
+  const text = readConfig(configPath(options));
+  const log = createLog(global);
+  const input = await gatherInput(global, { ...options, trace: undefined }, probeHost(), log, text, false);
   return planContainer(input);
 }

@@ -2,9 +2,10 @@
 // raw system calls, since this is the hot path.
 
 import { close, open, openat2, rawSyscall, readInto, SystemError } from '../../native-bindings/libc.ts';
+import { type CgroupHierarchy, isUnified } from '../cgroup/path.ts';
 import { TinyrunError } from '../errors.ts';
 import type { HostFacts } from '../plan/host.ts';
-import type { CgroupHierarchy, SourceKind } from '../plan/input.ts';
+import type { SourceKind } from '../plan/input.ts';
 import { constants } from '../sys/constants.ts';
 import { errnoName, errnoWords } from '../sys/errno.ts';
 import { readPrelude } from './prelude.ts';
@@ -112,6 +113,15 @@ export function statPath(
   };
 }
 
+/** What tells a file from a newer one in its place: inode, size, time of the last change. Empty where there is none. */
+export function stampOf(path: string): string {
+  const statx = new Uint8Array(256);
+  const result = rawSyscall('statx', constants['AT_FDCWD']!, path, 0, constants['STATX_BASIC_STATS']!, statx);
+  if (result < 0) return '';
+  const view = new DataView(statx.buffer); // struct statx: stx_ino 32, stx_size 40, stx_ctime 96
+  return [32, 40, 96, 104].map((at) => view.getBigUint64(at, true)).join(' ');
+}
+
 /** Bounds for files of a rootfs that is not trusted. */
 const PASSWD_LIMIT = 1 << 20;
 
@@ -167,19 +177,35 @@ export function probeCgroups(): CgroupHierarchy[] {
   );
   const hierarchies: CgroupHierarchy[] = [];
   for (const line of mounts.split('\n')) {
-    const [before, after] = line.split(' - ');
-    const [type, , options = ''] = after?.split(' ') ?? [];
-    const mountPoint = before?.split(' ')[4];
-    if (mountPoint === undefined || (type !== 'cgroup' && type !== 'cgroup2')) continue;
+    if (!line.includes(' - cgroup')) continue;
+    const [before = '', after = ''] = line.split(' - ');
+    const [type, , options = ''] = after.split(' ');
+    const [, , , root = '/', mountPoint = ''] = before.split(' ');
+    if (type !== 'cgroup' && type !== 'cgroup2') continue;
     const names = options.split(',');
     const controllers =
       type === 'cgroup2'
         ? ''
         : [...paths.keys()].find((key) => key !== '' && key.split(',').every((name) => names.includes(name)));
     if (controllers === undefined || hierarchies.some((known) => known.controllers === controllers)) continue;
-    hierarchies.push({ controllers, mountPoint, path: paths.get(controllers) ?? '/' });
+    hierarchies.push({ controllers, mountPoint, path: pathBelow(root, paths.get(controllers) ?? '/') });
   }
   return hierarchies;
+}
+
+/** In a container without a cgroup namespace, the path is the host's, and what is mounted a part of its tree. */
+function pathBelow(root: string, path: string): string {
+  if (root === '/') return path;
+  return path.startsWith(`${root}/`) ? path.slice(root.length) : '/';
+}
+
+/** What the unified hierarchy has to hand on, where all controllers are in it: the cgroup.controllers of its top. */
+export function probeControllers(hierarchies: readonly CgroupHierarchy[]): string[] {
+  if (!isUnified(hierarchies)) return [];
+  const path = `${hierarchies[0]!.mountPoint}/cgroup.controllers`;
+  const text = readText(path, 4096);
+  if (typeof text === 'number') throw refused('HOST', `read ${path}`, -text);
+  return text.trim().split(' ').filter(Boolean);
 }
 
 /**

@@ -5,6 +5,7 @@ import { TinyrunError } from '../errors.ts';
 import { constants } from '../sys/constants.ts';
 import { errnos } from '../sys/errno.ts';
 import { AT_FDCWD, readSmall } from './files.ts';
+import { waitFor } from './poll.ts';
 import { type ProcessStat, parseStat } from './status.ts';
 
 /** A process as it was when it was made. */
@@ -59,7 +60,11 @@ function sendSignal(pidfd: number, signal: number, whose: string): boolean {
   return true;
 }
 
-function withPidfd<T>({ pid, stat }: Process, use: (pidfd: number) => T): T | undefined {
+/**
+ * Does something with a pidfd of a process.
+ * @returns undefined where the process has ended
+ */
+export function withPidfd<T>({ pid, stat }: Process, use: (pidfd: number) => T): T | undefined {
   const pidfd = openPidfd(pid);
   if (pidfd === undefined) return undefined;
   try {
@@ -82,18 +87,5 @@ function openPidfd(pid: number): number | undefined {
 
 /** A pidfd becomes readable when its process has ended, zombie or not: pidfd_open(2). Returns false after `patience`. */
 function waitForEnd(pidfd: number, patience: number): boolean {
-  const pollfd = new DataView(new ArrayBuffer(8)); // struct pollfd { int fd; short events; short revents; }
-  pollfd.setInt32(0, pidfd, true);
-  pollfd.setInt16(4, constants['POLLIN']!, true);
-  const timeout = new BigInt64Array([BigInt(patience / 1000), 0n]); // struct timespec
-  const ready = rawSyscall(
-    'ppoll',
-    new Uint8Array(pollfd.buffer),
-    1,
-    new Uint8Array(timeout.buffer),
-    null,
-    0,
-  );
-  if (ready < 0) throw new SystemError('wait for the end of a process', -ready);
-  return ready > 0;
+  return waitFor([{ fd: pidfd, events: constants['POLLIN']! }], patience)[0]!;
 }

@@ -7,15 +7,22 @@
 //   offsets                     where the id and the time of creation stand: the only things that differ
 //
 // Only for containers with a generated id in the foreground, without messages at planning: those must be said again.
-// The directory belongs to root alone, so what is in it was written by tinyrun; a file is written aside and renamed.
+// How such files are kept safely: kept.ts.
 
-import { close, rawSyscall, readInto, syscall, writeAll } from '../../native-bindings/libc.ts';
+import { close } from '../../native-bindings/libc.ts';
+import type { CgroupHierarchy } from '../cgroup/path.ts';
 import type { HostFacts } from '../plan/host.ts';
-import type { CgroupHierarchy } from '../plan/input.ts';
-import { constants } from '../sys/constants.ts';
-import { readDirectory } from './files.ts';
+import { findKept, keep } from './kept.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
-import { existsInRoot, findHome, openDirectory, probeCgroups, resolveDangling, statPath } from './probe.ts';
+import {
+  existsInRoot,
+  findHome,
+  openDirectory,
+  probeCgroups,
+  probeControllers,
+  resolveDangling,
+  statPath,
+} from './probe.ts';
 
 /** A digest of all sources, set by scripts/build.ts: programs of another build are never used. */
 declare const TINYRUN_BUILD: string | undefined;
@@ -29,8 +36,10 @@ export interface Facts {
   present: [path: string, present: boolean][];
   /** Whose home was looked up in the rootfs' passwd, and what it is; uid -1: nobody's. */
   home: [uid: number, path: string];
-  /** The host's hierarchies, where a mount of type cgroup shows them; else empty. */
+  /** The host's hierarchies, where they matter; else empty. */
   cgroups: readonly CgroupHierarchy[];
+  /** What the unified one has to hand on. */
+  controllers: readonly string[];
 }
 
 interface Header {
@@ -41,9 +50,9 @@ interface Header {
   times: number[];
 }
 
+const FOLDER = '.programs';
 const MOST_PROGRAMS = 100;
 const utf8 = new TextEncoder();
-const decoder = new TextDecoder();
 
 /** Whether programs of such runs are kept at all. */
 const isCacheable = (global: GlobalOptions, options: RunOptions): boolean =>
@@ -79,18 +88,11 @@ export function programKey(
 
 /** The executable of an earlier run for this id and time; undefined if there is none, or the disk has changed. */
 export function findProgram(root: string, key: string, id: string, created: string): Uint8Array | undefined {
-  const directory = openPrograms(root);
-  if (directory < 0) return undefined;
-  const fd = rawSyscall('openat', directory, key, constants['O_RDONLY']! | constants['O_CLOEXEC']!);
-  close(directory);
-  if (fd < 0) return undefined;
-  const bytes = readWhole(fd);
-  close(fd);
-  const end = bytes.indexOf(0x0a);
-  if (end < 0) return undefined;
-  const header = parseHeader(decoder.decode(bytes.subarray(0, end)));
-  if (header?.key !== key || header.size !== bytes.length - end - 1 || !holds(header.facts)) return undefined;
-  const image = bytes.subarray(end + 1);
+  const kept = findKept(root, FOLDER, key);
+  const header = kept?.header as Header | undefined;
+  if (kept === undefined || header?.key !== key || header.size !== kept.body.length || !holds(header.facts))
+    return undefined;
+  const image = kept.body;
   const put = (offsets: readonly number[], text: string): void => {
     const value = utf8.encode(text);
     for (const offset of offsets) image.set(value, offset);
@@ -98,15 +100,6 @@ export function findProgram(root: string, key: string, id: string, created: stri
   put(header.ids, id);
   put(header.times, created);
   return image;
-}
-
-/** The header of a file; undefined where it is damaged: then the program is planned, and kept, again. */
-function parseHeader(text: string): Header | undefined {
-  try {
-    return JSON.parse(text) as Header;
-  } catch {
-    return undefined;
-  }
 }
 
 /** Keeps the executable of this run. Returns why it could not, for --debug. */
@@ -125,28 +118,11 @@ export function keepProgram(
     ids: offsetsOf(image, id),
     times: offsetsOf(image, created),
   };
-  const directory = makePrograms(root);
-  if (directory < 0) return `${root}/.programs cannot be used`;
-  const aside = `.${key}.${process.pid}`;
-  const how = constants['O_WRONLY']! | constants['O_CREAT']! | constants['O_EXCL']! | constants['O_CLOEXEC']!;
-  const fd = rawSyscall('openat', directory, aside, how, 0o600);
-  try {
-    if (fd < 0) return `${root}/.programs takes no file`;
-    writeAll(fd, utf8.encode(`${JSON.stringify(header)}\n`));
-    writeAll(fd, image);
-    syscall('put the program into its place', 'renameat2', directory, aside, directory, key, 0);
-    return undefined;
-  } catch (error) {
-    rawSyscall('unlinkat', directory, aside, 0);
-    return error instanceof Error ? error.message : String(error);
-  } finally {
-    if (fd >= 0) close(fd);
-    close(directory);
-  }
+  return keep(root, FOLDER, key, header, image, MOST_PROGRAMS);
 }
 
 /** Whether the disk still looks as it did. */
-function holds({ kinds, rootfs, present, home: [uid, home], cgroups }: Facts): boolean {
+function holds({ kinds, rootfs, present, home: [uid, home], cgroups, controllers }: Facts): boolean {
   for (const [path, kind] of kinds) {
     const stat = statPath(path);
     if ((typeof stat === 'number' ? 'missing' : stat.kind) !== kind) return false;
@@ -161,9 +137,12 @@ function holds({ kinds, rootfs, present, home: [uid, home], cgroups }: Facts): b
         resolveDangling([rootfs], path, new Set()) === undefined),
   );
   close(directory);
-  if (cgroups.length > 0 && JSON.stringify(probeCgroups()) !== JSON.stringify(cgroups)) return false;
+  if (cgroups.length > 0 && !isSame(probeCgroups(), cgroups)) return false;
+  if (controllers.length > 0 && !isSame(probeControllers(cgroups), controllers)) return false;
   return same && (uid < 0 || findHome([rootfs], uid) === home);
 }
+
+const isSame = (now: unknown, then: unknown): boolean => JSON.stringify(now) === JSON.stringify(then);
 
 /** Where a text stands in the image. An id is random and a time has milliseconds: neither stands there by chance. */
 function offsetsOf(image: Uint8Array, text: string): number[] {
@@ -171,38 +150,4 @@ function offsetsOf(image: Uint8Array, text: string): number[] {
   const offsets: number[] = [];
   for (let at = bytes.indexOf(text); at >= 0; at = bytes.indexOf(text, at + 1)) offsets.push(at);
   return offsets;
-}
-
-const [SEEK_SET, SEEK_END] = [0, 2];
-
-function readWhole(fd: number): Uint8Array<ArrayBuffer> {
-  const size = rawSyscall('lseek', fd, 0, SEEK_END);
-  rawSyscall('lseek', fd, 0, SEEK_SET);
-  const bytes = new Uint8Array(Math.max(size, 0));
-  // A file here was renamed into its place when it was whole: less is no program.
-  return readInto(fd, bytes) === bytes.length ? bytes : new Uint8Array();
-}
-
-/** The directory of programs, if it is root's alone; else a negative number. */
-function openPrograms(root: string): number {
-  const how = constants['O_DIRECTORY']! | constants['O_NOFOLLOW']! | constants['O_CLOEXEC']!;
-  const fd = rawSyscall('openat', constants['AT_FDCWD']!, `${root}/.programs`, how);
-  if (fd < 0) return fd;
-  const stat = statPath(`/proc/self/fd/${fd}`);
-  if (typeof stat !== 'number' && stat.uid === 0 && (stat.mode & 0o077) === 0) return fd;
-  close(fd);
-  return -1;
-}
-
-/** The same, made where it is missing, and emptied where it has grown large. */
-function makePrograms(root: string): number {
-  const cwd = constants['AT_FDCWD']!;
-  // Should more of the way be missing, the host program makes it, and the next run finds it.
-  rawSyscall('mkdirat', cwd, root, 0o711);
-  rawSyscall('mkdirat', cwd, `${root}/.programs`, 0o700);
-  const directory = openPrograms(root);
-  if (directory < 0) return directory;
-  const names = readDirectory(directory);
-  if (names.length >= MOST_PROGRAMS) for (const name of names) rawSyscall('unlinkat', directory, name, 0);
-  return directory;
 }

@@ -32,24 +32,27 @@ export type Fifo = 'creating' | 'created' | 'none';
  * @param created init when it was created; undefined: it is not born yet
  * @param now the process that has its pid now; undefined if there is none
  * @param fifo asked only where there is an init
+ * @param isFrozen whether the container's own cgroup is frozen; asked only of one that is there to be paused
  */
 export function statusOf(
   created: ProcessStat | undefined,
   now: ProcessStat | undefined,
   fifo: () => Fifo,
+  isFrozen: () => boolean,
 ): Status {
   if (created === undefined || now === undefined || created.startTime !== now.startTime) return 'stopped';
   if (now.state === 'Z' || now.state === 'X') return 'stopped';
   const waits = fifo();
+  if (waits !== 'creating' && isFrozen()) return 'paused';
   return waits === 'none' ? 'running' : waits;
 }
 
-export type Operation = 'start' | 'kill' | 'delete';
+export type Operation = 'start' | 'kill' | 'delete' | 'pause' | 'resume' | 'update';
 
 interface Transition {
   from: readonly Status[];
   /** undefined: the container is gone. */
-  to: Status | undefined;
+  to: Status | 'as before' | undefined;
   /** runc's words for any other status. */
   refusal: (id: string, status: Status) => string;
 }
@@ -74,6 +77,22 @@ export const transitions: Readonly<Record<Operation, Transition>> = {
     from: ['stopped'],
     to: undefined,
     refusal: (id, status) => `cannot delete container ${id} that is not stopped: ${status}`,
+  },
+  pause: {
+    from: ['created', 'running'],
+    to: 'paused',
+    refusal: (id, status) => `cannot pause container ${id}: container not running: ${status}`,
+  },
+  // One that was paused before it was started is `created` again: its fifo is still there.
+  resume: {
+    from: ['paused'],
+    to: 'running',
+    refusal: (id, status) => `cannot resume container ${id}: container not paused: ${status}`,
+  },
+  update: {
+    from: ['created', 'running', 'paused'],
+    to: 'as before',
+    refusal: (id, status) => `cannot update container ${id}: container not running: ${status}`,
   },
 };
 

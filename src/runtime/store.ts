@@ -3,17 +3,29 @@
 //
 //   flock on ROOT      held for moments: while a state directory is made and locked, or removed
 //   flock on ROOT/ID   held by the host program as long as it lives; whoever else gets it knows that it is gone
+//   flock on ROOT/ID/init.stat   held for moments by who changes a container that runs: pause, resume, update
 //
 // A state directory without state.json, or whose container is still being created, is half-made. Half-made and unlocked,
 // or transient, ended and unlocked: the leftover of a tinyrun that was killed. A removal that is interrupted leaves
 // state.json in place, and is repeated.
 
-import { close, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
+import { close, open, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
 import { TinyrunError } from '../errors.ts';
 import { CREATING_FIFO, EXEC_FIFO, type State } from '../oci/state.ts';
 import { constants } from '../sys/constants.ts';
 import { errnos } from '../sys/errno.ts';
-import { AT_FDCWD, exists, openDirectory, ownerOf, readDirectory, readSmall, removeTree } from './files.ts';
+import { isPaused } from './cgroup/freezer.ts';
+import { removeCgroups, type SavedCgroup } from './cgroup-remove.ts';
+import {
+  AT_FDCWD,
+  exists,
+  flag,
+  openDirectory,
+  ownerOf,
+  readDirectory,
+  readSmall,
+  removeTree,
+} from './files.ts';
 import { isId } from './id.ts';
 import { endProcess, statOf } from './process.ts';
 import { type Fifo, type ProcessStat, parseStat, statusOf } from './status.ts';
@@ -30,6 +42,8 @@ export interface Container {
   hooks: { poststart: boolean; poststop: boolean };
   /** Its directories of resource control, in the order of removal (plan/rdt.ts). */
   resctrl: readonly string[];
+  /** Its cgroups; none with `--cgroup-manager disabled`. */
+  cgroups: readonly SavedCgroup[];
   /** Init, also when it has ended; pid 0: it is not born yet. */
   init: { pid: number; stat: ProcessStat | undefined };
   /** Who made it. */
@@ -86,7 +100,9 @@ function readIn(fd: number, root: string, id: string): Container | undefined {
   if (text === undefined) return undefined;
   const { tinyrun, pid, ...saved } = parseState(text, root, id);
   const created = parseStat(readSmall(fd, 'init.stat') ?? '');
-  const status = pid === 0 ? 'creating' : statusOf(created, statOf(pid), () => fifoIn(fd));
+  const { cgroups = [] } = tinyrun;
+  const frozen = () => isPaused(cgroups);
+  const status = pid === 0 ? 'creating' : statusOf(created, statOf(pid), () => fifoIn(fd), frozen);
   return {
     // The order is that of runc's JSON.
     state: {
@@ -104,6 +120,7 @@ function readIn(fd: number, root: string, id: string): Container | undefined {
     dataDirectory: tinyrun.dataDirectory,
     hooks: { poststart: tinyrun.poststart === true, poststop: tinyrun.poststop === true },
     resctrl: tinyrun.resctrl ?? [],
+    cgroups,
     init: { pid, stat: created },
     uid: ownerOf(fd),
   };
@@ -120,6 +137,7 @@ interface SavedState extends Omit<State, 'status'> {
     poststop?: true;
     dataDirectory?: string;
     resctrl?: string[];
+    cgroups?: SavedCgroup[];
   };
 }
 
@@ -150,6 +168,7 @@ function isSavedState(value: unknown, id: string): value is SavedState {
   )
     return false;
   if ('resctrl' in tinyrun && !isPaths(tinyrun.resctrl)) return false;
+  if ('cgroups' in tinyrun && !isCgroups(tinyrun.cgroups)) return false;
   const texts = [state.ociVersion, state.bundle, state.rootfs, state.created, state.owner];
   return state.id === id && typeof pid === 'number' && texts.every((text) => typeof text === 'string');
 }
@@ -157,6 +176,31 @@ function isSavedState(value: unknown, id: string): value is SavedState {
 /** Absolute paths; of these only empty directories are removed. */
 const isPaths = (value: unknown): boolean =>
   Array.isArray(value) && value.every((path) => typeof path === 'string' && path.startsWith('/'));
+
+function isCgroups(value: unknown): boolean {
+  if (!Array.isArray(value)) return false;
+  return value.every(
+    (place: Partial<Record<keyof SavedCgroup, unknown>> | null) =>
+      typeof place?.controllers === 'string' && typeof place.path === 'string' && place.path.startsWith('/'),
+  );
+}
+
+/**
+ * Does something while nobody else changes the running container: pause, resume and update wait for each other.
+ * @throws TinyrunError NOT_FOUND
+ */
+export function withChanges<T>(root: string, id: string, change: () => T): T {
+  const fd = open(`${root}/${id}/init.stat`, flag('O_RDONLY') | flag('O_NOFOLLOW'));
+  if (fd === -errnos['ENOENT']!) throw notFound(root, id);
+  if (fd < 0) throw new SystemError(`open ${root}/${id}/init.stat`, -fd);
+  try {
+    const result = rawSyscall('flock', fd, constants['LOCK_EX']!);
+    if (result < 0) throw new SystemError(`lock container ${id}`, -result);
+    return change();
+  } finally {
+    close(fd);
+  }
+}
 
 // Removal
 
@@ -190,16 +234,20 @@ function withRoot<T>(root: string, absent: T, use: (rootFd: number) => T): T {
   }
 }
 
+/** What a container has besides its state directory. */
+export type Belongings = Pick<Container, 'dataDirectory' | 'cgroups' | 'resctrl'>;
+
 /**
- * Removes a container whose lock we hold: its own files first, its id last.
- * @param own what else it has outside of the state root
+ * Removes a container whose lock we hold, and whose init has ended: what is left in its cgroups, those, its own files, and
+ * its id last.
  * @throws SystemError naming what could not be removed; a second try goes on from there
  */
 export function removeLocked(
   root: string,
   id: string,
-  { dataDirectory, resctrl }: Pick<Container, 'dataDirectory' | 'resctrl'>,
+  { dataDirectory, cgroups, resctrl }: Belongings,
 ): void {
+  removeCgroups(cgroups, true);
   for (const path of resctrl) {
     const result = rawSyscall('unlinkat', AT_FDCWD, path, constants['AT_REMOVEDIR']!);
     if (result < 0 && result !== -errnos['ENOENT']!) throw new SystemError(`remove ${path}`, -result);
@@ -212,9 +260,10 @@ export function removeLocked(
  * Removes what a killed tinyrun left of a container; anything else it leaves alone.
  * @param root state root, absolute
  * @param dataRoot absolute: a half-made container's own files are looked for there; undefined: they are not
+ * @param decided its host program has ended it: it goes, though it has a name
  * @returns whether it removed anything
  */
-export function removeStale(root: string, id: string, dataRoot?: string): boolean {
+export function removeStale(root: string, id: string, dataRoot?: string, decided = false): boolean {
   const lock = lockContainer(root, id);
   if (lock === 'gone' && dataRoot !== undefined)
     return removeOrphan(root, id, `${dataRoot}/containers/${id}`);
@@ -223,13 +272,13 @@ export function removeStale(root: string, id: string, dataRoot?: string): boolea
     const container = readIn(lock.fd, root, id);
     if (container === undefined) {
       const dataDirectory = dataRoot === undefined ? undefined : `${dataRoot}/containers/${id}`;
-      removeLocked(root, id, { dataDirectory, resctrl: [] });
+      removeLocked(root, id, { dataDirectory, cgroups: [], resctrl: [] });
       return true;
     }
     const { status } = container.state;
     // Init may have been told already to outlive the one that made it.
     if (status === 'creating') endProcess(container.init, `container ${id}`);
-    else if (!container.transient || status !== 'stopped') return false;
+    else if (!(container.transient || decided) || status !== 'stopped') return false;
     removeLocked(root, id, container);
     return true;
   } finally {

@@ -106,6 +106,15 @@ export const constants: Readonly<Record<string, number>> = {
   CLONE_NEWPID: 0x20000000,
   CLONE_NEWNET: 0x40000000,
   CLONE_NEWTIME: 0x80,
+  CLONE_INTO_CGROUP: 0x200000000,
+  // <sys/eventfd.h>
+  EFD_SEMAPHORE: 1,
+  EFD_CLOEXEC: 0o2000000,
+  EFD_NONBLOCK: 0o4000,
+  // <linux/bpf.h>: bpf(2)
+  BPF_PROG_LOAD: 5,
+  BPF_PROG_ATTACH: 8,
+  BPF_PROG_TYPE_CGROUP_DEVICE: 15,
   // <linux/sched.h>: sched_setattr(2)
   SCHED_NORMAL: 0,
   SCHED_FIFO: 1,
@@ -225,10 +234,19 @@ export const constants: Readonly<Record<string, number>> = {
   // <linux/sockios.h>: netdevice(7)
   SIOCSIFNAME: 0x8923,
   SIOCGIFINDEX: 0x8933,
+  MSG_NOSIGNAL: 0x4000,
   // <linux/mman.h>: mmap(2), madvise(2), mlockall(2), msync(2)
   MADV_DONTNEED: 4,
   MADV_DONTDUMP: 0x10,
   MADV_DOFORK: 11,
+  // <linux/seccomp.h>
+  SECCOMP_SET_MODE_FILTER: 1,
+  SECCOMP_FILTER_FLAG_TSYNC: 1,
+  SECCOMP_FILTER_FLAG_LOG: 2,
+  SECCOMP_FILTER_FLAG_SPEC_ALLOW: 4,
+  SECCOMP_FILTER_FLAG_NEW_LISTENER: 8,
+  SECCOMP_FILTER_FLAG_TSYNC_ESRCH: 0x10,
+  SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV: 0x20,
   // <linux/magic.h>: f_type of statfs(2)
   DEVPTS_SUPER_MAGIC: 0x1cd1,
   PROC_SUPER_MAGIC: 0x9fa0,
@@ -483,7 +501,6 @@ function otherConstants(): Readonly<Record<string, number>> {
     CLONE_CHILD_SETTID: 0x1000000,
     CLONE_IO: 0x80000000,
     CLONE_CLEAR_SIGHAND: 0x100000000,
-    CLONE_INTO_CGROUP: 0x200000000,
 
     // <linux/ioprio.h>: ioprio_set(2)
     IOPRIO_CLASS_NONE: 0,
@@ -618,15 +635,12 @@ function otherConstants(): Readonly<Record<string, number>> {
     CLD_STOPPED: 5,
     CLD_CONTINUED: 6,
 
-    // <linux/signalfd.h>, <sys/eventfd.h>, <linux/timerfd.h>
+    // <linux/signalfd.h>, <linux/timerfd.h>
     SFD_NONBLOCK: 0o4000,
     TFD_TIMER_ABSTIME: 1,
     TFD_TIMER_CANCEL_ON_SET: 2,
     TFD_CLOEXEC: 0o2000000,
     TFD_NONBLOCK: 0o4000,
-    EFD_SEMAPHORE: 1,
-    EFD_CLOEXEC: 0o2000000,
-    EFD_NONBLOCK: 0o4000,
 
     // <linux/time.h>
     CLOCK_REALTIME: 0,
@@ -743,15 +757,8 @@ function otherConstants(): Readonly<Record<string, number>> {
     SECCOMP_MODE_STRICT: 1,
     SECCOMP_MODE_FILTER: 2,
     SECCOMP_SET_MODE_STRICT: 0,
-    SECCOMP_SET_MODE_FILTER: 1,
     SECCOMP_GET_ACTION_AVAIL: 2,
     SECCOMP_GET_NOTIF_SIZES: 3,
-    SECCOMP_FILTER_FLAG_TSYNC: 1,
-    SECCOMP_FILTER_FLAG_LOG: 2,
-    SECCOMP_FILTER_FLAG_SPEC_ALLOW: 4,
-    SECCOMP_FILTER_FLAG_NEW_LISTENER: 8,
-    SECCOMP_FILTER_FLAG_TSYNC_ESRCH: 0x10,
-    SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV: 0x20,
     SECCOMP_RET_KILL_PROCESS: 0x80000000,
     SECCOMP_RET_KILL_THREAD: 0,
     SECCOMP_RET_KILL: 0,
@@ -975,7 +982,6 @@ function otherConstants(): Readonly<Record<string, number>> {
     MSG_WAITALL: 0x100,
     MSG_CONFIRM: 0x800,
     MSG_ERRQUEUE: 0x2000,
-    MSG_NOSIGNAL: 0x4000,
     MSG_MORE: 0x8000,
     MSG_WAITFORONE: 0x10000,
     MSG_BATCH: 0x40000,

@@ -347,6 +347,17 @@ export const structs: Readonly<Record<string, Struct>> = {
       d_type: { at: 18, bytes: 1 },
     },
   },
+  // union bpf_attr for BPF_PROG_LOAD: { u32 prog_type, insn_cnt; u64 insns, license; u32 log_level, log_size; u64 log_buf; ... }
+  // bpf(2); what is behind it may be left out
+  bpf_prog_load: {
+    size: 40,
+    fields: {
+      prog_type: { at: 0, bytes: 4 },
+      insn_cnt: { at: 4, bytes: 4 },
+      insns: { at: 8, bytes: 8, pointer: true },
+      license: { at: 16, bytes: 8, pointer: true },
+    },
+  },
   // struct sock_fprog { u16 len; struct sock_filter *filter; }
   // seccomp(2)
   sock_fprog: {

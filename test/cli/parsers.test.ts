@@ -190,7 +190,7 @@ test('the completion script asks for words, which yargs answers from the table',
   assert.match(await outputOf('completion'), 'tinyrun --get-yargs-completions');
   assert.is(
     await outputOf('--get-yargs-completions tinyrun l'),
-    'run\ncreate\nstart\nkill\nspec\nlist\nstate\ndelete\nexplain\ncompletion\n',
+    'run\ncreate\nstart\nkill\nspec\nlist\nstate\ndelete\npause\nresume\nps\nevents\nupdate\nfeatures\nexplain\ncompletion\n',
   );
   const options = (await outputOf('--get-yargs-completions tinyrun delete --f')).split('\n');
   assert.ok(options.includes('--force') && options.includes('--root'), options.join(' '));

@@ -148,6 +148,7 @@ test('toGlobalOptions: defaults, and paths from the working directory', () => {
     logFormat: 'text',
     debug: false,
     rootless: 'auto',
+    cgroupManager: 'cgroupfs',
   });
   const { options } = parse(
     '--root r --data-root ../d --log ./l --log-format json --debug --rootless false list',
@@ -159,7 +160,17 @@ test('toGlobalOptions: defaults, and paths from the working directory', () => {
     logFormat: 'json',
     debug: true,
     rootless: 'false',
+    cgroupManager: 'cgroupfs',
   });
+});
+
+test('toGlobalOptions: who makes cgroups', () => {
+  const of = (words: string) => toGlobalOptions(parse(`${words} list`).options, '/').cgroupManager;
+  assert.is(of('--systemd-cgroup'), 'systemd');
+  assert.is(of('--systemd-cgroup=false'), 'cgroupfs');
+  for (const manager of ['cgroupfs', 'systemd', 'disabled'])
+    assert.is(of(`--cgroup-manager ${manager}`), manager);
+  assert.is(of('--systemd-cgroup --cgroup-manager disabled'), 'disabled');
 });
 
 test('absolute: cleans what it makes absolute', () => {

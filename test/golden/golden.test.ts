@@ -36,6 +36,14 @@ const CHANGES: Readonly<Record<string, Change>> = {
     sources: new Map([['/srv/new', 'missing']]),
     transient: false,
   },
+  seccomp: {
+    seccomp: {
+      // load nr; if it is 83 (mkdir), NOTIFY; else ALLOW
+      filter: Uint8Array.fromBase64('IAAAAAAAAAAVAAABUwAAAAYAAAAAAMB/BgAAAAAA/38='),
+      flags: ['SECCOMP_FILTER_FLAG_NEW_LISTENER'],
+      listener: { path: '/run/agent.sock', metadata: 'm' },
+    },
+  },
   terminal: { terminal: TERMINAL },
 };
 

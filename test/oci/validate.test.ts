@@ -699,26 +699,18 @@ const UNAPPLIED: [pointers: string[], change: Change][] = [
     },
   ],
   [[], { linux: { resources: { memory: { limit: 0 }, cpu: { shares: 0 }, blockIO: {}, unified: {} } } }],
-  [['/linux/cgroupsPath'], { linux: { cgroupsPath: '/x' } }],
-  [['/linux/resources'], { linux: { resources: { pids: { limit: 5 } } } }],
-  [['/linux/resources'], { linux: { resources: { devices: [{ allow: true, type: 'c' }] } } }],
-  [
-    ['/linux/resources'],
-    { linux: { resources: { devices: [{ allow: false }, { allow: true, type: 'c' }] } } },
-  ],
   [[], { hooks: { prestart: [{ path: '/x' }], poststop: [{ path: '/x' }] } }],
   [
     ['/process/execCPUAffinity'],
     { process: { apparmorProfile: 'a', selinuxLabel: 's', execCPUAffinity: { final: '1' } } },
   ],
   [
-    ['/linux/seccomp'],
+    [],
     {
       linux: {
         netDevices: { eth0: { name: 'a' } },
         intelRdt: { closID: 'x' },
         memoryPolicy: { mode: 'MPOL_BIND', nodes: '0' },
-        seccomp: { defaultAction: 'SCMP_ACT_ALLOW' },
         mountLabel: 'l',
       },
     },

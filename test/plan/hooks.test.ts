@@ -149,9 +149,10 @@ test('the state has the pid, but for the one of a container that has ended', () 
   };
   const state = (status: string, pid = '') =>
     `{"ociVersion":"1.3.0","id":"c1","status":"${status}"${pid},"bundle":"/bundle","annotations":{}}\n`;
-  for (const point of ['prestart', 'createRuntime', 'createContainer'] as const)
+  for (const point of ['createRuntime', 'createContainer'] as const)
     assert.is(written(point), state('creating', ',"pid":1001'), point);
-  assert.is(written('startContainer'), state('created', ',"pid":1001'));
+  for (const point of ['prestart', 'startContainer'] as const)
+    assert.is(written(point), state('created', ',"pid":1001'), point);
   assert.is(written('poststart'), state('running', ',"pid":1001'));
   assert.is(written('poststop'), state('stopped'));
 });
@@ -259,7 +260,10 @@ test('hooks are applied, and warn of nothing', () => {
 
 test('hooks by themselves are a program of their own', () => {
   const { id, bundle, host, reports } = planInput();
-  const base = { id, bundle, host, reports, annotations: {}, environment: [], exit: 1, logFd: undefined };
+  const base = {
+    ...{ id, bundle, host, reports, annotations: {}, environment: [], exit: 1, logFd: undefined },
+    ociVersion: '1.3.0',
+  };
   const hooks = [{ path: '/hook', timeout: 1 }, { path: '/other' }];
   for (const [point, pid] of [
     ['poststart', 7],

@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { CgroupHierarchy } from '../../src/plan/input.ts';
+import type { CgroupHierarchy } from '../../src/cgroup/path.ts';
 import { minimalConfig, stepsOf } from '../support/plan-input.ts';
 
 const UNIFIED: CgroupHierarchy = { controllers: '', mountPoint: '/sys/fs/cgroup', path: '/a' };
@@ -21,15 +21,17 @@ function mounted(cgroups: CgroupHierarchy[], ownNamespace = false): string[] {
   return stepsOf({ config, cgroups }).flatMap(({ op, text }) => (op.from === '/mounts/0' ? [text] : []));
 }
 
-test('on a unified host a cgroup mount is cgroup2, with or without a namespace', () => {
-  for (const own of [false, true])
-    assert.equal(
-      mounted([UNIFIED], own).filter((text) => /fsopen|fsmount|open_tree|mkdirat/.test(text)),
-      [
-        '$fs = fsopen("cgroup2", FSOPEN_CLOEXEC)',
-        '$mount = fsmount($fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID|MOUNT_ATTR_RDONLY)',
-      ],
-    );
+test('on a unified host a cgroup mount is cgroup2 in a namespace, and else a bind of the own cgroup', () => {
+  const of = (own: boolean) =>
+    mounted([UNIFIED], own).filter((text) => /fsopen|fsmount|open_tree|RDONLY/.test(text));
+  assert.equal(of(true), [
+    '$fs = fsopen("cgroup2", FSOPEN_CLOEXEC)',
+    '$mount = fsmount($fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID|MOUNT_ATTR_RDONLY)',
+  ]);
+  assert.equal(of(false), [
+    '$bind = open_tree(AT_FDCWD, "/sys/fs/cgroup/a", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_RECURSIVE)',
+    ATTRIBUTES.replace('$hierarchy', '$mount'),
+  ]);
 });
 
 const ATTRIBUTES =

@@ -242,10 +242,18 @@ test('init dies with the host program from its start, and again after the change
   }
 });
 
-test('close_range comes directly before execve', () => {
+test('behind close_range nothing is opened that stays open at execve', () => {
+  const opens = /(?:^|= )(open|socket|pipe|memfd|dup|signalfd|eventfd|epoll_create|fcntl\(.*F_DUPFD)/;
   for (const [name, change] of Object.entries(INPUTS)) {
-    const texts = initSteps(change).map(({ op }) => op.call);
-    assert.equal(texts.slice(-2), ['close_range', 'execve'], name);
+    const steps = initSteps(change);
+    const texts = steps
+      .slice(first(steps, /^close_range\(.*CLOSE_RANGE_CLOEXEC/) + 1)
+      .map(({ text }) => text);
+    assert.equal(
+      texts.filter((text) => opens.test(text) && !text.includes('CLOEXEC')),
+      [],
+      name,
+    );
   }
 });
 
@@ -259,6 +267,55 @@ test('behind close_range there is nothing but the candidates of PATH', () => {
       (path) => `execve("${path}"`,
     ),
   );
+});
+
+/** What init calls between loading its filter and execve, in order; each once. */
+function behindFilter(change: Change): string[] {
+  const steps = initSteps(change);
+  const calls = steps.slice(first(steps, /seccomp\(/) + 1).map(({ op }) => op.call);
+  return calls.filter((call, i) => call !== calls[i - 1]);
+}
+
+const FILTER = { filter: new Uint8Array(8), flags: [] };
+
+test('with no_new_privs the seccomp filter comes directly before execve', () => {
+  assert.equal(behindFilter({ seccomp: FILTER }), ['execve']);
+});
+
+test('without no_new_privs it comes before the last capabilities are dropped, which takes two kinds of calls', () => {
+  const change = (uid: number): Change => ({
+    seccomp: FILTER,
+    config: ({ process }) => Object.assign(process, { noNewPrivileges: false, user: { uid, gid: 0 } }),
+  });
+  for (const uid of [0, 1000])
+    assert.equal(behindFilter(change(uid)), ['capset', 'prctl', 'execve'], `${uid}`);
+  const sets = initSteps(change(1000)).filter(({ op }) => op.call === 'capset');
+  const effective = sets.map(({ text }) => Number(/effective: (\d+)/.exec(text)?.[1]));
+  const CAP_SYS_ADMIN = 1 << 21;
+  assert.equal(
+    effective.map((set) => set & CAP_SYS_ADMIN),
+    [CAP_SYS_ADMIN, 0],
+  );
+  assert.is(effective[0]! - CAP_SYS_ADMIN, effective[1]);
+});
+
+test('a listener is told before init goes on, by write and read', () => {
+  const seccomp = {
+    ...FILTER,
+    flags: ['SECCOMP_FILTER_FLAG_NEW_LISTENER'],
+    listener: { path: '/run/agent', metadata: 'm' },
+  };
+  assert.equal(behindFilter({ seccomp }), ['write', 'read', 'execve']);
+  for (const lifecycle of ['foreground', 'created'] as const) {
+    const steps = stepsOf({ seccomp, lifecycle });
+    const order = [/^write\(\$seccomp-init/, /pidfd_getfd\(/, /^sendmsg\(\$agent/, /^write\(\$seccomp-host/];
+    const places = order.map((pattern) => first(steps, pattern));
+    assert.equal(
+      places,
+      [...places].sort((a, b) => a - b),
+      lifecycle,
+    );
+  }
 });
 
 test('id maps are written, and limits raised, before init is let go on', () => {

@@ -17,7 +17,7 @@ import { spawnProgram } from '../../src/engine/native.ts';
 import type { Config } from '../../src/oci/config.ts';
 import { POINTS } from '../../src/plan/hook-points.ts';
 import { type HookProgramInput, planHookProgram } from '../../src/plan/hook-program.ts';
-import { type Result, runTinyrun, tinyrun, writeConfig } from '../support/bundle.ts';
+import { type Result, runTinyrun, tinyrun, withBundle, writeConfig } from '../support/bundle.ts';
 import { inMountNamespace, output, payload, runCommand, until, withHelper } from '../support/container.ts';
 import {
   all,
@@ -96,7 +96,7 @@ test('each reads the state on stdin: the pid is the one that others see', () =>
       const pid = Number(readFileSync(pidFile, 'utf8'));
       assert.ok(pid > 1);
       const status = {
-        ...{ prestart: 'creating', createRuntime: 'creating', createContainer: 'creating' },
+        ...{ prestart: 'created', createRuntime: 'creating', createContainer: 'creating' },
         ...{ startContainer: 'created', poststart: 'running', poststop: 'stopped' },
       };
       for (const point of POINTS)
@@ -422,7 +422,7 @@ test('a created container has run the hooks of create; those of its init run whe
         point === 'startContainer'
           ? { path: '/payload', args: ['payload', 'write', '/dev/sync/started', 'x'] }
           : shell(
-              `echo == ${point} >> ${bundle.dir}/log; ${tinyrun} --root ${bundle.root} state ${bundle.id} | grep status >> ${bundle.dir}/log; true`,
+              `echo == ${point} >> ${bundle.dir}/log; ${tinyrun} --root ${bundle.root} state ${bundle.id} 2>/dev/null | grep status >> ${bundle.dir}/log; true`,
             ),
       ),
     async (bundle) => {
@@ -544,10 +544,49 @@ for (const peer of PEERS)
     );
   });
 
+test('a failing poststart hook is a warning where the config follows a spec before 1.3', async () => {
+  for (const [version, code, said] of [
+    ['1.2.1', 0, 'one two '],
+    ['1.3.0', 125, 'one '],
+  ] as const)
+    await withBundle(async (bundle) => {
+      const log = join(bundle.dir, 'log');
+      const note = (word: string, exit: number) => shell(`printf '${word} ' >>${log}; exit ${exit}`);
+      bundle.config.ociVersion = version;
+      bundle.config.hooks = { poststart: [note('one', 1), note('two', 0)] };
+      writeConfig(bundle);
+      assert.is(runTinyrun(bundle, ['run', bundle.dir]).code, code, version);
+      assert.is(readFileSync(log, 'utf8'), said);
+    });
+});
+
+test('create, start and delete run the hooks of their moments, start behind the execve', () =>
+  withBundle(async (bundle) => {
+    const log = join(bundle.dir, 'log');
+    const note = (point: string) => shell(`sed 's/.*"status":"\\([a-z]*\\)".*/${point} \\1/' >>${log}`);
+    const points = ['createRuntime', 'createContainer', 'poststart', 'poststop'] as const;
+    bundle.config.hooks = Object.fromEntries(points.map((point) => [point, [note(point)]]));
+    bundle.config.process.args = ['/payload', 'trap'];
+    writeConfig(bundle);
+    const roots = ['--root', bundle.root, '--data-root', bundle.dataRoot];
+    const say = (...words: string[]) =>
+      Bun.spawnSync([tinyrun, ...roots, ...words], { stdio: ['ignore', 'ignore', 'ignore'] }).exitCode;
+    assert.is(say('create', '-b', bundle.dir, bundle.id), 0);
+    assert.is(readFileSync(log, 'utf8'), 'createRuntime creating\ncreateContainer creating\n');
+    const { pid } = JSON.parse(runTinyrun(bundle, ['state', bundle.id]).stdout);
+    assert.is(say('start', bundle.id), 0);
+    assert.is(readFileSync(`/proc/${pid}/comm`, 'utf8'), 'payload\n');
+    assert.match(readFileSync(log, 'utf8'), /poststart running\n$/);
+    assert.is(say('delete', '--force', bundle.id), 0);
+    assert.match(readFileSync(log, 'utf8'), /poststart running\npoststop stopped\n$/);
+    assert.equal(leftovers(bundle), []);
+  }));
+
 // Hooks by themselves
 
 const programInput = (more: Partial<HookProgramInput>): HookProgramInput => ({
   point: 'poststop',
+  ociVersion: '1.3.0',
   hooks: [],
   id: 'c1',
   bundle: '/',

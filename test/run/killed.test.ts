@@ -11,7 +11,7 @@ import { payload } from '../support/container.ts';
 import { assertSucceeds, leftovers, processesOf } from '../support/refusal.ts';
 import { childrenOf, countOps, openTerminal, startStepped, type Terminal } from '../support/steps.ts';
 
-const EVERY = process.env['TINYRUN_TEST_ALL'] === '1' ? 1 : 3;
+const EVERY = process.env['TINYRUN_TEST_ALL'] === '1' ? 1 : 11;
 /** Bundles that are worked on at once: most of the time a test waits. */
 const WORKERS = 3;
 

@@ -219,6 +219,32 @@ test('kill and delete take a regular expression', () =>
     assert.equal(leftovers(bundle), []);
   }));
 
+test('without a pid namespace, SIGKILL ends all processes, kill --all reaches all, and delete leaves none', () =>
+  withBundle(
+    async (bundle) => {
+      const counts = () => processesOf(bundle).length;
+      for (const end of [
+        ['kill', bundle.id, 'KILL'],
+        ['kill', '--all', bundle.id, '15'],
+        ['delete', '-f', bundle.id],
+      ]) {
+        create(bundle, ['/payload', 'spawn', '2', '--', 'sleep', '60']);
+        assertSucceeds(say(bundle, 'start', bundle.id));
+        await until('three processes are there', () => counts() === 3);
+        assertSucceeds(say(bundle, ...end));
+        await until('all have ended', () => counts() === 0);
+        if (end[0] === 'kill') assertSucceeds(say(bundle, 'kill', '--all', bundle.id, '9')); // engines do, to be sure
+        assertSucceeds(say(bundle, 'delete', '--force', bundle.id));
+        assert.equal(leftovers(bundle), []);
+      }
+    },
+    {
+      config: ({ linux }) => {
+        linux!.namespaces = linux!.namespaces!.filter(({ type }) => type !== 'pid');
+      },
+    },
+  ));
+
 test('--console-socket receives the master of the container terminal', () =>
   withBundle(
     async (bundle) => {

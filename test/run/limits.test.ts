@@ -1,10 +1,10 @@
 // What the process may use and how it is scheduled. OCI config.md, "POSIX process", "Linux Process".
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Config, Rlimit, Scheduler } from '../../src/oci/config.ts';
+import type { Config, Resources, Rlimit, Scheduler } from '../../src/oci/config.ts';
 import { runTinyrun, withBundle } from '../support/bundle.ts';
 import {
   output,
@@ -164,10 +164,11 @@ test("without oomScoreAdj the caller's is kept", async () => {
 
 // Scheduling
 
-const scheduled = (scheduler: Scheduler) =>
+const scheduled = (scheduler: Scheduler, resources: Resources = {}) =>
   outputOf(['scheduler'], {
-    config: ({ process }) => {
+    config: ({ process, linux }) => {
       process.scheduler = scheduler;
+      linux!.resources = resources;
     },
   });
 
@@ -181,8 +182,12 @@ test('the scheduler is the one of the config, with its nice value', async () => 
 });
 
 test('real-time schedulers get their priority', async () => {
-  assert.match(await scheduled({ policy: 'SCHED_FIFO', priority: 10 }), /^policy 1\nnice 0\npriority 10\n/);
-  assert.match(await scheduled({ policy: 'SCHED_RR', priority: 99 }), /^policy 2\nnice 0\npriority 99\n/);
+  // Where real time is shared out among cgroups, a new one has none.
+  const shared = existsSync('/sys/fs/cgroup/cpu/cpu.rt_runtime_us');
+  const cpu = shared ? { realtimePeriod: 1_000_000, realtimeRuntime: 1000 } : {};
+  const of = (scheduler: Scheduler) => scheduled(scheduler, { cpu });
+  assert.match(await of({ policy: 'SCHED_FIFO', priority: 10 }), /^policy 1\nnice 0\npriority 10\n/);
+  assert.match(await of({ policy: 'SCHED_RR', priority: 99 }), /^policy 2\nnice 0\npriority 99\n/);
 });
 
 test('a scheduler flag is set', async () => {

@@ -26,7 +26,7 @@ const programs = ({ root }: Bundle): string => join(root, '.programs');
 const kept = (bundle: Bundle): string[] =>
   existsSync(programs(bundle)) ? readdirSync(programs(bundle)) : [];
 
-/** What a container sees, without what differs between any two: mount ids, devices and inode numbers. */
+/** What a container sees, without what differs between any two: mount ids, the container's own, devices and inode numbers. */
 function look(bundle: Bundle): string {
   const args = ['run', bundle.dir, '--', '/payload'];
   const words = ['mountinfo', '--', 'status', '--', 'env', '--', 'limits', '--', 'hostname', '--', 'fds'];
@@ -36,6 +36,7 @@ function look(bundle: Bundle): string {
     .replace(/^\d+ \d+ \d+:\d+ /gm, '')
     .replace(/(master|shared):\d+/g, '$1')
     .replace(/^(Pid|Tgid|NSpid|voluntary_ctxt_switches|nonvoluntary_ctxt_switches|Vm\w+|Rss\w+):.*$/gm, '')
+    .replace(/\/[0-9a-f]{12}( \/sys\/fs\/cgroup)/g, '/ID$1') // its cgroup is named after it
     .replace(/(pipe|socket):\[\d+\]/g, '$1');
 }
 
@@ -162,9 +163,9 @@ test('runs with messages, names, traces or overlays are planned each time', asyn
       runTinyrun(bundle, ['run', ...args, bundle.dir, '--', '/payload', 'true']);
     for (const args of [['--name', 'a', '--rm'], ['--trace', '2'], ['--overlay'], ['--engine', 'ffi']])
       assert.is(run(...args).code, 0);
-    bundle.config.linux!.cgroupsPath = '/tinyrun-none';
+    bundle.config.linux!.resources = { memory: { kernel: 1 } };
     writeConfig(bundle);
-    for (let i = 0; i < 2; i++) assert.match(run().stderr, '/linux/cgroupsPath');
+    for (let i = 0; i < 2; i++) assert.match(run().stderr, '/linux/resources/memory/kernel');
     assert.equal(kept(bundle), []);
   });
 });

@@ -20,6 +20,7 @@ const remove = (roots: Pick<StateRoot, 'root' | 'dataRoot'>, id: string, force: 
       logFormat: 'text',
       debug: false,
       rootless: 'auto',
+      cgroupManager: 'cgroupfs',
     },
     id,
     force,

@@ -26,29 +26,36 @@ test('parseStat: what is no stat has nothing', () => {
 });
 
 const started = (): Fifo => 'none';
+const runs = (): boolean => false;
+const frozen = (): boolean => true;
 
-test('statusOf: the same process runs, once it is started', () => {
+test('statusOf: the same process runs, once it is started, unless it is frozen', () => {
   const created = { state: 'S', startTime: '5' };
-  assert.is(statusOf(created, { state: 'R', startTime: '5' }, started), 'running');
-  assert.is(statusOf(created, { state: 'T', startTime: '5' }, started), 'running');
+  assert.is(statusOf(created, { state: 'R', startTime: '5' }, started, runs), 'running');
+  assert.is(statusOf(created, { state: 'T', startTime: '5' }, started, runs), 'running');
   assert.is(
-    statusOf(created, created, () => 'created'),
+    statusOf(created, created, () => 'created', runs),
     'created',
   );
   assert.is(
-    statusOf(created, created, () => 'creating'),
+    statusOf(created, created, () => 'creating', frozen),
     'creating',
+  );
+  assert.is(statusOf(created, created, started, frozen), 'paused');
+  assert.is(
+    statusOf(created, created, () => 'created', frozen),
+    'paused',
   );
 });
 
 test('statusOf: an ended process, a zombie and a reused pid are stopped', () => {
   const created = { state: 'S', startTime: '5' };
   const waits = (): Fifo => 'created';
-  assert.is(statusOf(created, undefined, waits), 'stopped');
-  assert.is(statusOf(undefined, created, waits), 'stopped');
-  assert.is(statusOf(created, { state: 'Z', startTime: '5' }, waits), 'stopped');
-  assert.is(statusOf(created, { state: 'X', startTime: '5' }, waits), 'stopped');
-  assert.is(statusOf(created, { state: 'S', startTime: '6' }, waits), 'stopped');
+  assert.is(statusOf(created, undefined, waits, frozen), 'stopped');
+  assert.is(statusOf(undefined, created, waits, frozen), 'stopped');
+  assert.is(statusOf(created, { state: 'Z', startTime: '5' }, waits, frozen), 'stopped');
+  assert.is(statusOf(created, { state: 'X', startTime: '5' }, waits, frozen), 'stopped');
+  assert.is(statusOf(created, { state: 'S', startTime: '6' }, waits, frozen), 'stopped');
 });
 
 test('assertLegal: allows what the table says, and nothing else', () => {
@@ -69,6 +76,9 @@ test('assertLegal: allows what the table says, and nothing else', () => {
     start: ['created'],
     kill: ['created', 'running', 'paused'],
     delete: ['stopped'],
+    pause: ['created', 'running'],
+    resume: ['paused'],
+    update: ['created', 'running', 'paused'],
   });
 });
 

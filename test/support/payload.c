@@ -115,6 +115,14 @@ static int do_trap(int argc, char **argv) {
   return 0;
 }
 
+// spawn N: N children that do what the next commands say, as this process does.
+static int do_spawn(int argc, char **argv) {
+  need(argc, 1);
+  for (int left = atoi(argv[1]); left > 0; left--)
+    if (must(fork()) == 0) break;
+  return 0;
+}
+
 // fork-orphan: a grandchild outlives its parent; prints whose child it became.
 static int do_fork_orphan(int argc, char **argv) {
   int link[2];
@@ -409,6 +417,16 @@ static int do_keyring(int argc, char **argv) {
   return 0;
 }
 
+// syscall NUMBER [ARGUMENT...]: its result and errno, `-1 38`.
+static int do_syscall(int argc, char **argv) {
+  need(argc, 1);
+  unsigned long arguments[7] = {0};
+  for (int i = 1; i < argc && i < 8; i++) arguments[i - 1] = strtoul(argv[i], 0, 0);
+  long result = syscall(arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5], arguments[6]);
+  printf("%ld %d\n", result, result < 0 ? errno : 0);
+  return 0;
+}
+
 static const struct {
   const char *name;
   int (*run)(int argc, char **argv); // argv[0] is the sub-command
@@ -423,6 +441,7 @@ static const struct {
     {"args", do_args},
     {"env", do_env},
     {"trap", do_trap},
+    {"spawn", do_spawn},
     {"fork-orphan", do_fork_orphan},
     {"watch", do_watch},
     {"cat", do_cat},
@@ -459,6 +478,7 @@ static const struct {
     {"count", do_count},
     {"connect", do_connect},
     {"keyring", do_keyring},
+    {"syscall", do_syscall},
 };
 
 static int run(int argc, char **argv) {

@@ -2,6 +2,7 @@
 // Linux on its way, answered as on a quiet host. Nothing here depends on the machine or the time, so plans are the same
 // everywhere.
 
+import { type CgroupHierarchy, cgroupPlaces } from '../../src/cgroup/path.ts';
 import { type Answers, type AskedCall, type Recording, record } from '../../src/engine/recorder.ts';
 import type { Config, Hook, Hooks } from '../../src/oci/config.ts';
 import { defaultConfig } from '../../src/oci/defaults.ts';
@@ -70,6 +71,7 @@ export function planInput({ config, host, ...rest }: Change = {}): PlanInput {
     securityModules: [],
     resctrl: undefined,
     netDevices: [],
+    cgroup: undefined,
     transient: true,
     exits: { failure: 125, notExecutable: 126, notFound: 127 },
     noPivot: false,
@@ -79,6 +81,7 @@ export function planInput({ config, host, ...rest }: Change = {}): PlanInput {
     consoleSocket: undefined,
     pidfdSocket: undefined,
     terminal: undefined,
+    seccomp: undefined,
     self: ['/usr/bin/tinyrun'],
     reports: [{ reg: 'stderr', format: 'text', prefix: 'tinyrun: ', suffix: '\n' }],
     logFd: undefined,
@@ -140,6 +143,35 @@ const HOOKS: Hooks = {
   poststart: hooksOf('poststart'),
   poststop: hooksOf('poststop'),
 };
+
+/** The cgroup /engine/c1 on hosts with v1 hierarchies (and the unified one without controllers), and with v2 alone. */
+const inHierarchies = (hierarchies: readonly CgroupHierarchy[], available: readonly string[]): Change => ({
+  cgroups: hierarchies,
+  cgroup: { places: cgroupPlaces('/engine/c1', 'c1', hierarchies), available, existing: false },
+});
+export const OWN_CGROUP_V1 = inHierarchies(
+  ['cpu,cpuacct', 'memory', 'cpuset', 'pids', 'devices', 'freezer', 'name=systemd', ''].map(
+    (controllers) => ({
+      controllers,
+      mountPoint: `/sys/fs/cgroup/${controllers.replace('name=', '') || 'unified'}`,
+      path: '/',
+    }),
+  ),
+  [],
+);
+export const OWN_CGROUP_V2 = inHierarchies(
+  [{ controllers: '', mountPoint: '/sys/fs/cgroup', path: '/user.slice/session.scope' }],
+  ['cpuset', 'cpu', 'io', 'memory', 'pids'],
+);
+
+function withLimits(config: Config): void {
+  config.linux!.namespaces!.push({ type: 'cgroup' });
+  config.linux!.resources = {
+    devices: [{ allow: false, access: 'rwm' }],
+    memory: { limit: 0x4000000 },
+    pids: { limit: 100 },
+  };
+}
 
 /** Every kind of input that a rule over all plans should hold for. */
 export const INPUTS: Readonly<Record<string, Change>> = {
@@ -251,6 +283,34 @@ export const INPUTS: Readonly<Record<string, Change>> = {
       { controllers: 'cpu,cpuacct', mountPoint: '/sys/fs/cgroup/cpu,cpuacct', path: '/a' },
       { controllers: 'name=systemd', mountPoint: '/sys/fs/cgroup/systemd', path: '/' },
     ],
+  },
+  'a cgroup on v1': { ...OWN_CGROUP_V1, config: withLimits },
+  'a cgroup on v2': { ...OWN_CGROUP_V2, config: withLimits },
+  'a cgroup on v2 and joined namespaces': {
+    ...OWN_CGROUP_V2,
+    config: (config) => {
+      withLimits(config);
+      config.linux!.resources!.pids = { limit: 1 };
+      config.linux!.namespaces = [
+        { type: 'network', path: '/run/netns/n' },
+        ...(['mount', 'pid', 'cgroup'] as const).map((type) => ({ type })),
+      ];
+    },
+  },
+  'a seccomp filter, without no_new_privs': {
+    seccomp: { filter: new Uint8Array(16), flags: ['SECCOMP_FILTER_FLAG_LOG'] },
+    config: ({ process }) => {
+      process.noNewPrivileges = false;
+      process.user = { uid: 1000, gid: 1000 };
+    },
+  },
+  'a seccomp filter with a listener': {
+    seccomp: {
+      filter: new Uint8Array(16),
+      flags: ['SECCOMP_FILTER_FLAG_NEW_LISTENER'],
+      listener: { path: '/run/agent.sock', metadata: 'm' },
+    },
+    transient: false,
   },
   'a terminal': {
     config: (config) => {

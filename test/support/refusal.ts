@@ -30,12 +30,17 @@ export function assertRefused(bundle: Bundle, says: RegExp, options: RefusalOpti
 
 /** A result that is a failure in one line, after which nothing is left. */
 export function assertFails(bundle: Bundle, result: Result, says: RegExp, code: number): void {
+  assertRefusal(result, says, code);
+  assert.equal(leftovers(bundle), []);
+}
+
+/** A result that is a failure in one line; the container may live on. */
+export function assertRefusal(result: Result, says: RegExp, code = 1): void {
   assert.is(result.stdout, '');
   assert.ok(says.test(result.stderr), `${says} is not what it said: ${result.stderr}`);
   assert.match(result.stderr, /^tinyrun: [^\n]+\n$/, 'one line');
   assert.not.match(result.stderr, /\.ts:\d|\bat .+:\d+:\d+|\$bunfs/, 'no stack trace');
   assert.is(result.code, code, result.stderr);
-  assert.equal(leftovers(bundle), []);
 }
 
 /** A result that is a success without a word on stderr. */

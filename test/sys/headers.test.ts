@@ -86,17 +86,24 @@ const TYPES: Readonly<Record<string, string>> = {
   kernel_sigaction: 'struct sigaction',
   sigset: 'sigset_t',
   siginfo: 'siginfo_t',
+  bpf_prog_load: 'union bpf_attr',
+};
+
+/** Of dirent64 it is the place where the name begins, of a BPF program that behind what is needed. */
+const SIZES: Readonly<Record<string, string>> = {
+  dirent64: 'offsetof(struct dirent64, d_name)',
+  bpf_prog_load: 'offsetof(union bpf_attr, log_buf) + 8',
 };
 
 function layout(name: string): Expression[] {
   const type = TYPES[name] ?? `struct ${name}`;
-  // Of dirent64 the size is the place where the name begins.
-  const size = name === 'dirent64' ? 'offsetof(struct dirent64, d_name)' : `sizeof(${type})`;
-  const expressions = [{ key: `${name}..size`, c: size, needs: [type] }];
+  const size = SIZES[name] ?? `sizeof(${type})`;
+  const known = type.replace('union ', '');
+  const expressions = [{ key: `${name}..size`, c: size, needs: [known] }];
   if (name === 'sigset') return expressions; // an integer here, an array there
   for (const field in structs[name]!.fields) {
     const member = memberOf(name, field);
-    const needs = [type, member.replace(/\W.*/, '')];
+    const needs = [known, member.replace(/\W.*/, '')];
     expressions.push(
       { key: `${name}.${field}.at`, c: `offsetof(${type}, ${member})`, needs },
       { key: `${name}.${field}.bytes`, c: `sizeof(((${type} *)0)->${member})`, needs },

@@ -11,12 +11,12 @@ export async function run(line: CommandLine, global: GlobalOptions): Promise<num
   const signal = parseSignal(name);
   if (signal === undefined)
     throw new TinyrunError('USAGE', `kill container ${id}: unknown signal ${JSON.stringify(name)}`);
-  const kill = (one: string): void => killContainer(global, one, signal);
+  const kill = (one: string): Promise<void> => killContainer(global, one, signal, flag(line, 'all'));
   if (flag(line, 'regex')) {
     await (await import('../../runtime/matching.ts')).forEachMatch(global.root, id, kill);
   } else {
     assertId(id);
-    kill(id);
+    await kill(id);
   }
   return 0;
 }

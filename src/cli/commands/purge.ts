@@ -1,5 +1,5 @@
-// tinyrun purge ID CODE: what the host program of a transient container becomes at its end, if the container has
-// written files (plan/end.ts). Exits with the container's exit code.
+// tinyrun purge ID CODE: what the host program of a container that is to go becomes at its end, if there are files or
+// cgroups in its way (plan/end.ts). Exits with the container's exit code.
 import { TinyrunError } from '../../errors.ts';
 import { assertId } from '../../runtime/id.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
@@ -10,6 +10,6 @@ export function run({ args: [id = '', code = ''] }: CommandLine, { root, dataRoo
   assertId(id);
   if (!/^\d{1,3}$/.test(code))
     throw new TinyrunError('USAGE', `purge ${id}: ${JSON.stringify(code)} is no exit code`);
-  removeStale(root, id, dataRoot);
+  removeStale(root, id, dataRoot, true);
   return Number(code);
 }

@@ -1,0 +1,14 @@
+// tinyrun ps
+import { assertId } from '../../runtime/id.ts';
+import { print } from '../../runtime/log.ts';
+import type { GlobalOptions } from '../../runtime/options.ts';
+import { containerPids, formatPids, processTable } from '../../runtime/ps.ts';
+import { type CommandLine, text } from '../command-line.ts';
+
+export function run(line: CommandLine, { root }: GlobalOptions): number {
+  const id = line.args[0] ?? '';
+  assertId(id);
+  const pids = containerPids(root, id);
+  print(1, text(line, 'format') === 'json' ? formatPids(pids) : processTable(pids, line.rest ?? []));
+  return 0;
+}

@@ -1,0 +1,24 @@
+// tinyrun update
+import { assertId } from '../../runtime/id.ts';
+import { createLog } from '../../runtime/log.ts';
+import type { GlobalOptions } from '../../runtime/options.ts';
+import { parseResources, readResourcesFile, updateContainer } from '../../runtime/update.ts';
+import { type CommandLine, text } from '../command-line.ts';
+import { absolute } from '../global.ts';
+import { toResources } from '../update-options.ts';
+
+export function run(line: CommandLine, global: GlobalOptions, cwd: string): number {
+  const id = line.args[0] ?? '';
+  assertId(id);
+  const file = text(line, 'resources');
+  const resources =
+    file === undefined || file === ''
+      ? toResources(line)
+      : parseResources(readResourcesFile(file === '-' ? file : absolute(file, cwd)), file);
+  const rdt =
+    file === undefined || file === ''
+      ? { l3CacheSchema: text(line, 'l3-cache-schema'), memBwSchema: text(line, 'mem-bw-schema') }
+      : {};
+  updateContainer(global.root, id, resources, rdt, createLog(global));
+  return 0;
+}

@@ -1,0 +1,110 @@
+// Removing a container's cgroups, with those that were made below them inside of the container; before that, on demand,
+// what still runs there is killed. By raw system calls, as files.ts. cgroups(7); kernel, cgroup-v2.rst, "cgroup.kill";
+// cgroup-v1/freezer-subsystem.rst.
+
+import { close, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
+import { constants, constantValue } from '../sys/constants.ts';
+import { errnos } from '../sys/errno.ts';
+import { AT_FDCWD, openDirectory, readDirectory, readSmall } from './files.ts';
+
+/** As state.json keeps it. */
+export interface SavedCgroup {
+  /** As in /proc/self/cgroup; empty for the unified hierarchy. */
+  controllers: string;
+  path: string;
+  /** It was there before the container, and stays. */
+  existing?: true;
+}
+
+/** How long killed processes may take to leave. */
+const PATIENCE_MS = 10_000;
+const O_WRONLY = constants['O_WRONLY']! | constants['O_CLOEXEC']!;
+const AT_REMOVEDIR = constantValue('AT_REMOVEDIR', 'x64')!;
+
+/** Kills all processes in a container's cgroups and below, also when they are frozen; some may end a moment later. */
+export function killCgroups(cgroups: readonly SavedCgroup[]): void {
+  const own = cgroups.filter(({ existing }) => !existing);
+  const unified = own.find(({ controllers }) => controllers === '');
+  const freezer = own.find(({ controllers }) => controllers.split(',').includes('freezer'));
+  const killed = unified !== undefined && write(`${unified.path}/cgroup.kill`, '1') === 0;
+  const place = freezer ?? (killed ? undefined : own[0]);
+  if (place === undefined) return;
+  // Frozen, nobody forks away while the list is read; what is killed dies when it is thawed.
+  if (freezer !== undefined && !killed) write(`${freezer.path}/freezer.state`, 'FROZEN');
+  for (const path of [place.path, ...below(place.path)]) {
+    const pids = killed ? [] : readProcesses(path).split('\n').filter(Boolean);
+    for (const pid of pids) rawSyscall('kill', Number(pid), constants['SIGKILL']!);
+    if (freezer !== undefined) write(`${path}/freezer.state`, 'THAWED');
+  }
+}
+
+/**
+ * Removes the cgroups that were made for a container; what is gone already is fine.
+ * @param kill what is in them is killed; otherwise they must be empty, but for what is dying
+ * @throws SystemError naming the cgroup that is still in use
+ */
+export function removeCgroups(cgroups: readonly SavedCgroup[], kill: boolean): void {
+  const own = cgroups.filter(({ existing }) => !existing);
+  for (let waited = 0; ; waited++) {
+    const busy = own.find(({ path }) => !removeAll(path));
+    if (busy === undefined) return;
+    if (waited > PATIENCE_MS) throw new SystemError(`remove cgroup ${busy.path}`, errnos['EBUSY']!);
+    // What forks while it is killed is killed the next time.
+    if (kill) killCgroups(own);
+    Bun.sleepSync(1);
+  }
+}
+
+/** Removes a cgroup and those below it, the lowest first; false where something is in one of them. */
+function removeAll(path: string): boolean {
+  if (remove(path)) return true;
+  for (const one of below(path).toReversed()) if (!remove(one)) return false;
+  return remove(path);
+}
+
+function remove(path: string): boolean {
+  const result = rawSyscall('unlinkat', AT_FDCWD, path, AT_REMOVEDIR);
+  if (result === 0 || result === -errnos['ENOENT']!) return true;
+  if (result === -errnos['EBUSY']! || result === -errnos['ENOTEMPTY']!) return false;
+  throw new SystemError(`remove cgroup ${path}`, -result);
+}
+
+/** The cgroups below one, each behind the one that it is in. */
+function below(path: string): string[] {
+  const fd = openDirectory(AT_FDCWD, path);
+  if (fd === undefined) return [];
+  try {
+    return readDirectory(fd).flatMap((name) => {
+      const child = `${path}/${name}`;
+      return isDirectory(child) ? [child, ...below(child)] : [];
+    });
+  } finally {
+    close(fd);
+  }
+}
+
+function isDirectory(path: string): boolean {
+  const fd = openDirectory(AT_FDCWD, path);
+  if (fd !== undefined) close(fd);
+  return fd !== undefined;
+}
+
+/** The pids in a cgroup; none where it is gone, or threaded. */
+function readProcesses(path: string): string {
+  try {
+    return readSmall(AT_FDCWD, `${path}/cgroup.procs`, 1 << 26) ?? '';
+  } catch (error) {
+    if (error instanceof SystemError && ['ENODEV', 'EOPNOTSUPP'].includes(error.errno)) return '';
+    throw error;
+  }
+}
+
+/** Writes a word to a file; the negative errno where it cannot. */
+function write(path: string, word: string): number {
+  const fd = rawSyscall('openat', AT_FDCWD, path, O_WRONLY, 0);
+  if (fd < 0) return fd;
+  const bytes = new TextEncoder().encode(word);
+  const result = rawSyscall('write', fd, bytes, bytes.length);
+  close(fd);
+  return Math.min(result, 0);
+}
