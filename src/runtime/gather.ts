@@ -66,6 +66,7 @@ export async function gatherInput(
   const rootfs = await gatherRootfs(global, options, config, host);
   const roots = rootfs.kind === 'directory' ? [rootfs.path] : rootfs.layers.toReversed();
   const flagMounts = await gatherFlagMounts(options, host);
+  const rootless = host.euid === 0 ? undefined : gatherRootless(global, config, host);
   if (options.listenFds > 0 || options.notifySocket !== undefined)
     flagMounts.push(...(await import('./activation.ts')).applyActivation(config, options));
   const logFd = openLog(global);
@@ -77,7 +78,7 @@ export async function gatherInput(
     configPath: configPath(options),
     lifecycle: options.lifecycle,
     stateRoot: global.root,
-    rootless: host.euid === 0 ? undefined : gatherRootless(global, config, host),
+    rootless,
     rootfs,
     flagMounts,
     sources: gatherSources(config, flagMounts, options.bundle),
@@ -91,7 +92,7 @@ export async function gatherInput(
     securityModules: await gatherSecurityModules(config),
     resctrl: hasRdt({ config }) ? (await import('./probe-resctrl.ts')).probeResctrl(config) : undefined,
     netDevices: await gatherNetDevices(config),
-    ...gatherCgroup(global, options, config, log),
+    ...gatherCgroup(global, options, config, rootless !== undefined, log),
     transient: options.lifecycle === 'foreground' && (options.remove || !(options.named || options.keep)),
     printId: options.form === 'bundle',
     exits:
@@ -164,16 +165,24 @@ function gatherCgroup(
   { cgroupManager }: GlobalOptions,
   { id }: RunOptions,
   { linux, mounts }: Config,
+  rootless: boolean,
   log: Log,
 ): Pick<PlanInput, 'cgroups' | 'cgroup'> {
   const shown = mounts?.some(({ type }) => type === 'cgroup') ?? false;
   if (cgroupManager === 'disabled') return { cgroups: shown ? probeCgroups() : [], cgroup: undefined };
   const cgroups = probeCgroups();
   const cgroup = placeCgroup(cgroupManager, linux?.cgroupsPath, id, cgroups);
+  if (rootless && !cgroup.places.every(({ path }) => isWritable(path.slice(0, path.lastIndexOf('/'))))) {
+    if (linux?.resources !== undefined)
+      log.warn('/linux/resources: no cgroup is delegated to this user: the container has no limits');
+    return { cgroups, cgroup: undefined };
+  }
   for (const warning of resourceWarnings(linux?.resources ?? {})) log.warn(warning);
   if (cgroup.occupied) log.warn("container's cgroup is not empty: what is in it shares its limits");
   return { cgroups, cgroup };
 }
+
+const isWritable = (path: string): boolean => rawSyscall('faccessat', constants['AT_FDCWD']!, path, 2) === 0; // W_OK
 
 async function gatherFilter(
   config: Config,
