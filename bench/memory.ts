@@ -85,8 +85,8 @@ async function end(container: Container, remove: string[]): Promise<void> {
   clearTimeout(timer);
 }
 
-/** Kilobytes. */
-function pssOf(pid: number): number {
+/** Kilobytes of a process: proc_pid_smaps(5). */
+export function pssOf(pid: number): number {
   const line = /^Pss: +(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'));
   if (line === null) throw new Error(`/proc/${pid}/smaps_rollup has no Pss`);
   return Number(line[1]);

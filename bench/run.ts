@@ -18,6 +18,7 @@ import {
   versions,
 } from './runtimes.ts';
 import { formatTable, milliseconds, target } from './table.ts';
+import { makeEngineBundle, measureCreated, measureMany, measureVerbs, VERBS } from './verbs.ts';
 
 /** Seconds after which no measurement begins any more. */
 const LONGEST = 90;
@@ -33,7 +34,7 @@ async function measureSpeed(place: Place, bounds: Bounds): Promise<void> {
   const ours = [...tinyrunCommand(place), 'run', place.bundles.true];
   const others = [
     ...findSandboxes(place),
-    ...findRuntimes(place)
+    ...findRuntimes(place, false)
       .slice(1)
       .map(({ name, run }) => ({ name: `\`${name} run\``, command: run(place.bundles.true, 'bench') })),
     {
@@ -96,7 +97,7 @@ async function measureStages(place: Place, bounds: Bounds): Promise<void> {
 async function measureMemories(place: Place, bounds: Bounds): Promise<void> {
   const rows: string[][] = [];
   let executable = 0;
-  for (const runtime of findRuntimes(place)) {
+  for (const runtime of findRuntimes(place, false)) {
     if (tryOnce(runtime.run(place.bundles.true, 'bench')) !== undefined) continue;
     const one = await measureMemory(runtime, place.bundles.wait, 1, bounds);
     const many = await measureMemory(runtime, place.bundles.wait, AT_ONCE, bounds);
@@ -114,6 +115,50 @@ async function measureMemories(place: Place, bounds: Bounds): Promise<void> {
   say(
     `PSS of the waiting process. tinyrun's is a program in memory, a file of ${executable} KB, of which PSS counts what is mapped.\n`,
   );
+}
+
+/** How much slower than the other runtime a verb may be. */
+const VERB_TARGETS: Readonly<Record<string, number>> = { crun: 1.5, runc: 0.5 };
+
+async function measureEngine(place: Place, bounds: Bounds): Promise<void> {
+  const bundle = makeEngineBundle(place);
+  const runtimes = findRuntimes(place, true).filter((runtime) => {
+    const problem = tryOnce(runtime.command(['create', '--bundle', bundle, 'bench-try']));
+    if (problem !== undefined) say(`${runtime.name} does not run here: ${problem}\n`);
+    else Bun.spawnSync(runtime.remove('bench-try'));
+    return problem === undefined;
+  });
+  const until = Bun.nanoseconds() + LONGEST * 1e9;
+  const [ours, ...others] = await measureVerbs(runtimes, bundle, { ...bounds, until });
+  const rows = VERBS.map((verb) => [
+    `\`${verb}\``,
+    milliseconds(ours!.times[verb]),
+    ...others.flatMap(({ runtime, times, ratios }) => [
+      milliseconds(times[verb]),
+      `${ratios[verb].toFixed(2)} (${target(ratios[verb], VERB_TARGETS[runtime]!)})`,
+    ]),
+  ]);
+  const many: number[] = [];
+  for (const runtime of runtimes) many.push(await measureMany(runtime, bundle, AT_ONCE));
+  rows.push([
+    `${AT_ONCE} × create, start, delete --force`,
+    milliseconds(1000 * many[0]!),
+    ...many.slice(1).flatMap((seconds) => [milliseconds(1000 * seconds), (many[0]! / seconds).toFixed(2)]),
+  ]);
+  const head = others.flatMap(({ runtime }) => [`\`${runtime}\`, ms`, 'ratio']);
+  say(formatTable(['what an engine calls', '`tinyrun`, ms', ...head], rows));
+  say(`The bundle is as engines write it: a seccomp profile of 350 names, 14 capabilities, limits of memory, processor and
+pids.
+`);
+  const memory = runtimes.map((runtime) => {
+    const pss = measureCreated(runtime, bundle);
+    return [
+      `\`${runtime.name} create\``,
+      String(pss),
+      runtime.name === 'tinyrun' ? target(pss, 64, ' KB') : '',
+    ];
+  });
+  say(formatTable(['memory of a created container, KB', 'PSS', 'target'], memory));
 }
 
 async function main(): Promise<void> {
@@ -140,6 +185,7 @@ alone: compare ratios between machines, not times. Below 1, tinyrun is faster. c
 `);
   await withPlace(async (place) => {
     await measureSpeed(place, bounds);
+    await measureEngine(place, bounds);
     await measureStages(place, bounds);
     await measureMemories(place, bounds);
     await measureStart(place, bounds);

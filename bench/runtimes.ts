@@ -11,6 +11,8 @@ export const tinyrun = join(import.meta.dir, '../dist/tinyrun');
 /** A program that runs OCI bundles. */
 export interface Runtime {
   name: 'tinyrun' | 'crun' | 'runc';
+  /** It with its own state root, in front of a verb and its words. */
+  command(words: readonly string[]): string[];
   /** `run` of a bundle, in the foreground. */
   run(bundle: string, id: string): string[];
   /** `delete --force`. */
@@ -22,30 +24,25 @@ export const tinyrunCommand = ({ dir }: Place): string[] => [
   ...[tinyrun, '--root', join(dir, 'tinyrun'), '--data-root', join(dir, 'tinyrun-data')],
 ];
 
-/** The OCI runtimes that are installed, tinyrun first. */
-export function findRuntimes(place: Place): Runtime[] {
-  const own = tinyrunCommand(place);
-  const crun = ['crun', '--root', join(place.dir, 'crun'), '--cgroup-manager=disabled'];
-  const runc = ['runc', '--root', join(place.dir, 'runc')];
-  const other = (name: 'crun' | 'runc', words: string[]): Runtime[] =>
-    Bun.which(name) === null
-      ? []
-      : [
-          {
-            name,
-            run: (bundle, id) => [...words, 'run', '--bundle', bundle, id],
-            remove: (id) => [...words, 'delete', '--force', id],
-          },
-        ];
-  return [
-    {
-      name: 'tinyrun',
-      run: (bundle, id) => [...own, 'run', '--bundle', bundle, id],
-      remove: (id) => [...own, 'delete', '--force', id],
-    },
-    ...other('crun', crun),
-    ...other('runc', runc),
+/**
+ * The OCI runtimes that are installed, tinyrun first.
+ * @param cgroups whether tinyrun and crun make cgroups; runc always does
+ */
+export function findRuntimes(place: Place, cgroups: boolean): Runtime[] {
+  const manager = cgroups ? [] : ['--cgroup-manager=disabled'];
+  const all: [Runtime['name'], string[]][] = [
+    ['tinyrun', [...tinyrunCommand(place), ...manager]],
+    ['crun', ['crun', '--root', join(place.dir, 'crun'), ...manager]],
+    ['runc', ['runc', '--root', join(place.dir, 'runc')]],
   ];
+  return all
+    .filter(([name]) => name === 'tinyrun' || Bun.which(name) !== null)
+    .map(([name, words]) => ({
+      name,
+      command: (more) => [...words, ...more],
+      run: (bundle, id) => [...words, 'run', '--bundle', bundle, id],
+      remove: (id) => [...words, 'delete', '--force', id],
+    }));
 }
 
 /** What makes namespaces without an OCI config, and what makes none: by what the table calls it, the slowest last. */

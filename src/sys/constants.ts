@@ -61,6 +61,7 @@ export const constants: Readonly<Record<string, number>> = {
   AT_FDCWD: -100,
   AT_SYMLINK_NOFOLLOW: 0x100,
   AT_REMOVEDIR: 0x200,
+  AT_EACCESS: 0x200,
   AT_EMPTY_PATH: 0x1000,
   AT_RECURSIVE: 0x8000,
   // <linux/fs.h>: renameat2(2), lseek(2)
@@ -90,6 +91,7 @@ export const constants: Readonly<Record<string, number>> = {
   S_IFIFO: 0o10000,
   // <linux/stat.h>: statx(2)
   STATX_UID: 8,
+  STATX_TYPE: 1,
   STATX_BASIC_STATS: 0x7ff,
   // <linux/close_range.h>
   CLOSE_RANGE_CLOEXEC: 4,
@@ -335,7 +337,6 @@ function otherConstants(): Readonly<Record<string, number>> {
     RESOLVE_CACHED: 0x20,
 
     // <linux/fcntl.h>: the *at() calls
-    AT_EACCESS: 0x200,
     AT_SYMLINK_FOLLOW: 0x400,
     AT_NO_AUTOMOUNT: 0x800,
     AT_STATX_SYNC_TYPE: 0x6000,
@@ -436,7 +437,6 @@ function otherConstants(): Readonly<Record<string, number>> {
     S_IXOTH: 1,
 
     // <linux/stat.h>: statx(2)
-    STATX_TYPE: 1,
     STATX_MODE: 2,
     STATX_NLINK: 4,
     STATX_GID: 0x10,

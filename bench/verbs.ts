@@ -1,0 +1,147 @@
+// The verbs that an engine calls, one by one, on a bundle as engines write it: a seccomp profile of Docker's shape, 14
+// capabilities, limits of a cgroup. Each runtime takes its turn with a container of its own, and the ratio of a verb is
+// taken within a turn, as in measure.ts.
+
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Config } from '../src/oci/config.ts';
+import { dockerShaped } from '../test/support/seccomp.ts';
+import type { Place } from './bundle.ts';
+import { type Bounds, isOver, LONGEST, median } from './measure.ts';
+import { pssOf } from './memory.ts';
+import type { Runtime } from './runtimes.ts';
+
+export const VERBS = ['create', 'state', 'start', 'kill', 'delete'] as const;
+export type Verb = (typeof VERBS)[number];
+
+/** Medians over all turns, milliseconds, and of the first runtime's time divided by the other's of the same turn. */
+export interface VerbTimes {
+  runtime: string;
+  times: Record<Verb, number>;
+  ratios: Record<Verb, number>;
+}
+
+const CAPABILITIES =
+  'CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP NET_BIND_SERVICE SYS_CHROOT KILL AUDIT_WRITE'
+    .split(' ')
+    .map((name) => `CAP_${name}`);
+
+/** Makes the bundle out of that of `true`; its container waits for a signal. */
+export function makeEngineBundle(place: Place): string {
+  const config: Config = JSON.parse(readFileSync(join(place.bundles.true, 'config.json'), 'utf8'));
+  config.process.args = ['/payload', 'trap'];
+  config.process.capabilities = { bounding: CAPABILITIES, effective: CAPABILITIES, permitted: CAPABILITIES };
+  config.linux!.seccomp = dockerShaped();
+  config.linux!.resources = {
+    devices: [
+      { allow: false, access: 'rwm' },
+      { allow: true, type: 'c', major: 1, minor: 3, access: 'rwm' },
+    ],
+    memory: { limit: 256 << 20 },
+    cpu: { shares: 512, quota: 50_000, period: 100_000 },
+    pids: { limit: 200 },
+  };
+  const bundle = join(place.dir, 'engine');
+  mkdirSync(bundle);
+  writeFileSync(join(bundle, 'config.json'), JSON.stringify(config, null, 2));
+  return bundle;
+}
+
+/** Runs all verbs of all runtimes in turns; the first runtime is the one that the others are compared with. */
+export async function measureVerbs(
+  runtimes: readonly Runtime[],
+  bundle: string,
+  bounds: Bounds,
+): Promise<VerbTimes[]> {
+  const turns: Record<Verb, number>[][] = runtimes.map(() => []);
+  for (let done = -1; !(await isOver(bounds, done)); done++)
+    for (const [i, runtime] of runtimes.entries()) {
+      const times = await oneLife(runtime, bundle, `bench-${done + 1}`);
+      if (done >= 0) turns[i]!.push(times);
+    }
+  return runtimes.map(({ name }, i) => {
+    const over = (figure: (turn: Record<Verb, number>, n: number, verb: Verb) => number) =>
+      Object.fromEntries(
+        VERBS.map((verb) => [verb, median(turns[i]!.map((turn, n) => figure(turn, n, verb)))]),
+      ) as Record<Verb, number>;
+    return {
+      runtime: name,
+      times: over((turn, _, verb) => turn[verb]),
+      ratios: over((turn, n, verb) => turns[0]![n]![verb] / turn[verb]),
+    };
+  });
+}
+
+async function oneLife(runtime: Runtime, bundle: string, id: string): Promise<Record<Verb, number>> {
+  const words: Record<Verb, string[]> = {
+    create: ['--bundle', bundle, id],
+    state: [id],
+    start: [id],
+    kill: [id, 'KILL'],
+    delete: [id],
+  };
+  const times: Partial<Record<Verb, number>> = {};
+  try {
+    for (const verb of VERBS) {
+      if (verb === 'delete') await isStopped(runtime, id);
+      times[verb] = time(runtime.command([verb, ...words[verb]]));
+    }
+  } finally {
+    if (times.delete === undefined) Bun.spawnSync(runtime.remove(id));
+  }
+  return times as Record<Verb, number>;
+}
+
+async function isStopped(runtime: Runtime, id: string): Promise<void> {
+  for (let tries = 0; tries < 1000; tries++) {
+    const { stdout } = Bun.spawnSync(runtime.command(['state', id]));
+    if (stdout.toString().includes('"stopped"')) return;
+    await Bun.sleep(2);
+  }
+  throw new Error(`${runtime.name}: ${id} does not stop`);
+}
+
+function time(command: readonly string[]): number {
+  const begin = Bun.nanoseconds();
+  // A container keeps what it is given open: no pipe, whose end would be waited for.
+  const { exitCode } = Bun.spawnSync([...command], {
+    stdio: ['ignore', 'ignore', 'ignore'],
+    timeout: LONGEST,
+    killSignal: 'SIGKILL',
+  });
+  const end = Bun.nanoseconds();
+  if (exitCode !== 0) throw new Error(`${command.join(' ')}: exit code ${exitCode}`);
+  return (end - begin) / 1e6;
+}
+
+/** Seconds of `count` containers from create to delete, four at once. */
+export async function measureMany(runtime: Runtime, bundle: string, count: number): Promise<number> {
+  const begin = Bun.nanoseconds();
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    for (let i = next++; i < count; i = next++) {
+      const id = `bench-many-${i}`;
+      const run = async (...words: string[]): Promise<void> => {
+        const child = Bun.spawn(runtime.command(words), { stdio: ['ignore', 'ignore', 'ignore'] });
+        if ((await child.exited) !== 0) throw new Error(`${runtime.name} ${words.join(' ')} failed`);
+      };
+      await run('create', '--bundle', bundle, id);
+      await run('start', id);
+      await run('delete', '--force', id);
+    }
+  };
+  await Promise.all(Array.from({ length: 4 }, worker));
+  return (Bun.nanoseconds() - begin) / 1e9;
+}
+
+/** Kilobytes of the process that a created container is. */
+export function measureCreated(runtime: Runtime, bundle: string): number {
+  const id = 'bench-created';
+  time(runtime.command(['create', '--bundle', bundle, id]));
+  try {
+    const { stdout } = Bun.spawnSync(runtime.command(['state', id]));
+    return pssOf(JSON.parse(stdout.toString()).pid);
+  } finally {
+    Bun.spawnSync(runtime.remove(id));
+  }
+}
