@@ -8,19 +8,8 @@ export function unappliedFields(config: Config): string[] {
   const note = (pointer: string, set: unknown) => {
     if (set) pointers.push(pointer);
   };
-  const { process, linux = {} } = config;
-  note('/process/apparmorProfile', process?.apparmorProfile);
-  note('/process/selinuxLabel', process?.selinuxLabel);
+  const { process } = config;
   note('/process/execCPUAffinity', hasEffect(process?.execCPUAffinity));
-  config.mounts?.forEach((mount, i) => {
-    note(`/mounts/${i}/uidMappings`, mount.uidMappings?.length);
-    note(`/mounts/${i}/gidMappings`, mount.gidMappings?.length);
-    note(`/mounts/${i}/options`, mount.options?.includes('idmap') || mount.options?.includes('ridmap'));
-  });
-  note('/linux/netDevices', hasEffect(linux.netDevices));
-  note('/linux/intelRdt', hasEffect(linux.intelRdt));
-  note('/linux/memoryPolicy', linux.memoryPolicy);
-  note('/linux/mountLabel', linux.mountLabel);
   return pointers;
 }
 

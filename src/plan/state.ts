@@ -14,6 +14,7 @@ import { OCI_VERSION } from '../oci/version.ts';
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import type { PlanInput } from './input.ts';
+import { rdtDirectories } from './rdt.ts';
 
 const runtime = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
 
@@ -114,7 +115,9 @@ export interface StateFile {
   gap: number; // where the gap is, bytes
 }
 
-export function stateFile({ config, id, bundle, rootfs, host, transient, cgroup }: PlanInput): StateFile {
+export function stateFile(input: PlanInput): StateFile {
+  const { config, id, bundle, rootfs, host, transient, cgroup } = input;
+  const resctrl = rdtDirectories(input);
   const rest = {
     bundle,
     rootfs: rootfs.kind === 'directory' ? rootfs.path : rootfs.layers[rootfs.layers.length - 1],
@@ -126,6 +129,7 @@ export function stateFile({ config, id, bundle, rootfs, host, transient, cgroup 
       ...(config.hooks?.poststart?.length ? { poststart: true } : {}),
       ...(config.hooks?.poststop?.length ? { poststop: true } : {}),
       ...(rootfs.kind === 'overlay' ? { dataDirectory: `${rootfs.dataRoot}/containers/${id}` } : {}),
+      ...(resctrl.length > 0 ? { resctrl } : {}),
       ...(cgroup === undefined
         ? {}
         : {
