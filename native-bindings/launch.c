@@ -1,13 +1,14 @@
 // Programs without JavaScript: where a linked program is kept on disk that fits the command line, this process becomes it
-// at once. Two kinds of places, below the state root:
+// at once. Two kinds, below the state root:
 //
 //   .programs/NAME        programs of earlier `run`s (src/runtime/program-cache.ts). NAME is a hash of the invocation:
 //                         this build, its place, the host, limits and signals of the caller, directory, command line.
-//   ID/programs/VERB      programs made with a container: `tinyrun [--root R] [--log F --log-format json] VERB ID`. Other
-//                         words behind VERB are a part of the name: `delete --force ID` looks for `delete+--force`.
+//   .programs/VERB.BUILD  programs of this build for `tinyrun [--root R] [--log F] VERB ID`, whatever the id
+//                         (src/runtime/verb-cache.ts). Other words are a part of the name: `kill ID 9` looks for
+//                         `kill+9.BUILD`. They run in a child: one that ends with NOT_ME leaves it to JavaScript.
 //
 // A file is used only if it belongs to root, in a directory that is root's alone; if the invocation that stands in it
-// is this one, to the byte (of ID/programs: where one stands in it); and if its checks hold, which look again at what the
+// is this one, to the byte (a verb has none); and if its checks hold, which look again at what the
 // planner saw on disk. Whatever is not understood, or is not as it should be, is left to JavaScript, without a word.
 //
 // src/runtime/launch-file.ts writes the file. Nothing here knows what a container is.
@@ -26,10 +27,10 @@ struct file {
 struct check { u32 want, root, path, data, size; }; // root, path: NUL-terminated texts; root 0: none
 struct patch { u32 kind, at; };                     // at: in the image
 #define FILE_MAGIC 0x3148434e55414c54UL             // "TLAUNCH1"
-enum { LOGS = 1 };                                  // the program reports to LOG_FD, as JSON
+enum { CHILD = 1 };                                 // it runs in a child, which may end with NOT_ME
 enum { WANT_MISSING, WANT_PLAIN, WANT_DIRECTORY, WANT_OTHER, WANT_CONTENTS };
-enum { PATCH_ID, PATCH_MILLISECONDS, PATCH_SECONDS };
-enum { LOG_FD = 3, NAME = 160, MOST = 1 << 26 };
+enum { PATCH_NEW_ID, PATCH_MILLISECONDS, PATCH_GIVEN_ID };
+enum { NOT_ME = 75, NAME = 160, ID = 255, MOST = 1 << 26 };
 
 enum { RESOLVE_NO_MAGICLINKS = 2, RESOLVE_NO_SYMLINKS = 4, RESOLVE_BENEATH = 8, RESOLVE_IN_ROOT = 0x10 };
 enum { MFD_CLOEXEC = 1, MFD_ALLOW_SEALING = 2, MFD_EXEC = 0x10, F_SETFD = 2, F_ADD_SEALS = 1033, SEAL_ALL = 0xf };
@@ -57,8 +58,7 @@ static int look_at(i64 fd, struct statx *seen) {
 // The command line
 
 struct command {
-  const char *root, *log, *verb, *id;
-  int log_json;
+  const char *root, *verb, *id;
   char name[NAME]; // of the program: the verb and all words behind it but the id and global options
 };
 
@@ -91,8 +91,7 @@ static int read_command(const char *const *argv, struct command *command) {
     const char *value;
     if (**word == '-') {
       if ((value = option(&word, "root"))) { command->root = value; continue; }
-      if ((value = option(&word, "log"))) { command->log = *value ? value : 0; continue; }
-      if ((value = option(&word, "log-format"))) { command->log_json = same(value, "json"); continue; }
+      if (option(&word, "log") || option(&word, "log-format")) continue; // only JavaScript has something to say
       if (option(&word, "data-root") || option(&word, "cgroup-manager") || option(&word, "rootless")) continue;
       if (same(*word, "--systemd-cgroup") || same(*word, "-systemd-cgroup")) continue;
       if (!command->verb) return 0;
@@ -243,20 +242,19 @@ static void put_time(char text[24], struct timespec time) {
   digits(text + 20, 3, (u64)time.nanoseconds / 1000000);
 }
 
-// Puts in what differs from run to run: an id of 12 hexadecimal digits, and the time, to milliseconds or seconds.
-static int patch(const struct file *file, i64 memory) {
+// Puts in what differs from run to run: an id, new or given, and the time. A given one has its place, of ID bytes, filled with NULs.
+static int patch(const struct file *file, const char *given, i64 memory) {
   const struct patch *patches = (const struct patch *)((const u8 *)file + file->patches);
   u8 random[6];
-  char id[12], time[24], seconds[20];
+  char id[12], time[24], whole[ID] = {0};
   struct timespec now = {0, 0};
   if (call(SYS_getrandom, random, sizeof random, 0) != sizeof random || call(SYS_clock_gettime, CLOCK_REALTIME, &now) != 0) return 0;
   for (int i = 0; i < 12; i++) id[i] = hexadecimal(random[i / 2] >> (i % 2 ? 0 : 4));
   put_time(time, now);
-  for (int i = 0; i < 19; i++) seconds[i] = time[i];
-  seconds[19] = 'Z';
-  const struct { const char *text; u64 size; } values[] = {{id, sizeof id}, {time, sizeof time}, {seconds, sizeof seconds}};
+  for (u64 i = 0; given && i < sizeof whole && given[i]; i++) whole[i] = given[i];
+  const struct { const char *text; u64 size; } values[] = {{id, sizeof id}, {time, sizeof time}, {whole, sizeof whole}};
   for (u32 i = 0; i < file->patch_count; i++) {
-    if (patches[i].kind > PATCH_SECONDS) return 0;
+    if (patches[i].kind > PATCH_GIVEN_ID) return 0;
     const char *text = values[patches[i].kind].text;
     u64 size = values[patches[i].kind].size;
     if (patches[i].at > file->image_size || size > file->image_size - patches[i].at) return 0;
@@ -266,36 +264,47 @@ static int patch(const struct file *file, i64 memory) {
 }
 
 // The image as a sealed file in memory (src/engine/image.ts); Linux 6.3 wants to be told that it will be executed.
-static i64 make_image(const struct file *file) {
+static i64 make_image(const struct file *file, const char *id) {
   i64 memory = call(SYS_memfd_create, "tinyrun", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
   if (memory == -EINVAL) memory = call(SYS_memfd_create, "tinyrun", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   if (memory < 0) return memory;
-  if (call(SYS_write, memory, (const u8 *)file + file->image, file->image_size) == file->image_size && patch(file, memory) &&
+  if (call(SYS_write, memory, (const u8 *)file + file->image, file->image_size) == file->image_size && patch(file, id, memory) &&
       call(SYS_fcntl, memory, F_ADD_SEALS, SEAL_ALL) == 0)
     return memory;
   call(SYS_close, memory);
   return -1;
 }
 
-// The log file, where the program expects it; /dev/null where none is wanted. By now, LOG_FD is a file of ours or of the
-// caller, who passes nothing on.
-static int open_log(const struct command *command) {
-  i64 fd = command->log ? call(SYS_openat, AT_FDCWD, command->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)
-                        : call(SYS_openat, AT_FDCWD, "/dev/null", O_WRONLY | O_CLOEXEC);
-  if (fd < 0) return 0;
-  return fd == LOG_FD ? call(SYS_fcntl, fd, F_SETFD, 0) == 0 : call(SYS_dup3, fd, LOG_FD, 0) == LOG_FD;
-}
-
 // Nothing that the caller has open besides is handed on (src/runtime/run.ts).
-static void become(const struct file *file, const struct command *command) {
-  int can_log = (file->flags & LOGS) != 0;
-  if (command->log && !(can_log && command->log_json)) return;
-  i64 memory = make_image(file);
-  if (memory < 0) return;
+static void execute(i64 memory) {
   static const char name[] = "tinyrun";
   const char *argv[] = {name, 0}, *env[] = {0};
-  if (call(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) == 0 && (!can_log || open_log(command)))
-    call(SYS_execveat, memory, "", argv, env, AT_EMPTY_PATH);
+  if (call(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) == 0) call(SYS_execveat, memory, "", argv, env, AT_EMPTY_PATH);
+}
+
+// Runs the program in a child, and ends as it does, unless it is a case for JavaScript. Were SIGCHLD ignored, the kernel
+// would keep no exit code (wait(2)).
+static void run_child(i64 memory) {
+  u64 before[4] = {0}, usual[4] = {0}; // struct sigaction of the kernel
+  if (call(SYS_rt_sigaction, SIGCHLD, usual, before, 8) != 0) return;
+  i64 child = call(SYS_clone, SIGCHLD);
+  if (child == 0) {
+    execute(memory);
+    call(SYS_exit_group, NOT_ME);
+  }
+  int status = 0;
+  i64 ended = child;
+  while (child > 0 && (ended = call(SYS_wait4, child, &status)) == -EINTR) {}
+  if (child > 0 && ended == child && (status & 0x7f) == 0 && (status >> 8 & 0xff) != NOT_ME)
+    call(SYS_exit_group, status >> 8 & 0xff);
+  call(SYS_rt_sigaction, SIGCHLD, before, 0, 8);
+}
+
+static void become(const struct file *file, const char *id) {
+  i64 memory = make_image(file, id);
+  if (memory < 0) return;
+  if (file->flags & CHILD) run_child(memory);
+  else execute(memory);
   call(SYS_close, memory);
 }
 
@@ -304,10 +313,10 @@ static int is_private(const struct statx *seen, u16 type) {
 }
 
 // Looks for the program of this name, and becomes it. Symlinks are followed on the way to the state root only.
-static void try_file(const struct page *page, const struct command *command, const char *place, const char *name) {
+static void try_file(const struct command *command, const char *name, const void *invocation, u64 size) {
   i64 root = open_at(AT_FDCWD, command->root, O_PATH | O_DIRECTORY, 0);
   if (root < 0) return;
-  i64 directory = open_at(root, place, O_PATH | O_DIRECTORY | O_NOFOLLOW, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+  i64 directory = open_at(root, ".programs", O_PATH | O_DIRECTORY | O_NOFOLLOW, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
   struct statx seen;
   i64 fd = -1;
   if (directory >= 0 && look_at(directory, &seen) && is_private(&seen, S_IFDIR))
@@ -316,9 +325,9 @@ static void try_file(const struct page *page, const struct command *command, con
     i64 map = call(SYS_mmap, 0, seen.size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
     if (!is_error(map)) {
       const struct file *file = (const struct file *)map;
-      if (is_whole(file, seen.size) && (page ? file->invocation_size == page->invocation_size : file->invocation_size == 0) &&
-          (!page || same_bytes((const u8 *)file + file->invocation, page->invocation, page->invocation_size)) && all_hold(file))
-        become(file, command);
+      if (is_whole(file, seen.size) && file->invocation_size == size &&
+          same_bytes((const u8 *)file + file->invocation, invocation, size) && all_hold(file))
+        become(file, command->id);
       call(SYS_munmap, map, seen.size);
     }
   }
@@ -337,10 +346,9 @@ void launch(struct page *page, const char *const *argv, const char *const *env) 
     page->invocation_size = 0;
     if (describe(page, argv)) name_invocation(page);
     else page->invocation_size = 0;
-    if (page->invocation_size > 0) try_file(page, &command, ".programs", page->name);
+    if (page->invocation_size > 0) try_file(&command, page->name, page->invocation, page->invocation_size);
     return;
   }
-  char place[NAME] = {0};
-  if (command.id && is_name(command.id) && is_name(command.name) && append(place, "", command.id) && append(place, "/", "programs"))
-    try_file(0, &command, place, command.name);
+  if (command.id && is_name(command.id) && append(command.name, ".", BUILD) && is_name(command.name))
+    try_file(&command, command.name, "", 0);
 }

@@ -21,9 +21,17 @@ export interface State {
   owner: string;
 }
 
+/** As `tinyrun state` prints it, indented as runc does. */
+export const formatState = (state: State): string => `${JSON.stringify(state, undefined, 2)}\n`;
+
 /**
  * The fifo that a created container waits at, in its state directory, and its name while the container is being made.
  * The plan makes it, `start` writes to it, and which of the two is there tells the status.
  */
 export const EXEC_FIFO = 'exec.fifo';
 export const CREATING_FIFO = 'creating.fifo';
+/** What programs for verbs go by (plan/verbs.ts); and the first, while the container is paused. */
+export const INIT_PIDFD = 'init.pidfd';
+export const PAUSED_PIDFD = 'paused.pidfd';
+export const STATE_TEXT = 'state.text';
+export const CGROUP_PATHS = 'cgroup.paths';

@@ -78,6 +78,8 @@ import {
   planTerminalStdio,
 } from './terminal.ts';
 
+import { planVerbFiles, verbBuffers } from './verbs.ts';
+
 const runtime = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
 
 /** Plans `tinyrun run`: the host program ends with the container, whose exit code it takes. Pure. */
@@ -144,6 +146,7 @@ function planSetUp(input: PlanInput, mounts: readonly PlannedMount[], state: Sta
       ...planLateLimits(input),
     ]),
     ...planWritePid(state),
+    ...planVerbFiles(input),
     ...planSayKnown(input),
     ...planSendPidfd(input),
     ...planRuntimeHooks(input),
@@ -310,6 +313,7 @@ function planBuffers(input: PlanInput, mounts: readonly PlannedMount[], state: S
     ...(input.rootfs.kind === 'overlay' ? rootfsBuffers : []),
     ...relayBuffers(input),
     ...socketBuffers(input),
+    ...verbBuffers(input),
     ...seccompBuffers(input),
     { name: 'statfs', size: 128 },
   ];

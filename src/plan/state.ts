@@ -9,7 +9,7 @@
 // what has to be removed. The pid is written into its gap once init is born, behind init.stat, which says which init.
 // A container that is not started at once has a fifo besides: its name tells the status (runtime/status.ts).
 
-import { CREATING_FIFO, EXEC_FIFO } from '../oci/state.ts';
+import { CGROUP_PATHS, CREATING_FIFO, EXEC_FIFO, INIT_PIDFD, STATE_TEXT } from '../oci/state.ts';
 import { OCI_VERSION } from '../oci/version.ts';
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
@@ -106,7 +106,13 @@ export function stateBuffers(
 
 const PID_GAP = '0'.padStart(10);
 /** What stands in a state directory, in the order of removal: state.json last, since it says what else there is. */
-const STATE_FILES = [CREATING_FIFO, EXEC_FIFO, 'config.json', 'init.stat', 'state.json.tmp', 'state.json'];
+export const STATE_FILES = ['config.json', 'init.stat', 'state.json.tmp', 'state.json'];
+/** And in that of one that others than its host program deal with. */
+export const SHARED_FILES = [CREATING_FIFO, EXEC_FIFO, STATE_TEXT, CGROUP_PATHS, INIT_PIDFD];
+
+/** The root filesystem on the host, as the state tells it. */
+export const rootfsPath = ({ rootfs }: PlanInput): string =>
+  rootfs.kind === 'directory' ? rootfs.path : rootfs.layers[rootfs.layers.length - 1]!;
 
 /** state.json with a gap for the pid, which nobody knows before clone3. */
 export interface StateFile {
@@ -120,7 +126,7 @@ export function stateFile(input: PlanInput): StateFile {
   const resctrl = rdtDirectories(input);
   const rest = {
     bundle,
-    rootfs: rootfs.kind === 'directory' ? rootfs.path : rootfs.layers[rootfs.layers.length - 1],
+    rootfs: rootfsPath(input),
     created: new Date(host.now).toISOString(),
     owner: '',
     annotations: config.annotations ?? {},
@@ -250,7 +256,7 @@ export function planWriteWhole(
   ];
 }
 
-const createFile = (name: string, why: string): Op =>
+export const createFile = (name: string, why: string): Op =>
   o.openat(
     o.reg('state'),
     name,
@@ -290,10 +296,10 @@ export function planPidFile({ pidFile }: PlanInput): Op[] {
 }
 
 /** Removes the state directory; what is missing was never made. */
-export function planRemoveState({ id, lifecycle }: PlanInput): Op[] {
+export function planRemoveState({ id, transient }: PlanInput): Op[] {
   const why = 'The container is gone, and so is its id.';
   return [
-    ...STATE_FILES.filter((name) => lifecycle === 'created' || !name.endsWith('.fifo')).map((name) =>
+    ...[...(transient ? [] : SHARED_FILES), ...STATE_FILES].map((name) =>
       o.unlinkat(o.reg('state'), name, [], {
         ...runtime(`remove ${name}`, why),
         onError: { ignore: ['ENOENT', 'EBADF'], fail: 'leave' },

@@ -2,8 +2,8 @@
 // JavaScript. Little endian; places are offsets from the start of the file:
 //
 //   0   magic "TLAUNCH1"
-//   8   size of the file, flags (1: it reports to descriptor 3, as JSON)
-//   16  the invocation, its size: all that the launcher must find the same; size 0: any
+//   8   size of the file, flags (1: it runs in a child, which may leave it to JavaScript)
+//   16  the invocation, its size: all that the launcher must find the same
 //   24  the checks, their number: want, root, path, data, size of data; 32 bits each
 //   32  the patches, their number: kind, place in the image; 32 bits each
 //   40  the image, its size; in front of it a zero byte, so that every text before it ends
@@ -25,20 +25,19 @@ export interface Check {
   contents?: Uint8Array;
 }
 
-/** What is put into the image when it is used: a new id, or the time as `toISOString` gives it, or to the second. */
+/** What is put into the image when it is used: a new id; the time as `toISOString` gives it; the id of the command line. */
 export interface Patch {
-  kind: 'id' | 'milliseconds' | 'seconds';
+  kind: 'new id' | 'milliseconds' | 'given id';
   /** Offset in the image. */
   at: number;
 }
 
 export interface LaunchFile {
-  /** Empty where the place of the file says what it is for: STATE_ROOT/ID/programs/VERB. */
   invocation: Uint8Array;
   checks: readonly Check[];
   patches: readonly Patch[];
-  /** The program reports to descriptor 3: the launcher opens the file of --log there, or /dev/null. */
-  logs?: boolean;
+  /** It runs in a child; exit code 75 leaves the command to JavaScript. */
+  inChild?: boolean;
   image: Uint8Array;
 }
 
@@ -47,7 +46,7 @@ const MAGIC = 0x3148434e55414c54n;
 const HEADER = 48;
 const CHECK = 20;
 const PATCH = 8;
-const LOGS = 1;
+const CHILD = 1;
 const wants: Readonly<Record<Check['want'], number>> = {
   missing: 0,
   plain: 1,
@@ -55,7 +54,7 @@ const wants: Readonly<Record<Check['want'], number>> = {
   file: 3,
   contents: 4,
 };
-const kinds: Readonly<Record<Patch['kind'], number>> = { id: 0, milliseconds: 1, seconds: 2 };
+const kinds: Readonly<Record<Patch['kind'], number>> = { 'new id': 0, milliseconds: 1, 'given id': 2 };
 const utf8 = new TextEncoder();
 
 /** Returns the bytes of the file. */
@@ -81,7 +80,7 @@ export function encodeLaunchFile(file: LaunchFile): Uint8Array {
   const view = new DataView(bytes.buffer);
   view.setBigUint64(0, MAGIC, true);
   const header = [
-    ...[bytes.length, file.logs === true ? LOGS : 0],
+    ...[bytes.length, file.inChild === true ? CHILD : 0],
     ...[invocationAt, invocation.length, checksAt, checks.length, patchesAt, patches.length],
     ...[end, image.length],
   ];

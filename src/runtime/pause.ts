@@ -1,6 +1,10 @@
 // `tinyrun pause` and `tinyrun resume`: all processes of a container stop where they are, and go on.
 
+import { rawSyscall, SystemError } from '../../native-bindings/libc.ts';
+import { INIT_PIDFD, PAUSED_PIDFD } from '../oci/state.ts';
+import { errnos } from '../sys/errno.ts';
 import { freeze, thaw } from './cgroup/freezer.ts';
+import { AT_FDCWD } from './files.ts';
 import { assertLegal } from './status.ts';
 import { readContainer, withChanges } from './store.ts';
 
@@ -12,7 +16,13 @@ export function pauseContainer(root: string, id: string): void {
   withChanges(root, id, () => {
     const { state, cgroups } = readContainer(root, id);
     assertLegal('pause', id, state.status);
-    freeze(id, cgroups);
+    rename(root, id, INIT_PIDFD, PAUSED_PIDFD);
+    try {
+      freeze(id, cgroups);
+    } catch (error) {
+      rename(root, id, PAUSED_PIDFD, INIT_PIDFD);
+      throw error;
+    }
   });
 }
 
@@ -25,5 +35,14 @@ export function resumeContainer(root: string, id: string): void {
     const { state, cgroups } = readContainer(root, id);
     assertLegal('resume', id, state.status);
     thaw(id, cgroups);
+    rename(root, id, PAUSED_PIDFD, INIT_PIDFD);
   });
+}
+
+/** A paused container is not one that programs for verbs deal with (plan/verbs.ts); some containers never are. */
+function rename(root: string, id: string, from: string, to: string): void {
+  const directory = `${root}/${id}`;
+  const result = rawSyscall('renameat2', AT_FDCWD, `${directory}/${from}`, AT_FDCWD, `${directory}/${to}`, 0);
+  if (result < 0 && result !== -errnos['ENOENT']!)
+    throw new SystemError(`rename ${directory}/${from}`, -result);
 }

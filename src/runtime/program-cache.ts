@@ -65,7 +65,7 @@ export function keepProgram(
     invocation: invocation.bytes,
     checks,
     patches: [
-      ...(hasNewId(options) ? patchesOf(image, 'id', input.id) : []),
+      ...(hasNewId(options) ? patchesOf(image, 'new id', input.id) : []),
       ...patchesOf(image, 'milliseconds', created),
     ],
     image,

@@ -1,5 +1,6 @@
 // `tinyrun state`: a container as JSON, in runc's form.
 
+import { formatState } from '../oci/state.ts';
 import { readContainer } from './store.ts';
 
 /**
@@ -7,5 +8,5 @@ import { readContainer } from './store.ts';
  * @throws TinyrunError NOT_FOUND
  */
 export function stateText(root: string, id: string): string {
-  return `${JSON.stringify(readContainer(root, id).state, undefined, 2)}\n`;
+  return formatState(readContainer(root, id).state);
 }

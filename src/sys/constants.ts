@@ -93,6 +93,8 @@ export const constants: Readonly<Record<string, number>> = {
   STATX_UID: 8,
   STATX_TYPE: 1,
   STATX_BASIC_STATS: 0x7ff,
+  // <linux/futex.h>: futex(2)
+  FUTEX_WAIT: 0,
   // <linux/close_range.h>
   CLOSE_RANGE_CLOEXEC: 4,
   // <linux/sched.h>: clone(2), unshare(2), setns(2)

@@ -3,6 +3,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Answers, Recording } from '../../src/engine/recorder.ts';
+import { SHARED_FILES } from '../../src/plan/state.ts';
 import {
   bufferOf,
   type Change,
@@ -57,7 +58,7 @@ test('a container with a name is kept, whatever its exit code', () => {
 test('a container that could not be set up is never kept', () => {
   const recording = run(KEPT, ({ call }) => (call === 'pivot_root' ? errno('EINVAL') : undefined));
   assert.is(recording.exit, 125);
-  assert.equal(removed(recording), STATE);
+  assert.equal(removed(recording), [...SHARED_FILES, ...STATE]);
   assert.equal(lines(recording), ['tinyrun: make the rootfs the root mount: EINVAL invalid argument\n']);
 });
 
@@ -97,7 +98,7 @@ test('a host program that fails behind clone3 kills init, waits for it, and remo
     `kill(${pid}, SIGKILL)`,
     `wait4(${pid}, &status+0, none, 0)`,
   ]);
-  assert.equal(removed(recording), ['/nowhere/.pid', ...STATE]);
+  assert.equal(removed(recording), ['/nowhere/.pid', ...SHARED_FILES, ...STATE]);
 });
 
 test('the exit code of a failure is not the one of the init that was killed for it', () => {

@@ -1,11 +1,11 @@
-// Programs in the state directory of a container, STATE_ROOT/ID/programs/VERB: `tinyrun VERB ID` becomes them without any
-// JavaScript. The programs here are made up: no container is needed to find them.
+// Programs for verbs, STATE_ROOT/.programs/VERB.BUILD: `tinyrun VERB ID` runs them without any JavaScript. The first ones
+// here are made up: no container is needed to find them.
 
 import {
   chmodSync,
   mkdirSync,
   mkdtempSync,
-  readFileSync,
+  readdirSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -16,6 +16,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { hostArch } from '../../scripts/native.ts';
 import { linkProgram } from '../../src/engine/native.ts';
+import { ID_PLACE } from '../../src/plan/verbs.ts';
 import { parseProgram } from '../../src/program/parse.ts';
 import { encodeLaunchFile, type LaunchFile, patchesOf } from '../../src/runtime/launch-file.ts';
 import { tinyrun } from '../support/bundle.ts';
@@ -23,20 +24,17 @@ import { launchedWords } from '../support/launched.ts';
 
 const ID = '000000000000';
 const MILLISECONDS = '2000-01-01T00:00:00.000Z';
-const SECONDS = '2000-01-01T00:00:00Z';
 
-/** Says a word on stdout and on descriptor 3, and ends with 9. */
-const image = (word: string): Uint8Array =>
+/** Says a word on stdout, and ends with a code. */
+const image = (word: string, code = 9): Uint8Array =>
   linkProgram(
     parseProgram(`
-      buffer line 200 ${JSON.stringify(word)}
+      buffer line 400 ${JSON.stringify(word)}
       section host fail -> end exit 5
         ; say a word | For the test. | runtime
         write(1, &line, ${word.length})
-        ; log a word | For the test. | runtime
-        write(3, &line, ${word.length})  ignore EBADF
         ; succeed | For the test. | runtime
-        $exit = 9
+        $exit = ${code}
       end:
         ; leave | For the test. | runtime
         exit_group($exit)
@@ -51,20 +49,35 @@ interface Place {
   launch(...args: string[]): { code: number; stdout: string; stderr: string } | undefined;
 }
 
-/** A state root with a container `c1`, if it can be called so. */
+/** The name that the build gives its files: as JavaScript makes one. */
+let build = '';
+function buildOf(): string {
+  if (build !== '') return build;
+  const top = mkdtempSync('/tmp/tinyrun-test-');
+  mkdirSync(join(top, 'none'));
+  Bun.spawnSync([tinyrun, '--root', top, 'delete', '--force', 'none']);
+  const name = readdirSync(join(top, '.programs')).find((file) => file.startsWith('delete+--force.'));
+  rmSync(top, { recursive: true });
+  build = name?.slice('delete+--force.'.length) ?? '';
+  assert.match(build, /^[0-9a-f]+$/);
+  return build;
+}
+
+/** A state root where programs can be put. */
 function withPlace(use: (place: Place) => void): void {
   const top = mkdtempSync('/tmp/tinyrun-test-');
   const root = join(top, 'root');
   try {
-    mkdirSync(join(root, 'c1/programs'), { recursive: true, mode: 0o700 });
+    mkdirSync(join(root, '.programs'), { recursive: true, mode: 0o700 });
     use({
       root,
       put(name, word, change = {}) {
-        const file = join(root, 'c1/programs', name);
+        const file = join(root, '.programs', `${name}.${buildOf()}`);
         const launchFile = {
           invocation: new Uint8Array(),
           checks: [],
           patches: [],
+          inChild: true,
           image: image(word),
           ...change,
         };
@@ -78,7 +91,7 @@ function withPlace(use: (place: Place) => void): void {
   }
 }
 
-test('a verb and an id become the program that the state directory has for them', () => {
+test('a verb and an id run the program that the state root has for them', () => {
   withPlace(({ put, launch, root }) => {
     put('start', 'started\n');
     put('kill+9', 'killed\n');
@@ -101,7 +114,6 @@ test('what the launcher does not fully understand is left to JavaScript', () => 
     put('start', 'started\n');
     for (const args of [
       ['start'],
-      ['start', 'c2'],
       ['start', '--help', 'c1'],
       ['start', 'c1', 'c1'],
       ['start', '../root/c1'],
@@ -138,7 +150,7 @@ test('programs of others, or behind links, are left alone', () => {
       () => chmodSync(file, 0o640),
       () => chmodSync(file, 0o600),
     );
-    for (const path of [file, join(root, 'c1/programs'), join(root, 'c1')])
+    for (const path of [file, join(root, '.programs')])
       refused(
         () => {
           renameSync(path, `${root}/away`);
@@ -196,55 +208,55 @@ test('a program is used while its checks hold', () => {
   });
 });
 
-test('an id and the time are put in', () => {
+test('the id of the command line is put in', () => {
   withPlace(({ put, launch }) => {
-    const text = `${ID} ${MILLISECONDS} ${SECONDS}\n`;
+    const bytes = image(ID_PLACE);
+    put('start', ID_PLACE, { patches: patchesOf(bytes, 'given id', ID_PLACE) });
+    for (const id of ['c1', 'x'.repeat(255)]) assert.is(launch('start', id)?.stdout.replaceAll('\0', ''), id);
+  });
+});
+
+test('a new id and the time are put in', () => {
+  withPlace(({ put, launch }) => {
+    const text = `${ID} ${MILLISECONDS}\n`;
     const bytes = image(text);
     put('start', text, {
-      patches: [
-        ...patchesOf(bytes, 'id', ID),
-        ...patchesOf(bytes, 'milliseconds', MILLISECONDS),
-        ...patchesOf(bytes, 'seconds', SECONDS),
-      ],
+      patches: [...patchesOf(bytes, 'new id', ID), ...patchesOf(bytes, 'milliseconds', MILLISECONDS)],
     });
     const ids = new Set<string>();
     for (let i = 0; i < 3; i++) {
       const before = Date.now();
-      const [id = '', milliseconds = '', seconds = ''] = launch('start', 'c1')!.stdout.trim().split(' ');
+      const [id = '', milliseconds = ''] = launch('start', 'c1')!.stdout.trim().split(' ');
       assert.match(id, /^[0-9a-f]{12}$/);
       ids.add(id);
       assert.is(new Date(milliseconds).toISOString(), milliseconds);
       assert.ok(Date.parse(milliseconds) >= before && Date.parse(milliseconds) <= Date.now());
-      assert.is(`${milliseconds.slice(0, 19)}Z`, seconds);
     }
     assert.is(ids.size, 3);
   });
 });
 
-test('a program that reports to the log gets the file of --log as descriptor 3, or /dev/null', () => {
-  withPlace(({ put, launch, root }) => {
-    const log = join(root, 'log');
-    const json = ['--log', log, '--log-format', 'json'];
-    put('start', 'started\n', { logs: true });
-    assert.is(launch('start', 'c1')?.code, 9);
-    assert.is(launch(...json, 'start', 'c1')?.code, 9);
-    assert.is(launch(...json, 'start', 'c1')?.code, 9);
-    assert.is(readFileSync(log, 'utf8'), 'started\nstarted\n');
-    assert.is(launch('--log', log, 'start', 'c1'), undefined, 'text is not what it writes');
-    put('start', 'started\n');
-    assert.is(launch(...json, 'start', 'c1'), undefined, 'it would write nothing');
-    const open = { before: `exec 3>${root}/other` };
-    assert.is(launchedWords(['--root', root, 'start', 'c1'], open)?.code, 9);
-    assert.is(readFileSync(join(root, 'other'), 'utf8'), '', 'what the caller has open is not passed on');
+test('a program that ends with 75 leaves the command to JavaScript, also where SIGCHLD is ignored', () => {
+  withPlace(({ put, root }) => {
+    put('start', 'not me\n', { image: image('not me\n', 75) });
+    put('state', 'me\n');
+    for (const before of ['true', "trap '' CHLD"]) {
+      const say = (...words: string[]) =>
+        Bun.spawnSync(['bash', '-c', `${before}; exec "$@"`, 'bash', tinyrun, '--root', root, ...words]);
+      const start = say('start', 'c1');
+      assert.is(start.stdout.toString(), 'not me\n');
+      assert.is(start.stderr.toString(), 'tinyrun: container does not exist: c1\n');
+      assert.is(start.exitCode, 1);
+      const state = say('state', 'c1');
+      assert.is(`${state.exitCode} ${state.stdout}${state.stderr}`, '9 me\n');
+    }
   });
 });
 
 test('a closed stdin, stdout or stderr is /dev/null', () => {
   withPlace(({ put, root }) => {
-    put('start', 'started\n', { logs: true });
-    const args = ['--root', root, '--log', join(root, 'log'), '--log-format', 'json', 'start', 'c1'];
-    assert.is(launchedWords(args, { before: 'exec 0<&- 1>&-' })?.code, 9);
-    assert.is(readFileSync(join(root, 'log'), 'utf8'), 'started\n');
+    put('start', 'started\n');
+    assert.is(launchedWords(['--root', root, 'start', 'c1'], { before: 'exec 0<&- 1>&-' })?.code, 9);
     assert.is(Bun.spawnSync(['sh', '-c', 'exec "$@" >&-', 'sh', tinyrun, '--version']).exitCode, 0);
   });
 });

@@ -17,14 +17,15 @@ const image = (change: (typeof INPUTS)[string], { id, now }: typeof ONE): Uint8A
 /** What the launcher does. */
 function patched(bytes: Uint8Array, patches: readonly Patch[], { id, now }: typeof ONE): Uint8Array {
   const copy = bytes.slice();
-  for (const { kind, at } of patches) copy.set(new TextEncoder().encode(kind === 'id' ? id : time(now)), at);
+  for (const { kind, at } of patches)
+    copy.set(new TextEncoder().encode(kind === 'new id' ? id : time(now)), at);
   return copy;
 }
 
 for (const [name, change] of Object.entries(INPUTS))
   test(`the programs of two containers differ by their ids and times only: ${name}`, () => {
     const one = image(change, ONE);
-    const patches = [...patchesOf(one, 'id', ONE.id), ...patchesOf(one, 'milliseconds', time(ONE.now))];
+    const patches = [...patchesOf(one, 'new id', ONE.id), ...patchesOf(one, 'milliseconds', time(ONE.now))];
     assert.ok(patches.length > 1);
     assert.equal(Buffer.compare(patched(one, patches, TWO), image(change, TWO)), 0);
   });
@@ -36,7 +37,7 @@ test('every text in a launch file ends, and the image is at its end', () => {
       { want: 'missing', root: '/r', path: 'p' },
       { want: 'contents', path: '/f', contents: new Uint8Array([4]) },
     ],
-    patches: [{ kind: 'id', at: 5 }],
+    patches: [{ kind: 'new id', at: 5 }],
     image: new Uint8Array([7, 8, 9]),
   });
   const view = new DataView(file.buffer);

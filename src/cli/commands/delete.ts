@@ -2,7 +2,11 @@
 import { deleteContainer } from '../../runtime/delete.ts';
 import { assertId } from '../../runtime/id.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
+import { keepVerb } from '../../runtime/verb-cache.ts';
 import { type CommandLine, flag } from '../command-line.ts';
+
+/** As the launcher names it; `-f` and other forms take JavaScript each time. */
+const forced = (line: CommandLine): string[] => (flag(line, 'force') ? ['--force'] : []);
 
 export async function run(line: CommandLine, global: GlobalOptions): Promise<number> {
   const id = line.args[0] ?? '';
@@ -12,6 +16,7 @@ export async function run(line: CommandLine, global: GlobalOptions): Promise<num
   } else {
     assertId(id);
     await remove(id);
+    await keepVerb(global.root, { name: 'delete' }, ...forced(line));
   }
   return 0;
 }

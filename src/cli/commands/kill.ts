@@ -3,6 +3,7 @@ import { TinyrunError } from '../../errors.ts';
 import { assertId } from '../../runtime/id.ts';
 import { killContainer } from '../../runtime/kill.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
+import { keepVerb } from '../../runtime/verb-cache.ts';
 import { parseSignal } from '../../sys/signals.ts';
 import { type CommandLine, flag } from '../command-line.ts';
 
@@ -17,6 +18,7 @@ export async function run(line: CommandLine, global: GlobalOptions): Promise<num
   } else {
     assertId(id);
     await kill(id);
+    if (!flag(line, 'all')) await keepVerb(global.root, { name: 'kill', signal }, ...line.args.slice(1));
   }
   return 0;
 }

@@ -1,0 +1,347 @@
+// start, kill, state and delete of an ordinary container, as programs that need no JavaScript: the launcher runs one as a child,
+// and goes on to JavaScript where it ends with NOT_ME (native-bindings/launch.c). So a program does only what is sure, and
+// says nothing when it is not: every failing op leads to `not-me`.
+//
+//   STATE_ROOT/ID/init.pidfd    pid of init and number of its pidfd's inode, eight bytes each: it names one process for
+//                               ever (pidfs, Linux 6.9). Only an ordinary container has it: one with a pid namespace of
+//                               its own, without hooks that `start` and `delete` run, and that is not paused
+//   STATE_ROOT/ID/state.text    what `state` prints, in front of the pid and behind the status, of such a container;
+//                               before it 16 bytes, which tell how long the two are
+//   STATE_ROOT/ID/cgroup.paths  the cgroups that `delete` removes, in slots of 256 bytes; only where that, and the state
+//                               directory, is all there is to remove
+//
+// The id is not known when the program is planned: the launcher puts it into the buffer `id`.
+
+import {
+  CGROUP_PATHS,
+  CREATING_FIFO,
+  EXEC_FIFO,
+  formatState,
+  INIT_PIDFD,
+  STATE_TEXT,
+  type State,
+  type Status,
+} from '../oci/state.ts';
+import { OCI_VERSION } from '../oci/version.ts';
+import type { Buffer, Op, Program, Words } from '../program/op.ts';
+import * as o from '../program/ops.ts';
+import { hasHooks } from './hook-points.ts';
+import type { PlanInput } from './input.ts';
+import { hasNew } from './namespaces.ts';
+import { rdtDirectories } from './rdt.ts';
+import { createFile, planWriteWhole, rootfsPath, SHARED_FILES, STATE_FILES } from './state.ts';
+
+const utf8 = new TextEncoder();
+/** EX_TEMPFAIL of <sysexits.h>: JavaScript is to do it. Keep in sync with launch.c. */
+const NOT_ME = 75;
+/** An id is at most 255 bytes; its place is filled with this, which the launcher looks for nowhere else. */
+export const ID_PLACE = '?'.repeat(255);
+
+/** What a command line asks for, where that has a program. */
+export type Verb = { name: 'start' | 'state' | 'delete' } | { name: 'kill'; signal: number };
+
+/** @param stateRoot absolute */
+export function planVerb(stateRoot: string, verb: Verb): Program {
+  switch (verb.name) {
+    case 'start':
+      return planStart(stateRoot);
+    case 'state':
+      return planState(stateRoot);
+    case 'delete':
+      return planDelete(stateRoot);
+    case 'kill':
+      return planKill(stateRoot, verb.signal);
+  }
+}
+
+const words = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
+
+function programOf(ops: readonly Op[], buffers: readonly Buffer[] = []): Program {
+  const why = 'What is not as usual is for JavaScript to look at, and to say.';
+  return {
+    sections: [
+      {
+        name: 'host',
+        ops: [
+          ...ops,
+          o.exit(0, words('end', 'It is done.')),
+          o.label('not-me'),
+          o.exit(NOT_ME, words('leave it to JavaScript', why)),
+        ],
+        onFail: 'not-me',
+        exit: NOT_ME,
+      },
+    ],
+    buffers: [
+      { name: 'id', size: 256, init: ID_PLACE },
+      { name: 'init', size: 16 },
+      { name: 'statx', size: 256 },
+      { name: 'pollfd', size: 8 },
+      { name: 'digits', size: 24 },
+      ...buffers,
+    ],
+    reports: [],
+  };
+}
+
+/** Opens the state directory; register `dir`. */
+function planOpen(stateRoot: string): Op[] {
+  const why = 'All that is known of a container is in its state directory.';
+  return [
+    o.openat(o.AT_FDCWD, stateRoot, ['O_RDONLY', 'O_DIRECTORY'], {
+      ...words(`open the state root ${stateRoot}`, why),
+      to: 'root',
+    }),
+    o.openat(o.reg('root'), o.buf('id'), ['O_RDONLY', 'O_DIRECTORY', 'O_NOFOLLOW'], {
+      ...words('open the state directory', why),
+      to: 'dir',
+    }),
+  ];
+}
+
+const isThere = (name: string, what: string, extra: Partial<o.Extra> = {}): Op =>
+  o.call('faccessat', [o.reg('dir'), name, 0], {
+    ...words(what, 'Which files a state directory has tells the status.'),
+    ...extra,
+  });
+
+/** `start`: a byte into the exec fifo of a created container. */
+function planStart(stateRoot: string): Program {
+  const why =
+    'Init waits for a byte. Of two callers at once, the lock lets one go first; the other finds no fifo.';
+  return programOf([
+    o.call(
+      'rt_sigprocmask',
+      [o.flags('SIG_SETMASK'), { struct: 'sigset', fields: { bits: ALL_SIGNALS } }, 0, 8],
+      {
+        ...words('block all signals', 'A fifo without a reader is an error, not a signal.'),
+      },
+    ),
+    ...planOpen(stateRoot),
+    isThere(INIT_PIDFD, 'is it an ordinary container?'),
+    o.openat(o.reg('dir'), EXEC_FIFO, ['O_WRONLY', 'O_NONBLOCK', 'O_NOFOLLOW'], {
+      ...words('open the exec fifo', why),
+      to: 'fifo',
+    }),
+    o.flock(o.reg('fifo'), ['LOCK_EX'], words('lock the exec fifo', why)),
+    isThere(EXEC_FIFO, 'is it still there?'),
+    o.write(o.reg('fifo'), 's', 1, words('release init', why)),
+    o.unlinkat(o.reg('dir'), EXEC_FIFO, [], words('remove the exec fifo', 'The container is started.')),
+  ]);
+}
+const ALL_SIGNALS = 0xffffffffffffffffn;
+
+/** Opens a pidfd of init, or goes to `gone` if that has ended. */
+function planInit(gone: string): Op[] {
+  const why = 'Another process may have got the pid meanwhile: the inode of the pidfd tells them apart.';
+  return [
+    o.openat(o.reg('dir'), INIT_PIDFD, ['O_RDONLY', 'O_NOFOLLOW'], {
+      ...words('open init.pidfd', why),
+      to: 'file',
+    }),
+    o.read(o.reg('file'), o.buf('init'), 16, { ...words('read init.pidfd', why), to: 'size' }),
+    o.branch('size', '!=', 16, 'not-me', words('is it whole?', why)),
+    o.load(o.buf('init', 0), 8, 'pid', words('take the pid', why)),
+    o.load(o.buf('init', 8), 4, 'inode', words('take the number of the inode', why)),
+    o.call('pidfd_open', [o.reg('pid'), 0], {
+      ...words('open a pidfd', why),
+      to: 'pidfd',
+      onError: { goto: { ESRCH: gone } },
+    }),
+    o.fstatx(o.reg('pidfd'), o.buf('statx'), words('look at its inode', why)),
+    // futex(2) compares a word in memory with a number: EAGAIN where they differ.
+    o.call(
+      'futex',
+      [
+        o.buf('statx', STX_INO),
+        o.flags('FUTEX_WAIT'),
+        o.reg('inode'),
+        { struct: 'timespec', fields: {} },
+        0,
+        0,
+      ],
+      {
+        ...words('is it the inode of init?', why),
+        onError: { ignore: ['ETIMEDOUT'], goto: { EAGAIN: gone } },
+      },
+    ),
+    o.store('pidfd', o.buf('pollfd'), 4, words('put the pidfd into the poll list', why)),
+    o.set('events', POLLIN, words('wait for its end', why)),
+    o.store('events', o.buf('pollfd', 4), 2, words('say so in the poll list', why)),
+    o.call('ppoll', [o.buf('pollfd'), 1, { struct: 'timespec', fields: {} }, 0, 0], {
+      ...words('has it ended?', 'A process that has ended stays until its parent asks for its exit code.'),
+      to: 'ended',
+    }),
+    o.branch('ended', '!=', 0, gone, words('it has', why)),
+  ];
+}
+const [POLLIN, STX_INO] = [0x1, 32];
+
+/** `kill`: a signal, by number, to init. */
+function planKill(stateRoot: string, signal: number): Program {
+  return programOf([
+    ...planOpen(stateRoot),
+    isThere(CREATING_FIFO, 'is it being created?', { onError: { goto: { ENOENT: 'is-made' } } }),
+    o.jump('not-me', words('it is', 'Nobody else has to do with it yet.')),
+    o.label('is-made'),
+    ...planInit('not-me'),
+    o.call(
+      'pidfd_send_signal',
+      [o.reg('pidfd'), signal, 0, 0],
+      words(`send signal ${signal} to init`, 'By the pidfd: no other process can get it.'),
+    ),
+  ]);
+}
+
+/** `state`: prints the state JSON. */
+function planState(stateRoot: string): Program {
+  const why = 'Everything but the pid and the status was known when the container was made.';
+  const text = o.reg('text');
+  const print = (what: string, from: Parameters<typeof o.write>[1], size: number | { reg: string }): Op =>
+    o.write(1, from, size, words(what, why));
+  const say = (status: Status): Op[] => {
+    const line = `,\n  "status": "${status}"`;
+    return [
+      o.label(status),
+      ...(status === 'stopped' ? [o.set('pid', 0, words('forget the pid', 'It may be used again.'))] : []),
+      o.call('sendfile', [1, text, 0, o.reg('head')], words('print what stands in front of the pid', why)),
+      o.format('pid', o.buf('digits'), { to: 'size' }, words('write the pid as digits', why)),
+      print('print the pid', o.buf('digits'), o.reg('size')),
+      print(`print the status: ${status}`, line, line.length),
+      o.jump('rest', words('print the rest', why)),
+    ];
+  };
+  return programOf([
+    ...planOpen(stateRoot),
+    o.openat(o.reg('dir'), STATE_TEXT, ['O_RDONLY', 'O_NOFOLLOW'], {
+      ...words('open state.text', why),
+      to: 'text',
+    }),
+    o.read(text, o.buf('init'), 16, { ...words('read how long its parts are', why), to: 'size' }),
+    o.branch('size', '!=', 16, 'not-me', words('is it whole?', why)),
+    o.load(o.buf('init', 0), 8, 'head', words('take the length of the first', why)),
+    o.load(o.buf('init', 8), 8, 'tail', words('take the length of the second', why)),
+    ...planInit('stopped'),
+    isThere(CREATING_FIFO, 'is it being created?', { onError: { goto: { ENOENT: 'is-made' } } }),
+    o.jump('not-me', words('it is', 'That is a rare thing to see.')),
+    o.label('is-made'),
+    isThere(EXEC_FIFO, 'is it only created?', { onError: { goto: { ENOENT: 'running' } } }),
+    o.jump('created', words('it is', 'Its init waits for start.')),
+    ...say('running'),
+    ...say('created'),
+    ...say('stopped'),
+    o.label('rest'),
+    o.call('sendfile', [1, text, 0, o.reg('tail')], words('print what stands behind the status', why)),
+  ]);
+}
+
+/** `delete`: what is left of a container whose init has ended. A second try goes on where a first one stopped. */
+function planDelete(stateRoot: string): Program {
+  const why = 'The container is gone, and so is its id.';
+  const lock = 'Who holds the lock of a state directory looks after it: runtime/store.ts.';
+  const gone = { onError: { ignore: ['ENOENT'] } };
+  return programOf(
+    [
+      ...planOpen(stateRoot),
+      o.flock(o.reg('root'), ['LOCK_EX'], words('lock the state root', lock)),
+      o.flock(o.reg('dir'), ['LOCK_EX', 'LOCK_NB'], words('lock the state directory', lock)),
+      o.openat(o.reg('dir'), CGROUP_PATHS, ['O_RDONLY', 'O_NOFOLLOW'], {
+        ...words(`open ${CGROUP_PATHS}`, why),
+        to: 'file',
+      }),
+      o.read(o.reg('file'), o.buf('paths'), SLOTS * SLOT, {
+        ...words(`read ${CGROUP_PATHS}`, why),
+        to: 'size',
+      }),
+      o.branch('size', '!=', SLOTS * SLOT, 'not-me', words('is it whole?', why)),
+      ...planInit('stopped'),
+      o.jump('not-me', words('it lives', 'JavaScript says so, or kills it.')),
+      o.label('stopped'),
+      ...Array.from({ length: SLOTS }, (_, i) =>
+        o.unlinkat(o.AT_FDCWD, o.buf('paths', i * SLOT), ['AT_REMOVEDIR'], {
+          ...words(`remove cgroup ${i}`, 'An empty slot has an empty name, which is not there.'),
+          ...gone,
+        }),
+      ),
+      ...[...SHARED_FILES, ...STATE_FILES].map((name) =>
+        o.unlinkat(o.reg('dir'), name, [], { ...words(`remove ${name}`, why), ...gone }),
+      ),
+      o.unlinkat(o.reg('root'), o.buf('id'), ['AT_REMOVEDIR'], words('remove the state directory', why)),
+    ],
+    [{ name: 'paths', size: SLOTS * SLOT }],
+  );
+}
+const [SLOTS, SLOT] = [16, 256];
+
+/** Whether a container is one that programs may deal with. */
+export const isOrdinary = (input: PlanInput): boolean =>
+  (input.lifecycle !== 'foreground' || !input.transient) &&
+  hasNew(input, 'pid') &&
+  !hasHooks(input, 'poststart', 'poststop') &&
+  input.rootless === undefined &&
+  (input.host.kernel[0] > 6 || (input.host.kernel[0] === 6 && input.host.kernel[1] >= 9));
+
+export const verbBuffers = (input: PlanInput): { name: string; size: number }[] =>
+  isOrdinary(input) ? [{ name: 'init-pidfd', size: 16 }] : [];
+
+/** Host program, when init is born: the files that the programs go by. */
+export function planVerbFiles(input: PlanInput): Op[] {
+  if (!isOrdinary(input)) return [];
+  const why = 'start, kill and state go by these two, without reading any JSON.';
+  const inode = 'The inode of a pidfd has a number that no other process ever gets: pidfs.';
+  const [head, tail] = stateText(input);
+  const lengths = new BigUint64Array([head, tail].map((text) => BigInt(utf8.encode(text).length)));
+  const write = (name: string, ops: readonly Op[]): Op[] => [
+    createFile(name, why),
+    ...ops,
+    o.close(o.reg('file'), words(`close ${name}`, why)),
+  ];
+  const text = head + tail;
+  const paths = cgroupPaths(input);
+  return [
+    ...(paths === undefined
+      ? []
+      : write(CGROUP_PATHS, [
+          o.write(o.reg('file'), { bytes: paths }, paths.length, words(`write ${CGROUP_PATHS}`, why)),
+        ])),
+    ...write(STATE_TEXT, [
+      o.write(o.reg('file'), { bytes: new Uint8Array(lengths.buffer) }, 16, words('write two lengths', why)),
+      ...planWriteWhole(STATE_TEXT, text, utf8.encode(text).length, (what) => words(what, why)),
+    ]),
+    o.call('pidfd_open', [o.reg('pid'), 0], { ...words('open a pidfd of init', inode), to: 'pidfd' }),
+    o.fstatx(o.reg('pidfd'), o.buf('statx'), words('look at its inode', inode)),
+    o.close(o.reg('pidfd'), words('close the pidfd', inode)),
+    o.load(o.buf('statx', STX_INO), 8, 'inode', words('take the number of the inode', inode)),
+    o.store('pid', o.buf('init-pidfd', 0), 8, words('put the pid into a buffer', inode)),
+    o.store('inode', o.buf('init-pidfd', 8), 8, words('put the number of the inode behind it', inode)),
+    ...write(INIT_PIDFD, [
+      o.write(o.reg('file'), o.buf('init-pidfd'), 16, words(`write ${INIT_PIDFD}`, inode)),
+    ]),
+  ];
+}
+
+/** The cgroups in their slots; undefined where they do not fit, or there is more to be removed. */
+function cgroupPaths(input: PlanInput): Uint8Array | undefined {
+  const { cgroup, rootfs } = input;
+  const paths = cgroup?.existing ? [] : (cgroup?.places ?? []).map(({ path }) => utf8.encode(path));
+  if (rootfs.kind !== 'directory' || rdtDirectories(input).length > 0) return undefined;
+  if (paths.length > SLOTS || paths.some((path) => path.length >= SLOT)) return undefined;
+  const bytes = new Uint8Array(SLOTS * SLOT);
+  for (const [i, path] of paths.entries()) bytes.set(path, i * SLOT);
+  return bytes;
+}
+
+/** What stands in front of the pid, and behind the status. */
+function stateText(input: PlanInput): [string, string] {
+  const { id, bundle, config, host } = input;
+  const state: State = {
+    ...{ ociVersion: OCI_VERSION, id, pid: 0, status: 'stopped', bundle },
+    ...{ rootfs: rootfsPath(input), created: new Date(host.now).toISOString() },
+    ...(Object.keys(config.annotations ?? {}).length > 0 ? { annotations: config.annotations! } : {}),
+    owner: '',
+  };
+  const gap = '0,\n  "status": "stopped"';
+  const text = formatState(state);
+  const at = text.indexOf(gap);
+  return [text.slice(0, at), text.slice(at + gap.length)];
+}
