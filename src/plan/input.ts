@@ -112,3 +112,25 @@ export interface PlanInput {
   trace: number | undefined;
   step: number | undefined;
 }
+
+/** What concerns a process that is started: a container's first one, or one that `exec` adds to it. */
+export type ProcessInput = Pick<
+  PlanInput,
+  | 'config'
+  | 'host'
+  | 'id'
+  | 'bundle'
+  | 'seccomp'
+  | 'lifecycle'
+  | 'home'
+  | 'exits'
+  | 'preserveFds'
+  | 'pidFile'
+  | 'consoleSocket'
+  | 'pidfdSocket'
+  | 'terminal'
+  | 'reports'
+  | 'logFd'
+  | 'trace'
+  | 'step'
+>;

@@ -88,16 +88,14 @@ const CLONE_ARGS_SIZE = 88;
  * its descriptors (CVE-2016-9962). In a pid namespace of its own nobody but the host sees init. execve ends it.
  */
 export function planHide(input: PlanInput): Op[] {
-  if (hasNew(input, 'pid') && listNamespaces(input).joined.length === 0) return [];
-  return [
-    o.prctl('PR_SET_DUMPABLE', [0], {
-      ...runtime(
-        'hide from processes in the same namespaces',
-        'Who is in a joined namespace is not trusted: it may not trace init, nor open what is in its /proc/PID.',
-      ),
-    }),
-  ];
+  return hasNew(input, 'pid') && listNamespaces(input).joined.length === 0 ? [] : [HIDE];
 }
+export const HIDE: Op = o.prctl('PR_SET_DUMPABLE', [0], {
+  ...runtime(
+    'hide from processes in the same namespaces',
+    'Who is in a joined namespace is not trusted: it may not trace init, nor open what is in its /proc/PID.',
+  ),
+});
 
 /** Host program: makes init; its pid in register `pid`, and the child goes on at label `init`. */
 export function planClone(input: PlanInput): Op[] {
@@ -234,7 +232,7 @@ export function namespaceBuffers(input: PlanInput): Buffer[] {
 }
 
 /** Init program: root of the user namespace, instead of whoever the host's root is in it. */
-export function planBecomeRoot(input: PlanInput): Op[] {
+export function planBecomeRoot(input: Pick<PlanInput, 'config'>): Op[] {
   if (!hasUser(input)) return [];
   const words = (what: string): Words => ({
     what,

@@ -39,7 +39,15 @@ import {
 } from './namespaces.ts';
 import { planMaskedPaths, planReadonlyPaths } from './paths.ts';
 import { Places } from './place.ts';
-import { planCloseDescriptors, planCwd, planExec, planLookup, processBuffers } from './process.ts';
+import {
+  planCloseDescriptors,
+  planCwd,
+  planExec,
+  planLookup,
+  planName,
+  planUmask,
+  processBuffers,
+} from './process.ts';
 import { planKeys, planRelay, planTakeTerminal, relayBuffers } from './relay.ts';
 import {
   planAttachRoot,
@@ -157,7 +165,7 @@ function planInit(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
     ...planHookState(hookRun(input, 'startContainer')), // while init may do everything
     ...planRlimits(input),
     ...planScheduling(input),
-    ...planCwd(input),
+    ...planCwd(input, true),
     ...planTerminalStdio(input),
     ...planStdioOwner(input),
     planUmask(
@@ -263,11 +271,6 @@ function planFromOutside(input: PlanInput): Op[] {
   );
   return [...planRlimitsFromOutside(input, o.reg('pid')), ...(score.length === 0 ? [] : [format, ...score])];
 }
-
-const planName = (name: string): Op =>
-  o.prctl('PR_SET_NAME', [name], runtime(`call this process ${name}`, 'So that one finds it in ps and top.'));
-const planUmask = (mask: number, why: string, from: string): Op =>
-  o.call('umask', [mask], { what: `set umask ${mask.toString(8).padStart(4, '0')}`, why, from });
 
 function planBuffers(input: PlanInput, mounts: readonly PlannedMount[], state: StateFile): Buffer[] {
   return [

@@ -114,7 +114,8 @@ export interface StateFile {
   gap: number; // where the gap is, bytes
 }
 
-export function stateFile({ config, id, bundle, rootfs, host, transient, cgroup }: PlanInput): StateFile {
+export function stateFile(input: PlanInput): StateFile {
+  const { config, id, bundle, rootfs, host, transient, noPivot, cgroup } = input;
   const rest = {
     bundle,
     rootfs: rootfs.kind === 'directory' ? rootfs.path : rootfs.layers[rootfs.layers.length - 1],
@@ -123,6 +124,7 @@ export function stateFile({ config, id, bundle, rootfs, host, transient, cgroup 
     annotations: config.annotations ?? {},
     tinyrun: {
       transient,
+      ...(noPivot ? { noPivot } : {}),
       ...(config.hooks?.poststart?.length ? { poststart: true } : {}),
       ...(config.hooks?.poststop?.length ? { poststop: true } : {}),
       ...(rootfs.kind === 'overlay' ? { dataDirectory: `${rootfs.dataRoot}/containers/${id}` } : {}),
@@ -256,7 +258,7 @@ const createFile = (name: string, why: string): Op =>
   );
 
 /** `--pid-file`: digits only, in place at once, as engines expect from runc. */
-export function planPidFile({ pidFile }: PlanInput): Op[] {
+export function planPidFile({ pidFile }: Pick<PlanInput, 'pidFile'>): Op[] {
   if (pidFile === undefined) return [];
   const words = (what: string): Words => ({
     what,

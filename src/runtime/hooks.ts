@@ -5,7 +5,7 @@ import { spawnProgram } from '../engine/native.ts';
 import type { Hook } from '../oci/config.ts';
 import { planHookProgram } from '../plan/hook-program.ts';
 import { configPath, readConfig } from './config-file.ts';
-import { openLog, reports } from './gather.ts';
+import { openLog, reports } from './outputs.ts';
 import { createLog } from './log.ts';
 import type { GlobalOptions } from './options.ts';
 import { callerEnvironment } from './prelude.ts';
