@@ -151,14 +151,14 @@ function planInit(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
     ...planInitStart(input),
     ...planCloseListener(input),
     ...planJoinCgroups(input),
+    ...planTimeNamespace(input), // who has changed his user cannot open the files of his own /proc/self (proc(5))
     ...planBecomeRoot(input),
     o.call(
       'setsid',
       [],
       runtime('start a session', "The caller's terminal and job control are not the container's."),
     ),
-    ...planTimeNamespace(input), // this and the next two go through the host's proc: before pivot_root
-    ...(hasUser(input) ? [] : planOomScore(input, '/proc/self/oom_score_adj')),
+    ...(hasUser(input) ? [] : planOomScore(input, '/proc/self/oom_score_adj')), // this and the next go through the host's proc
     ...(isHeld(input) ? [] : planSysctls(input)),
     ...planNames(input),
     ...(hasNew(input, 'mount') ? planTree(input, mounts) : [...planInsideHooks(input), ...planPivot(true)]),
