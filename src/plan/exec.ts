@@ -130,7 +130,14 @@ function planJoin(input: ExecInput): Op[] {
     why: 'All at once: a pidfd of init names them all, and no other process can have got its pid.',
     from: '/linux/namespaces',
   };
+  const close = (fd: string): Op =>
+    o.close(o.reg(fd), {
+      ...runtime(`close ${fd}`, 'Only the host program has this end: so its death can be seen.'),
+      ...LEAVE,
+    });
   return [
+    close('life-w'),
+    close('failed-r'),
     ...outside,
     ...(chroot ? planOpenRoot(input) : []),
     ...(types.length === 0
@@ -234,18 +241,11 @@ function planExitCode(why: string): Op[] {
 
 /** The process, inside from its birth on. */
 function planProcess(input: ExecInput): Op[] {
-  const close = (fd: string): Op =>
-    o.close(
-      o.reg(fd),
-      runtime(`close ${fd}`, 'Only the host program has this end: so its death can be seen.'),
-    );
   const { process } = input.config;
   return [
     o.label('init'),
     planName('tinyrun:exec'),
     ...planKeepStderr(input),
-    close('life-w'),
-    close('failed-r'),
     ...planDeathWatch('first'),
     ...planBecomeRoot(input),
     o.call(
