@@ -13,17 +13,26 @@
 // mounts by then, holds none of the host's directories, and is not dumpable: nobody traces it or opens its /proc/PID/fd
 // (CVE-2016-9962, CVE-2024-21626).
 
-import type { Buffer, Op, Program, Words } from '../program/op.ts';
+import type { Buffer, CallOp, Op, Program, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
+import { planCpuAffinity } from './affinity.ts';
 import { planCredentials, planStdioOwner } from './credentials.ts';
 import { planUndo } from './end.ts';
 import { handshakeBuffers, planDeathWatch } from './handshake.ts';
 import type { ProcessInput } from './input.ts';
 import { planOomScore, planRlimits, planRlimitsFromOutside, planScheduling } from './limits.ts';
-import { CLONE_FLAGS, HIDE, hasUser, planBecomeRoot } from './namespaces.ts';
+import {
+  CLONE_ARGS_CGROUP,
+  CLONE_ARGS_SIZE,
+  CLONE_FLAGS,
+  cloneArguments,
+  HIDE,
+  hasUser,
+  planBecomeRoot,
+} from './namespaces.ts';
 import { planCloseDescriptors, planCwd, planExec, planName, planUmask, processBuffers } from './process.ts';
 import { planGiveBackTerminal, planKeys, planRelay, planTakeTerminal, relayBuffers } from './relay.ts';
-import { planShrink } from './shrink.ts';
+import { planShrink, planShrinkParts } from './shrink.ts';
 import { planBlockSignals, planRestoreSignals, planWaitAndForward, signalBuffers } from './signals.ts';
 import { planConnect, planSendPidfd, socketBuffers } from './sockets.ts';
 import { planStage, stageBuffers } from './stage.ts';
@@ -69,6 +78,20 @@ export function planExecProgram(input: ExecInput): Program {
 }
 
 function planHost(input: ExecInput): Op[] {
+  const setUp = planSetUp(input);
+  return [
+    ...setUp,
+    ...(input.lifecycle === 'foreground' ? planWait(input, setUp) : planDetach(input)),
+    ...planUndo('the process'),
+    o.label('give-back'),
+    ...planGiveBackTerminal(input),
+    o.label('leave'),
+    o.exit(o.reg('exit'), { ...runtime('end', 'The exit code of the process is ours.'), ...LEAVE }),
+    ...planKeys(input),
+  ];
+}
+
+function planSetUp(input: ExecInput): Op[] {
   const close = (fd: string): Op =>
     o.close(o.reg(fd), runtime(`close ${fd}`, 'Only the process has this end: so its closing can be seen.'));
   return [
@@ -93,9 +116,10 @@ function planHost(input: ExecInput): Op[] {
     ...o.pipe('failed-r', 'failed-w', runtime('make the failure pipe', FAILED)),
     ...planTerminalSockets(input),
     HIDE,
+    ...planOpenCgroup(input),
     ...planStage(
       'the process',
-      o.clone3([], { ...runtime('start the stage', JOIN), to: 'stage' }),
+      planStartStage(input),
       planJoin(input),
       o.clone3(['CLONE_PARENT'], {
         ...runtime('start the process in the container', 'A pid namespace is joined by being born in it.'),
@@ -107,23 +131,14 @@ function planHost(input: ExecInput): Op[] {
     ...(isRelayed(input) ? [] : [close('life-r')]),
     close('failed-w'),
     ...planSendPidfd(input),
-    ...(input.lifecycle === 'foreground' ? planWait(input) : planDetach(input)),
-    ...planUndo('the process'),
-    o.label('give-back'),
-    ...planGiveBackTerminal(input),
-    o.label('leave'),
-    o.exit(o.reg('exit'), { ...runtime('end', 'The exit code of the process is ours.'), ...LEAVE }),
-    ...planKeys(input),
+    ...(input.lifecycle === 'foreground' ? planPidFile(input) : []),
   ];
 }
 
 /** The stage: whatever is done before its child is born inside. */
 function planJoin(input: ExecInput): Op[] {
   const { init, chroot, config, id } = input;
-  const outside = [
-    ...(hasUser(input) ? planRlimitsFromOutside(input, 0) : []), // inside, nobody has the right to raise them
-    ...planOomScore(input, '/proc/self/oom_score_adj'),
-  ].map((op) => (op.op === 'call' ? { ...op, onError: { ...op.onError, fail: 'leave' } } : op));
+  const { execCPUAffinity } = config.process;
   const types = (config.linux?.namespaces ?? []).map(({ type }) => type);
   const words: Words = {
     what: `join the namespaces of container ${id} (${types.join(', ')})`,
@@ -138,7 +153,10 @@ function planJoin(input: ExecInput): Op[] {
   return [
     close('life-w'),
     close('failed-r'),
-    ...outside,
+    ...fromStage(hasUser(input) ? planRlimitsFromOutside(input, 0) : []), // inside, nobody has the right to raise them
+    ...fromStage(planOomScore(input, '/proc/self/oom_score_adj')),
+    ...fromStage(planCpuAffinity(execCPUAffinity?.initial, '/process/execCPUAffinity/initial')),
+    ...planJoinCgroups(input),
     ...(chroot ? planOpenRoot(input) : []),
     ...(types.length === 0
       ? []
@@ -152,8 +170,61 @@ function planJoin(input: ExecInput): Op[] {
       ...runtime('close the pidfd of init', 'Nothing of the host stays open inside.'),
       ...LEAVE,
     }),
+    ...(unified(input) === undefined
+      ? []
+      : [
+          o.close(o.reg('cgroup'), {
+            ...runtime('close the cgroup', 'Nothing of the host stays open inside.'),
+            ...LEAVE,
+          }),
+        ]),
     ...(chroot ? planEnterRoot() : []),
   ];
+}
+
+/** Failures of the stage are its own end: what there is to undo is the host program's. */
+const fromStage = (ops: readonly Op[]): Op[] =>
+  ops.map((op) => (op.op === 'call' ? { ...op, onError: { ...op.onError, fail: 'leave' } } : op));
+
+const IN_CGROUP = "What the process uses counts as the container's, from its birth on.";
+
+/** v1: the stage moves itself, by `tasks`: for `cgroup.procs` the kernel would hold up every fork of the machine. */
+function planJoinCgroups({ cgroups }: ExecInput): Op[] {
+  return cgroups
+    .filter(({ controllers }) => controllers !== '')
+    .flatMap(({ path }) => {
+      const words: Words = { what: `join cgroup ${path}`, why: IN_CGROUP, from: '/linux/cgroupsPath' };
+      return [
+        o.openat(o.AT_FDCWD, `${path}/tasks`, ['O_WRONLY'], { ...words, to: 'file', ...LEAVE }),
+        o.write(o.reg('file'), '0', 1, { ...words, ...LEAVE }),
+        o.close(o.reg('file'), { ...words, ...LEAVE }),
+      ];
+    });
+}
+
+/** The directory of the unified hierarchy, if the container has one. */
+const unified = ({ cgroups }: ExecInput): string | undefined =>
+  cgroups.find(({ controllers }) => controllers === '')?.path;
+function planOpenCgroup(input: ExecInput): Op[] {
+  const path = unified(input);
+  if (path === undefined) return [];
+  const words: Words = { what: `open cgroup ${path}`, why: IN_CGROUP, from: '/linux/cgroupsPath' };
+  return [
+    o.openat(o.AT_FDCWD, path, ['O_PATH', 'O_DIRECTORY'], { ...words, to: 'cgroup' }),
+    o.store('cgroup', o.buf('clone', CLONE_ARGS_CGROUP), 8, {
+      ...words,
+      what: 'put it into the arguments of clone3',
+    }),
+  ];
+}
+
+function planStartStage(input: ExecInput): CallOp {
+  const path = unified(input);
+  if (path === undefined) return o.clone3([], { ...runtime('start the stage', JOIN), to: 'stage' });
+  return o.call('clone3', [o.buf('clone'), CLONE_ARGS_SIZE], {
+    ...runtime(`start the stage in cgroup ${path}`, IN_CGROUP),
+    to: 'stage',
+  });
 }
 
 const CHROOT = 'Init was chrooted: its root is not that of its mount namespace.';
@@ -185,12 +256,12 @@ function planEnterRoot(): Op[] {
 }
 
 /** Host program in the foreground: until the process has ended. */
-function planWait(input: ExecInput): Op[] {
+function planWait(input: ExecInput, before: readonly Op[]): Op[] {
   const why = 'Its exit code is ours: 128 + signal where a signal ended it, as in a shell.';
   return [
-    ...planPidFile(input),
-    ...planShrink(),
-    ...(isRelayed(input) ? [...planTakeTerminal(input), ...planRelay(input)] : planWaitAndForward()),
+    ...(isRelayed(input)
+      ? [...planShrinkParts(), ...planTakeTerminal(input), ...planRelay(input)]
+      : [...planShrink(before), ...planWaitAndForward()]),
     o.set('pid', -1, runtime('forget the pid', 'It is free: another process may get it.')),
     o.read(o.reg('failed-r'), o.buf('byte'), 1, { ...runtime('was it set up at all?', FAILED), to: 'size' }),
     o.branch('size', '==', 1, 'ended-well', runtime('it was, or has said why not', FAILED)),
@@ -260,6 +331,7 @@ function planProcess(input: ExecInput): Op[] {
     ...planTerminalInside(input),
     ...planRlimits(input),
     ...planScheduling(input),
+    ...planCpuAffinity(process.execCPUAffinity?.final, '/process/execCPUAffinity/final'),
     ...planCwd(input, false),
     ...planTerminalStdio(input),
     ...planStdioOwner(input),
@@ -310,6 +382,9 @@ function planBuffers(input: ExecInput): Buffer[] {
     ...handshakeBuffers,
     ...signalBuffers,
     ...stageBuffers,
+    ...(unified(input) === undefined
+      ? []
+      : [{ name: 'clone', size: CLONE_ARGS_SIZE, init: cloneArguments([]) }]),
     ...processBuffers,
     ...relayBuffers(input),
     ...socketBuffers(input),

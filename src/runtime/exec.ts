@@ -16,12 +16,12 @@ import { readConfig } from './config-file.ts';
 import { execProcess } from './exec-process.ts';
 import { createLog, type Log } from './log.ts';
 import type { ExecOptions, GlobalOptions } from './options.ts';
-import { checkTerminal, keepOpen, openInherited, openTrace, reports } from './outputs.ts';
-import { findHome, probeHost } from './probe.ts';
+import { checkTerminal, keepOpen, openLog, openTrace, reports } from './outputs.ts';
+import { findHome, probeHost, readText } from './probe.ts';
 import { openProcess } from './process.ts';
 import { preserve, type TraceLines } from './run.ts';
 import { assertLegal, refusal } from './status.ts';
-import { readContainer } from './store.ts';
+import { type Container, readContainer } from './store.ts';
 
 /** What a failure of `exec` starts with, as runc's: engines read on behind it. */
 export const EXEC_FAILED = 'exec failed: ';
@@ -56,7 +56,7 @@ export async function execInContainer(
 
 async function gatherExec(global: GlobalOptions, options: ExecOptions, log: Log): Promise<ExecInput> {
   const { id } = options;
-  const { state, init, noPivot } = readContainer(global.root, id);
+  const { state, init, noPivot, cgroups } = readContainer(global.root, id);
   assertLegal(options.ignorePaused ? 'exec-ignore-paused' : 'exec', id, state.status);
   const pidfd = openProcess(init);
   if (pidfd === undefined) throw refusal('exec', id, 'stopped');
@@ -71,7 +71,7 @@ async function gatherExec(global: GlobalOptions, options: ExecOptions, log: Log)
   const ungrantable = ungrantableCapabilities({ config, host });
   if (ungrantable.length > 0) log.warn(`capabilities that this host cannot grant: ${ungrantable.join(', ')}`);
   listen(config, options.listenFds);
-  const logFd = global.log === undefined ? undefined : openInherited(global.log, '--log');
+  const logFd = openLog(global);
   return {
     config,
     host,
@@ -79,7 +79,7 @@ async function gatherExec(global: GlobalOptions, options: ExecOptions, log: Log)
     lifecycle,
     init: { pid: init.pid, fd: moveUp(pidfd, 3 + options.preserveFds) },
     chroot: noPivot || !hasNew({ config }, 'mount'),
-    cgroups: [],
+    cgroups: await cgroupsOf(cgroups, options, init.pid),
     home: config.process.env?.some((entry) => entry.startsWith('HOME='))
       ? '/'
       : findHome([`/proc/${init.pid}/root`], config.process.user?.uid ?? 0),
@@ -114,6 +114,17 @@ function moveUp(fd: number, from: number): number {
   const moved = fcntl(fd, constants['F_DUPFD_CLOEXEC']!, from);
   close(fd);
   return keepOpen(moved);
+}
+
+/** The cgroups to join. Few containers have none, and few calls ask for others than the container's on a v1 host. */
+async function cgroupsOf(
+  own: Container['cgroups'],
+  { cgroups: asked }: ExecOptions,
+  pid: number,
+): Promise<ExecInput['cgroups']> {
+  if (asked.length === 0 && !own.some(({ controllers }) => controllers === '')) return own;
+  const text = readText(`/proc/${pid}/cgroup`, 1 << 20);
+  return (await import('./exec-cgroup.ts')).execCgroups(own, asked, typeof text === 'string' ? text : '');
 }
 
 /** sd_listen_fds(3); LISTEN_PID comes when the pid is known. */

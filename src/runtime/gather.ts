@@ -17,8 +17,11 @@ import { placeCgroup } from './cgroup.ts';
 import { configPath, readConfig } from './config-file.ts';
 import type { Log } from './log.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
-import { checkTerminal, keepOpen, openInherited, openTrace, reports } from './outputs.ts';
+
+import { checkTerminal, keepOpen, openLog, openTrace, reports } from './outputs.ts';
+
 import { callerEnvironment } from './prelude.ts';
+
 import {
   existsInRoot,
   findHome,
