@@ -11,7 +11,6 @@ export function unappliedFields(config: Config): string[] {
   const { process, linux = {} } = config;
   note('/process/apparmorProfile', process?.apparmorProfile);
   note('/process/selinuxLabel', process?.selinuxLabel);
-  note('/process/execCPUAffinity', hasEffect(process?.execCPUAffinity));
   config.mounts?.forEach((mount, i) => {
     note(`/mounts/${i}/uidMappings`, mount.uidMappings?.length);
     note(`/mounts/${i}/gidMappings`, mount.gidMappings?.length);

@@ -368,7 +368,7 @@ const LISTEN_PID = 'LISTEN_PID=';
 function planListenPid({ listenFds }: ExecInput): Op[] {
   if (listenFds === 0) return [];
   const why = 'The process takes sockets only if they are meant for it.';
-  const words = (what: string): Words => ({ what, why, from: 'LISTEN_FDS' });
+  const words = (what: string): Words => ({ what, why, from: '--preserve-fds' });
   return [
     o.call('getpid', [], { ...words('ask for our pid'), to: 'own-pid' }),
     o.format('own-pid', o.buf('listenpid', LISTEN_PID.length), {}, words('put it into LISTEN_PID')),

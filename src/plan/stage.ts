@@ -19,7 +19,7 @@ export const stageBuffers = [{ name: 'initpid', size: 8 }];
  * @param join ops of the stage, with `leave` as the label of their failures
  * @param born the clone3 that makes the process, into register `pid`; it goes on at label `init`
  */
-export function planStage(whose: string, stage: CallOp, join: readonly Op[], born: CallOp): Op[] {
+export function planStage(whose: string, stage: Op, join: readonly Op[], born: CallOp): Op[] {
   const report = `Only the stage knows the pid of ${whose}.`;
   const why = 'It has done what it was made for.';
   const leave = { onError: { fail: LEAVE } };

@@ -670,8 +670,8 @@ const UNAPPLIED: [pointers: string[], change: Change][] = [
   [[], { linux: { resources: { memory: { limit: 0 }, cpu: { shares: 0 }, blockIO: {}, unified: {} } } }],
   [[], { hooks: { prestart: [{ path: '/x' }], poststop: [{ path: '/x' }] } }],
   [
-    ['/process/apparmorProfile', '/process/selinuxLabel', '/process/execCPUAffinity'],
-    { process: { apparmorProfile: 'a', selinuxLabel: 's', execCPUAffinity: { final: '1' } } },
+    ['/process/apparmorProfile', '/process/selinuxLabel'],
+    { process: { apparmorProfile: 'a', selinuxLabel: 's' } },
   ],
   [
     ['/linux/netDevices', '/linux/intelRdt', '/linux/memoryPolicy', '/linux/mountLabel'],

@@ -1,12 +1,13 @@
 // exec: one more process in a container. What it sees must be what the container's own process sees, and its options must
 // do what runc's do; it must never hang, however soon it or the container ends.
 
-import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { syscall } from '../../native-bindings/libc.ts';
 import type { Config, NamespaceType } from '../../src/oci/config.ts';
+import { probeCgroups } from '../../src/runtime/probe.ts';
 import { type Bundle, runTinyrun, startTinyrun, tinyrun } from '../support/bundle.ts';
 import { until } from '../support/container.ts';
 import { factCommands, parseFacts } from '../support/facts.ts';
@@ -336,6 +337,49 @@ for (const [name, change] of Object.entries({
         }),
       );
     }, change));
+
+test("the process is in the container's cgroups, or in one below them", () =>
+  whileThere(({ exec, payload, init }) => {
+    const own = readFileSync(`/proc/${init}/cgroup`, 'utf8');
+    const lines = own.trim().split('\n');
+    assert.is(printed(payload('cat', '/proc/self/cgroup')), own);
+    const [, controllers = '', path = ''] = /^\d+:([^:]*):(.*)$/.exec(lines[0]!) ?? [];
+    const mount = probeCgroups().find((hierarchy) => hierarchy.controllers === controllers)?.mountPoint ?? '';
+    const sub = `${mount}${path}/sub`;
+    mkdirSync(sub);
+    try {
+      const where = controllers === '' ? 'sub' : `${controllers.replace('name=', '')}:sub`;
+      const inside = printed(exec(['--cgroup', where], ['/payload', 'cat', '/proc/self/cgroup']));
+      assert.is(inside, own.replace(lines[0]!, `${lines[0]}/sub`));
+    } finally {
+      rmdirSync(sub);
+    }
+    refused(exec(['--cgroup', '../x'], ['/payload', 'true']), /\.\.\/x is not a sub cgroup path\n$/);
+    refused(exec(['--cgroup', 'nope:x'], ['/payload', 'true']), /unknown controller nope/);
+    refused(exec(['--cgroup', 'missing'], ['/payload', 'true']), /cgroup .*missing.*: ENOENT/);
+  }));
+
+test('execCPUAffinity: the CPUs of the process from its birth on, and at the end', () =>
+  whileThere(
+    ({ payload }) => {
+      assert.is(printed(payload('cpus')), '0\n');
+    },
+    ({ process }) => {
+      process.execCPUAffinity = { initial: '0', final: '0' };
+    },
+  ));
+
+const PAUSED = 'a paused container is entered on demand only, and the process runs when it is resumed';
+test(PAUSED, () =>
+  whileThere(async ({ payload, ...bundle }) => {
+    const paused = runTinyrun(bundle, ['pause', bundle.id]);
+    if (paused.code !== 0) return skip(PAUSED, paused.stderr.trim());
+    refused(payload('true'), /cannot exec in a paused container \(use --ignore-paused to override\)\n$/);
+    const started = startTinyrun(bundle, ['exec', '--ignore-paused', bundle.id, '/payload', 'exit', '3']);
+    printed(runTinyrun(bundle, ['resume', bundle.id]));
+    assert.is(await started.exited, 3);
+  }),
+);
 
 test('a created container can be entered; a stopped one cannot', () =>
   whileThere(
