@@ -13,29 +13,23 @@
 // mounts by then, holds none of the host's directories, and is not dumpable: nobody traces it or opens its /proc/PID/fd
 // (CVE-2016-9962, CVE-2024-21626).
 
-import type { Buffer, CallOp, Op, Program, Words } from '../program/op.ts';
+import type { Buffer, Op, Program, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import { planCpuAffinity } from './affinity.ts';
 import { planCredentials, planStdioOwner } from './credentials.ts';
 import { planUndo } from './end.ts';
+import { execStageBuffers, planJoin, planOpenCgroup, planStartStage } from './exec-join.ts';
 import { handshakeBuffers, planDeathWatch } from './handshake.ts';
-import type { ProcessInput } from './input.ts';
-import { planOomScore, planRlimits, planRlimitsFromOutside, planScheduling } from './limits.ts';
-import {
-  CLONE_ARGS_CGROUP,
-  CLONE_ARGS_SIZE,
-  CLONE_FLAGS,
-  cloneArguments,
-  HIDE,
-  hasUser,
-  planBecomeRoot,
-} from './namespaces.ts';
+import type { ExecInput } from './input.ts';
+import { planRlimits, planScheduling } from './limits.ts';
+import { HIDE, planBecomeRoot } from './namespaces.ts';
 import { planCloseDescriptors, planCwd, planExec, planName, planUmask, processBuffers } from './process.ts';
 import { planGiveBackTerminal, planKeys, planRelay, planTakeTerminal, relayBuffers } from './relay.ts';
+import { planHandListener, planListenerSockets, seccompBuffers } from './seccomp.ts';
 import { planShrink, planShrinkParts } from './shrink.ts';
 import { planBlockSignals, planRestoreSignals, planWaitAndForward, signalBuffers } from './signals.ts';
 import { planConnect, planSendPidfd, socketBuffers } from './sockets.ts';
-import { planStage, stageBuffers } from './stage.ts';
+import { planStage } from './stage.ts';
 import { planPidFile } from './state.ts';
 import {
   isRelayed,
@@ -45,22 +39,9 @@ import {
   planTerminalStdio,
 } from './terminal.ts';
 
-/** `config` is the container's, with `process` of the one to start; `lifecycle` is never `created`. */
-export interface ExecInput extends ProcessInput {
-  /** Init of the container, and an open pidfd of it, which was looked at: it names no other process. */
-  init: { pid: number; fd: number };
-  /** The container was made by chroot: its root is not that of its mount namespace. */
-  chroot: boolean;
-  /** Directories of the cgroups to join, absolute. */
-  cgroups: readonly { controllers: string; path: string }[];
-  /** How many of the preserved descriptors are sockets that the process is to be told of: sd_listen_fds(3). */
-  listenFds: number;
-}
-
 const runtime = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
 const READY = 'r'.charCodeAt(0);
 const FAILED = 'The caller must learn what has become of the process, also where it ends at once.';
-const JOIN = 'The process lives where init lives, and sees what init sees.';
 const LEAVE = { onError: { fail: 'leave' } };
 
 /** Plans `tinyrun exec`. Pure. */
@@ -115,6 +96,7 @@ function planSetUp(input: ExecInput): Op[] {
     ),
     ...o.pipe('failed-r', 'failed-w', runtime('make the failure pipe', FAILED)),
     ...planTerminalSockets(input),
+    ...planListenerSockets(input),
     HIDE,
     ...planOpenCgroup(input),
     ...planStage(
@@ -135,133 +117,13 @@ function planSetUp(input: ExecInput): Op[] {
   ];
 }
 
-/** The stage: whatever is done before its child is born inside. */
-function planJoin(input: ExecInput): Op[] {
-  const { init, chroot, config, id } = input;
-  const { execCPUAffinity } = config.process;
-  const types = (config.linux?.namespaces ?? []).map(({ type }) => type);
-  const words: Words = {
-    what: `join the namespaces of container ${id} (${types.join(', ')})`,
-    why: 'All at once: a pidfd of init names them all, and no other process can have got its pid.',
-    from: '/linux/namespaces',
-  };
-  const close = (fd: string): Op =>
-    o.close(o.reg(fd), {
-      ...runtime(`close ${fd}`, 'Only the host program has this end: so its death can be seen.'),
-      ...LEAVE,
-    });
-  return [
-    close('life-w'),
-    close('failed-r'),
-    ...fromStage(hasUser(input) ? planRlimitsFromOutside(input, 0) : []), // inside, nobody has the right to raise them
-    ...fromStage(planOomScore(input, '/proc/self/oom_score_adj')),
-    ...fromStage(planCpuAffinity(execCPUAffinity?.initial, '/process/execCPUAffinity/initial')),
-    ...planJoinCgroups(input),
-    ...(chroot ? planOpenRoot(input) : []),
-    ...(types.length === 0
-      ? []
-      : [
-          o.call('setns', [init.fd, { flags: types.map((type) => CLONE_FLAGS[type]) }], {
-            ...words,
-            ...LEAVE,
-          }),
-        ]),
-    o.close(init.fd, {
-      ...runtime('close the pidfd of init', 'Nothing of the host stays open inside.'),
-      ...LEAVE,
-    }),
-    ...(unified(input) === undefined
-      ? []
-      : [
-          o.close(o.reg('cgroup'), {
-            ...runtime('close the cgroup', 'Nothing of the host stays open inside.'),
-            ...LEAVE,
-          }),
-        ]),
-    ...(chroot ? planEnterRoot() : []),
-  ];
-}
-
-/** Failures of the stage are its own end: what there is to undo is the host program's. */
-const fromStage = (ops: readonly Op[]): Op[] =>
-  ops.map((op) => (op.op === 'call' ? { ...op, onError: { ...op.onError, fail: 'leave' } } : op));
-
-const IN_CGROUP = "What the process uses counts as the container's, from its birth on.";
-
-/** v1: the stage moves itself, by `tasks`: for `cgroup.procs` the kernel would hold up every fork of the machine. */
-function planJoinCgroups({ cgroups }: ExecInput): Op[] {
-  return cgroups
-    .filter(({ controllers }) => controllers !== '')
-    .flatMap(({ path }) => {
-      const words: Words = { what: `join cgroup ${path}`, why: IN_CGROUP, from: '/linux/cgroupsPath' };
-      return [
-        o.openat(o.AT_FDCWD, `${path}/tasks`, ['O_WRONLY'], { ...words, to: 'file', ...LEAVE }),
-        o.write(o.reg('file'), '0', 1, { ...words, ...LEAVE }),
-        o.close(o.reg('file'), { ...words, ...LEAVE }),
-      ];
-    });
-}
-
-/** The directory of the unified hierarchy, if the container has one. */
-const unified = ({ cgroups }: ExecInput): string | undefined =>
-  cgroups.find(({ controllers }) => controllers === '')?.path;
-function planOpenCgroup(input: ExecInput): Op[] {
-  const path = unified(input);
-  if (path === undefined) return [];
-  const words: Words = { what: `open cgroup ${path}`, why: IN_CGROUP, from: '/linux/cgroupsPath' };
-  return [
-    o.openat(o.AT_FDCWD, path, ['O_PATH', 'O_DIRECTORY'], { ...words, to: 'cgroup' }),
-    o.store('cgroup', o.buf('clone', CLONE_ARGS_CGROUP), 8, {
-      ...words,
-      what: 'put it into the arguments of clone3',
-    }),
-  ];
-}
-
-function planStartStage(input: ExecInput): CallOp {
-  const path = unified(input);
-  if (path === undefined) return o.clone3([], { ...runtime('start the stage', JOIN), to: 'stage' });
-  return o.call('clone3', [o.buf('clone'), CLONE_ARGS_SIZE], {
-    ...runtime(`start the stage in cgroup ${path}`, IN_CGROUP),
-    to: 'stage',
-  });
-}
-
-const CHROOT = 'Init was chrooted: its root is not that of its mount namespace.';
-
-function planOpenRoot({ init }: ExecInput): Op[] {
-  const path = `/proc/${init.pid}/root`;
-  return [
-    o.openat(o.AT_FDCWD, path, ['O_PATH', 'O_DIRECTORY'], {
-      ...runtime(`open ${path}`, CHROOT),
-      to: 'root',
-      ...LEAVE,
-    }),
-    o.call('pidfd_send_signal', [init.fd, 0, 0, 0], {
-      ...runtime('is init alive?', 'Then the pid in that path was its own.'),
-      ...LEAVE,
-    }),
-  ];
-}
-
-function planEnterRoot(): Op[] {
-  return [
-    o.call('fchdir', [o.reg('root')], { ...runtime('enter the root of init', CHROOT), ...LEAVE }),
-    o.call('chroot', ['.'], { ...runtime('make it the root directory', CHROOT), ...LEAVE }),
-    o.close(o.reg('root'), {
-      ...runtime('close it', 'It was opened outside; inside it is opened again.'),
-      ...LEAVE,
-    }),
-  ];
-}
-
 /** Host program in the foreground: until the process has ended. */
 function planWait(input: ExecInput, before: readonly Op[]): Op[] {
   const why = 'Its exit code is ours: 128 + signal where a signal ended it, as in a shell.';
   return [
     ...(isRelayed(input)
-      ? [...planShrinkParts(), ...planTakeTerminal(input), ...planRelay(input)]
-      : [...planShrink(before), ...planWaitAndForward()]),
+      ? [...planShrinkParts(), ...planTakeTerminal(input), ...planHandListener(input), ...planRelay(input)]
+      : [...planHandListener(input), ...planShrink(before), ...planWaitAndForward()]),
     o.set('pid', -1, runtime('forget the pid', 'It is free: another process may get it.')),
     o.read(o.reg('failed-r'), o.buf('byte'), 1, { ...runtime('was it set up at all?', FAILED), to: 'size' }),
     o.branch('size', '==', 1, 'ended-well', runtime('it was, or has said why not', FAILED)),
@@ -277,6 +139,7 @@ function planDetach(input: ExecInput): Op[] {
   const said = (what: string): Op =>
     o.read(o.reg('failed-r'), o.buf('byte'), 1, { ...runtime(what, why), to: 'size' });
   return [
+    ...planHandListener(input),
     said('wait until the process is set up'),
     o.branch('size', '==', 1, 'process-said', runtime('has it said anything?', why)),
     planKilled(input),
@@ -336,15 +199,17 @@ function planProcess(input: ExecInput): Op[] {
     ...planTerminalStdio(input),
     ...planStdioOwner(input),
     planUmask(process.user?.umask ?? 0o022, 'Which rights new files do not get.', '/process/user/umask'),
-    ...planCredentials(input), // from here on it has the container's rights only
-    ...(input.lifecycle === 'foreground' ? planDeathWatch('last') : [planStandAlone]),
-    ...planRestoreSignals(input.host.sigIgnored),
-    ...planListenPid(input),
+    // From here on it has the container's rights only, and what follows must get through the seccomp filter.
+    ...planCredentials(input, [
+      ...(input.lifecycle === 'foreground' ? planDeathWatch('last') : [planStandAlone]),
+      ...planRestoreSignals(input.host.sigIgnored),
+      ...planListenPid(input),
+      ...planCloseDescriptors(input),
+    ]),
     o.write(o.reg('failed-w'), 'r', 1, {
       ...runtime('tell the host program that all is set up', FAILED),
       onError: { ignore: ['EPIPE'] }, // it was killed just now: so are we, if we belong to it
     }),
-    ...planCloseDescriptors(input),
     ...planExec(input, listenPid(input)),
     o.label('give-up'),
     o.write(o.reg('failed-w'), '!', 1, {
@@ -381,13 +246,11 @@ function planBuffers(input: ExecInput): Buffer[] {
   return [
     ...handshakeBuffers,
     ...signalBuffers,
-    ...stageBuffers,
-    ...(unified(input) === undefined
-      ? []
-      : [{ name: 'clone', size: CLONE_ARGS_SIZE, init: cloneArguments([]) }]),
+    ...execStageBuffers(input),
     ...processBuffers,
     ...relayBuffers(input),
     ...socketBuffers(input),
+    ...seccompBuffers(input),
     ...(input.pidFile === undefined ? [] : [{ name: 'pidtext', size: 24 }]),
     ...(input.listenFds === 0 ? [] : [{ name: 'listenpid', size: 40, init: LISTEN_PID }]),
     { name: 'statfs', size: 128 },

@@ -134,3 +134,15 @@ export type ProcessInput = Pick<
   | 'trace'
   | 'step'
 >;
+
+/** `config` is the container's, with `process` of the one to start; `lifecycle` is never `created`. */
+export interface ExecInput extends ProcessInput {
+  /** Init of the container, and an open pidfd of it, which was looked at: it names no other process. */
+  init: { pid: number; fd: number };
+  /** The container was made by chroot: its root is not that of its mount namespace. */
+  chroot: boolean;
+  /** Directories of the cgroups to join, absolute. */
+  cgroups: readonly { controllers: string; path: string }[];
+  /** How many of the preserved descriptors are sockets that the process is to be told of: sd_listen_fds(3). */
+  listenFds: number;
+}

@@ -9,11 +9,13 @@ import type { Config } from '../oci/config.ts';
 import { parseConfig } from '../oci/parse.ts';
 import { formatProblems, validateConfig } from '../oci/validate.ts';
 import { ungrantableCapabilities } from '../plan/credentials.ts';
-import { type ExecInput, planExecProgram } from '../plan/exec.ts';
+import { planExecProgram } from '../plan/exec.ts';
+import type { ExecInput } from '../plan/input.ts';
 import { hasNew } from '../plan/namespaces.ts';
 import { constants } from '../sys/constants.ts';
 import { readConfig } from './config-file.ts';
 import { execProcess } from './exec-process.ts';
+import { gatherFilter } from './filter.ts';
 import { createLog, type Log } from './log.ts';
 import type { ExecOptions, GlobalOptions } from './options.ts';
 import { checkTerminal, keepOpen, openLog, openTrace, reports } from './outputs.ts';
@@ -78,6 +80,8 @@ async function gatherExec(global: GlobalOptions, options: ExecOptions, log: Log)
     id,
     lifecycle,
     init: { pid: init.pid, fd: moveUp(pidfd, 3 + options.preserveFds) },
+    bundle: state.bundle,
+    seccomp: await gatherFilter(config, host, global.root, log),
     chroot: noPivot || !hasNew({ config }, 'mount'),
     cgroups: await cgroupsOf(cgroups, options, init.pid),
     home: config.process.env?.some((entry) => entry.startsWith('HOME='))

@@ -15,6 +15,7 @@ import { isKernelFilesystem } from '../plan/place.ts';
 import { parseBundle } from './bundle.ts';
 import { placeCgroup } from './cgroup.ts';
 import { configPath, readConfig } from './config-file.ts';
+import { gatherFilter } from './filter.ts';
 import type { Log } from './log.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
 
@@ -122,17 +123,6 @@ function gatherCgroup(
   for (const warning of resourceWarnings(linux?.resources ?? {})) log.warn(warning);
   if (cgroup.occupied) log.warn("container's cgroup is not empty: what is in it shares its limits");
   return { cgroups, cgroup };
-}
-
-async function gatherFilter(
-  config: Config,
-  host: HostFacts,
-  root: string | undefined,
-  log: Log,
-): Promise<PlanInput['seccomp']> {
-  const { seccomp } = config.linux ?? {};
-  if (seccomp === undefined) return undefined;
-  return (await import('./seccomp.ts')).gatherSeccomp(seccomp, host, root, log);
 }
 
 const absolute = (path: string, bundle: string): string =>

@@ -4,7 +4,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Answers, type Recording, record } from '../../src/engine/recorder.ts';
 import type { Config } from '../../src/oci/config.ts';
-import { type ExecInput, planExecProgram } from '../../src/plan/exec.ts';
+import { planExecProgram } from '../../src/plan/exec.ts';
+import type { ExecInput } from '../../src/plan/input.ts';
 import { checkProgram } from '../../src/program/check.ts';
 import { numberOps } from '../../src/program/flow.ts';
 import { printOp } from '../../src/program/text.ts';
@@ -42,6 +43,10 @@ const INPUTS: Readonly<Record<string, Partial<ExecInput>>> = {
     ],
   },
   'cgroups v2': { cgroups: [{ controllers: '', path: '/sys/fs/cgroup/c1' }] },
+  'a seccomp filter': { seccomp: { filter: new Uint8Array(16), flags: [] } },
+  'a seccomp filter with a listener': {
+    seccomp: { filter: new Uint8Array(16), flags: [], listener: { path: '/run/agent', metadata: 'm' } },
+  },
   'sockets of systemd': { listenFds: 2, preserveFds: 2 },
   'CPU affinity': {
     config: minimalConfig((config) => {

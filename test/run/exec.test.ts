@@ -1,7 +1,15 @@
 // exec: one more process in a container. What it sees must be what the container's own process sees, and its options must
 // do what runc's do; it must never hang, however soon it or the container ends.
 
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmdirSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -270,7 +278,9 @@ test('in the foreground signals reach the process, and its end is ours', () =>
     const words = ['exec', '--pid-file', join(container.dir, 'pid'), container.id, '/payload', 'trap', '10'];
     await whileRunning(container, words, async (running) => {
       await running.shows('ready\n');
-      assert.is(Number(readFileSync(join(container.dir, 'pid'), 'utf8')), childrenOf(running.pid)[0]);
+      const file = join(container.dir, 'pid');
+      await until('the pid is written', () => existsSync(file));
+      assert.is(Number(readFileSync(file, 'utf8')), childrenOf(running.pid)[0]);
       running.kill('SIGUSR1');
       await running.shows('10\n');
       running.kill('SIGTERM');
@@ -358,6 +368,23 @@ test("the process is in the container's cgroups, or in one below them", () =>
     refused(exec(['--cgroup', 'nope:x'], ['/payload', 'true']), /unknown controller nope/);
     refused(exec(['--cgroup', 'missing'], ['/payload', 'true']), /cgroup .*missing.*: ENOENT/);
   }));
+
+test("the process is under the container's seccomp filter", () =>
+  whileThere(
+    ({ exec, payload }) => {
+      const says = (options: string[]): string =>
+        /^Seccomp:\t(\d)$/m.exec(printed(exec(options, ['/payload', 'status'])))?.[1] ?? '';
+      assert.is(says([]), '2');
+      assert.is(says(['--user', '1000']), '2');
+      assert.match(payload('mkdir', '/tmp/x').stderr, /^mkdir: 42 /);
+    },
+    (config) => {
+      config.linux!.seccomp = {
+        defaultAction: 'SCMP_ACT_ALLOW',
+        syscalls: [{ names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_ERRNO', errnoRet: 42 }],
+      };
+    },
+  ));
 
 test('execCPUAffinity: the CPUs of the process from its birth on, and at the end', () =>
   whileThere(

@@ -1,6 +1,6 @@
 // What `exec` is planned from, made up: a process in container `c1`, whose init is pid 77.
 
-import type { ExecInput } from '../../src/plan/exec.ts';
+import type { ExecInput } from '../../src/plan/input.ts';
 import { minimalConfig, planInput } from './plan-input.ts';
 
 /** In the foreground, unless `change` says otherwise. */
@@ -8,6 +8,8 @@ export function execInput(change: Partial<ExecInput> = {}): ExecInput {
   const {
     host,
     id,
+    bundle,
+    seccomp,
     lifecycle,
     home,
     preserveFds,
@@ -24,6 +26,8 @@ export function execInput(change: Partial<ExecInput> = {}): ExecInput {
     ...{
       host,
       id,
+      bundle,
+      seccomp,
       lifecycle,
       home,
       preserveFds,
