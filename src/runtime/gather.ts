@@ -18,11 +18,8 @@ import { configPath, readConfig } from './config-file.ts';
 import { gatherFilter } from './filter.ts';
 import type { Log } from './log.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
-
 import { checkTerminal, keepOpen, openLog, openTrace, reports } from './outputs.ts';
-
 import { callerEnvironment } from './prelude.ts';
-
 import {
   existsInRoot,
   findHome,

@@ -7,10 +7,8 @@ import { planHookProgram } from '../plan/hook-program.ts';
 import { configPath, readConfig } from './config-file.ts';
 import { createLog } from './log.ts';
 import type { GlobalOptions } from './options.ts';
-
 import { openLog, reports } from './outputs.ts';
 import { callerEnvironment } from './prelude.ts';
-
 import { probeHost } from './probe.ts';
 import { parseSavedConfig } from './saved-config.ts';
 import type { Container } from './store.ts';
