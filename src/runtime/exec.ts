@@ -6,8 +6,6 @@ import { becomeImage } from '../engine/image.ts';
 import { linkProgram } from '../engine/native.ts';
 import { TinyrunError } from '../errors.ts';
 import type { Config } from '../oci/config.ts';
-import { parseConfig } from '../oci/parse.ts';
-import { formatProblems, validateConfig } from '../oci/validate.ts';
 import { ungrantableCapabilities } from '../plan/credentials.ts';
 import { planExecProgram } from '../plan/exec.ts';
 import type { ExecInput } from '../plan/input.ts';
@@ -22,6 +20,7 @@ import { checkTerminal, keepOpen, openLog, openTrace, reports } from './outputs.
 import { findHome, probeHost, readText } from './probe.ts';
 import { openProcess } from './process.ts';
 import { preserve, type TraceLines } from './run.ts';
+import { parseSavedConfig } from './saved-config.ts';
 import { assertLegal, refusal } from './status.ts';
 import { type Container, readContainer } from './store.ts';
 
@@ -62,7 +61,8 @@ async function gatherExec(global: GlobalOptions, options: ExecOptions, log: Log)
   assertLegal(options.ignorePaused ? 'exec-ignore-paused' : 'exec', id, state.status);
   const pidfd = openProcess(init);
   if (pidfd === undefined) throw refusal('exec', id, 'stopped');
-  const config = readOwnConfig(global, id);
+  const path = `${global.root}/${id}/config.json`;
+  const config = parseSavedConfig(readConfig(path), path);
   config.process = execProcess(config.process, options, log);
   const lifecycle = options.detach ? 'detached' : 'foreground';
   const terminal = config.process.terminal === true;
@@ -104,14 +104,6 @@ async function gatherExec(global: GlobalOptions, options: ExecOptions, log: Log)
 
 /** The exit code of our own failures: any other may be one of the process. */
 export const EXIT = 255;
-
-/** The config that the container was made of. Its warnings were said then. */
-function readOwnConfig({ root }: GlobalOptions, id: string): Config {
-  const path = `${root}/${id}/config.json`;
-  const { config, problems } = validateConfig(parseConfig(readConfig(path), path));
-  if (problems.length > 0) throw new TinyrunError('HOST', formatProblems(problems, path));
-  return config;
-}
 
 /** A descriptor that the program inherits, above all that the container is to get. */
 function moveUp(fd: number, from: number): number {
