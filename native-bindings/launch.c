@@ -27,7 +27,7 @@ struct check { u32 want, root, path, data, size; }; // root, path: NUL-terminate
 struct patch { u32 kind, at; };                     // at: in the image
 #define FILE_MAGIC 0x3148434e55414c54UL             // "TLAUNCH1"
 enum { LOGS = 1 };                                  // the program reports to LOG_FD, as JSON
-enum { WANT_MISSING, WANT_ANYTHING, WANT_DIRECTORY, WANT_OTHER, WANT_CONTENTS };
+enum { WANT_MISSING, WANT_PLAIN, WANT_DIRECTORY, WANT_OTHER, WANT_CONTENTS };
 enum { PATCH_ID, PATCH_MILLISECONDS, PATCH_SECONDS };
 enum { LOG_FD = 3, NAME = 160, MOST = 1 << 26 };
 
@@ -171,11 +171,11 @@ static int is_text(const struct file *file, u32 at) { return at >= sizeof *file 
 static int holds(const struct file *file, const struct check *check, i64 directory) {
   const char *bytes = (const char *)file;
   u64 resolve = check->root ? RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS : 0;
-  if (check->root && check->want == WANT_MISSING) resolve |= RESOLVE_NO_SYMLINKS; // nor does a dangling one lead there
+  if (check->root && (check->want == WANT_MISSING || check->want == WANT_PLAIN)) resolve |= RESOLVE_NO_SYMLINKS;
   // O_NONBLOCK: a fifo of a hostile image must not hold us up.
   i64 fd = open_at(directory, bytes + check->path, check->want == WANT_CONTENTS ? O_RDONLY | O_NONBLOCK : O_PATH, resolve);
   if (fd < 0) return check->want == WANT_MISSING && fd == -ENOENT;
-  int good = check->want == WANT_ANYTHING;
+  int good = check->want == WANT_PLAIN;
   if (check->want == WANT_DIRECTORY || check->want == WANT_OTHER) {
     struct statx seen;
     good = look_at(fd, &seen) && ((seen.mode & S_IFMT) == S_IFDIR) == (check->want == WANT_DIRECTORY);

@@ -1,5 +1,6 @@
 // The options of every command -> GlobalOptions.
 
+import { rawSyscall } from '../../native-bindings/libc.ts';
 import type { GlobalOptions } from '../runtime/options.ts';
 import { cleanPath } from '../volume/path.ts';
 import { flag, type OptionValue, text } from './command-line.ts';
@@ -10,12 +11,14 @@ import { flag, type OptionValue, text } from './command-line.ts';
  */
 export function toGlobalOptions(options: Readonly<Record<string, OptionValue>>, cwd: string): GlobalOptions {
   const log = text({ options }, 'log');
+  const rootless = text({ options }, 'rootless');
   return {
-    root: absolute(text({ options }, 'root') ?? '/run/tinyrun', cwd),
-    dataRoot: absolute(text({ options }, 'data-root') ?? '/var/lib/tinyrun', cwd),
+    root: absolute(text({ options }, 'root') ?? defaultRoot(), cwd),
+    dataRoot: absolute(text({ options }, 'data-root') ?? defaultDataRoot(), cwd),
     log: log === undefined || log === '' ? undefined : absolute(log, cwd),
     logFormat: text({ options }, 'log-format') === 'json' ? 'json' : 'text',
     debug: flag({ options }, 'debug'),
+    rootless: rootless === 'true' || rootless === 'false' ? rootless : 'auto',
     cgroupManager: toCgroupManager(options),
   };
 }
@@ -25,6 +28,17 @@ function toCgroupManager(options: Readonly<Record<string, OptionValue>>): Global
   const given = text({ options }, 'cgroup-manager');
   if (given === 'disabled' || given === 'systemd') return given;
   return flag({ options }, 'systemd-cgroup') ? 'systemd' : 'cgroupfs';
+}
+
+/** For users who are not root: a place of their own, which is gone at reboot. */
+function defaultRoot(): string {
+  const uid = rawSyscall('geteuid');
+  return uid === 0 ? '/run/tinyrun' : `${process.env['XDG_RUNTIME_DIR'] || `/run/user/${uid}`}/tinyrun`;
+}
+
+function defaultDataRoot(): string {
+  if (rawSyscall('geteuid') === 0) return '/var/lib/tinyrun';
+  return `${process.env['XDG_DATA_HOME'] || `${process.env['HOME'] || '/'}/.local/share`}/tinyrun`;
 }
 
 /** A path of the command line, absolute and without `.` and `..`, as Go's filepath.Abs makes it for runc. */

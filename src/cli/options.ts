@@ -53,7 +53,12 @@ export const globalOptions: OptionTable = {
     description: 'who makes cgroups; with disabled the container stays in the own one',
     default: 'cgroupfs',
   },
-  rootless: { type: 'text', description: 'accepted for engines; no effect', hidden: true },
+  rootless: {
+    type: 'text',
+    choices: ['auto', 'true', 'false'],
+    description: 'containers for users who are not root, if their config has a user namespace',
+    default: 'auto',
+  },
 };
 
 /** Who executes a program, and who looks on. */
@@ -81,7 +86,7 @@ const createOptions: OptionTable = {
   dns: { type: 'text', repeat: true, description: 'address of a name server' },
   'dns-search': { type: 'text', repeat: true, description: 'domain to look names up in' },
   'no-pivot': { type: 'flag', description: 'chroot instead of pivot_root, for a rootfs on a ramdisk' },
-  'no-new-keyring': { type: 'flag', description: 'no effect: no session keyring is made' },
+  'no-new-keyring': { type: 'flag', description: "keep the caller's session keyring" },
   'preserve-fds': { type: 'number', description: 'pass on that many fds from 3 on', default: '0' },
   'pid-file': { type: 'text', description: 'write the pid of the container process to this file' },
   'console-socket': { type: 'text', description: 'send the terminal to this socket, when detached' },
@@ -186,6 +191,7 @@ export const commands: Readonly<Record<string, CommandSpec>> = {
     args: [0, 0],
     options: {
       bundle: { type: 'text', alias: 'b', description: 'directory to write it to', default: '.' },
+      rootless: { type: 'flag', description: 'for the user who calls, without root' },
     },
   },
   list: {

@@ -89,6 +89,7 @@ function toOptions(line: CommandLine, cwd: string): Omit<RunOptions, 'lifecycle'
     dns: texts(line, 'dns'),
     dnsSearch: texts(line, 'dns-search'),
     noPivot: flag(line, 'no-pivot'),
+    noNewKeyring: flag(line, 'no-new-keyring'),
     listenFds,
     preserveFds: listenFds + (number(line, 'preserve-fds') ?? 0),
     notifySocket: process.env['NOTIFY_SOCKET'] || undefined,

@@ -87,3 +87,27 @@ export function defaultConfig(): Config {
     },
   };
 }
+
+/** What `tinyrun spec --rootless` writes: the same for a user who is not root, as runc changes it. */
+export function rootlessConfig(uid: number, gid: number): Config {
+  const config = defaultConfig();
+  const { resources: _, namespaces = [], ...linux } = config.linux ?? {};
+  return {
+    ...config,
+    mounts: (config.mounts ?? []).map((mount) => {
+      // sysfs wants a network namespace of one's own, and group 5 is not mapped.
+      if (mount.type === 'sysfs')
+        return { ...mount, type: 'none', source: '/sys', options: ['rbind', ...(mount.options ?? [])] };
+      return {
+        ...mount,
+        ...(mount.options ? { options: mount.options.filter((name) => name !== 'gid=5') } : {}),
+      };
+    }),
+    linux: {
+      uidMappings: [{ containerID: 0, hostID: uid, size: 1 }],
+      gidMappings: [{ containerID: 0, hostID: gid, size: 1 }],
+      ...linux,
+      namespaces: [...namespaces.filter(({ type }) => type !== 'network'), { type: 'user' }],
+    },
+  };
+}

@@ -176,14 +176,18 @@ function checkDevices(checker: Checker, linux: Json): void {
 function checkNetDevices(checker: Checker, linux: Json, namespaces: Namespaces): void {
   const devices = checker.object(linux, '/linux', 'netDevices');
   if (devices === undefined) return;
+  const names = new Set<string>();
   for (const key of Object.keys(devices)) {
     const at = pointerTo('/linux/netDevices', key);
     const device = checker.object(devices, '/linux/netDevices', key) ?? {};
-    const name = checker.string(device, at, 'name') ?? key;
+    const name = checker.string(device, at, 'name') || key; // empty is absent, as Go writes it
     for (const interfaceName of new Set([key, name])) {
       if (!/^[^\s/:]{1,15}$/.test(interfaceName) || interfaceName === '.' || interfaceName === '..')
         checker.fail(at, `${show(interfaceName)} is not the name of a network interface`, interfaceName);
     }
+    if (!name.includes('%d') && names.has(name))
+      checker.fail(at, `the name ${show(name)} is given twice`, name);
+    names.add(name);
     if (!namespaces.has('network')) checker.fail(at, 'needs a network namespace');
   }
 }

@@ -76,6 +76,13 @@ function checkIdMap(
       `${at}/${uids > 0 ? 'gidMappings' : 'uidMappings'}`,
       'is missing: a mount has both or neither',
     );
+  const mapped = options.idmap !== false || uids + gids > 0;
+  // The files of a new filesystem belong to the container's user namespace anyway; crun 1.8 skips the mappings.
+  if (mapped && (options.bind === false || options.remount))
+    checker.fail(
+      `${at}/${options.idmap === false ? 'uidMappings' : 'options'}`,
+      'only new binds can be idmapped',
+    );
   if (options.idmap !== false && uids + gids === 0 && !namespaces.has('user'))
     checker.fail(`${at}/options`, `${options.idmap} needs uidMappings and gidMappings, or a user namespace`);
 }

@@ -3,6 +3,7 @@
 import { capabilities } from '../sys/capabilities.ts';
 import { rlimits } from '../sys/rlimits.ts';
 import { type Checker, INT32, show, UINT16, UINT64 } from './checker.ts';
+import { isIdList } from './id-list.ts';
 import type { Json } from './json.ts';
 
 /** SCHED_ISO is in the spec, but no Linux has it. */
@@ -19,7 +20,6 @@ const SCHEDULER_FLAGS = [
 const RLIMITS: readonly string[] = rlimits;
 const CAPABILITY_SETS = ['effective', 'bounding', 'inheritable', 'permitted', 'ambient'];
 const IO_CLASSES = ['IOPRIO_CLASS_RT', 'IOPRIO_CLASS_BE', 'IOPRIO_CLASS_IDLE'];
-const CPU_LIST = /^\d+(-\d+)?(,\d+(-\d+)?)*$/;
 
 /**
  * Checks a process object.
@@ -147,7 +147,7 @@ function checkAffinity(checker: Checker, process: Json, at: string): void {
   if (affinity === undefined) return;
   for (const key of ['initial', 'final']) {
     const list = checker.string(affinity, `${at}/execCPUAffinity`, key);
-    if (list !== undefined && list !== '' && !CPU_LIST.test(list))
+    if (list !== undefined && list !== '' && !isIdList(list))
       checker.fail(`${at}/execCPUAffinity/${key}`, `${show(list)} is not a list of CPUs such as 0-3,7`, list);
   }
 }

@@ -2,6 +2,7 @@
 // the names in it are known (system calls, actions, controllers) is said by who compiles them. OCI config-linux.md,
 // "Control groups" to "Unified", "IntelRdt", "memoryPolicy", "Seccomp".
 import { type Checker, INT64, pointerTo, show, UINT16, UINT32, UINT64 } from './checker.ts';
+import { isIdList } from './id-list.ts';
 import type { Json } from './json.ts';
 
 export const MEMORY_MODES = [
@@ -13,6 +14,7 @@ export const MEMORY_MODES = [
   'MPOL_PREFERRED_MANY',
   'MPOL_LOCAL',
 ];
+const NODELESS = ['MPOL_DEFAULT', 'MPOL_LOCAL', 'MPOL_PREFERRED'];
 export const MEMORY_FLAGS = ['MPOL_F_NUMA_BALANCING', 'MPOL_F_RELATIVE_NODES', 'MPOL_F_STATIC_NODES'];
 const THROTTLES = [
   'throttleReadBpsDevice',
@@ -128,7 +130,7 @@ export function checkIntelRdt(checker: Checker, linux: Json): void {
   const at = '/linux/intelRdt';
   const closID = checker.string(rdt, at, 'closID');
   // It names a directory of resctrl.
-  if (closID === '.' || closID === '..' || closID?.includes('/'))
+  if (closID === '.' || closID === '..' || (closID !== '/' && closID?.includes('/')))
     checker.fail(`${at}/closID`, `${show(closID)} is not the name of a class`, closID);
   checker.strings(rdt, at, 'schemata');
   checker.string(rdt, at, 'l3CacheSchema');
@@ -142,11 +144,25 @@ export function checkMemoryPolicy(checker: Checker, linux: Json): void {
   if (policy === undefined) return;
   const at = '/linux/memoryPolicy';
   if (checker.required(policy, at, 'mode')) checker.oneOf(policy, at, 'mode', MEMORY_MODES);
-  checker.string(policy, at, 'nodes');
+  checkMemoryNodes(checker, policy, at);
   checker.strings(policy, at, 'flags').forEach((flag, i) => {
     if (!MEMORY_FLAGS.includes(flag))
       checker.fail(`${at}/flags/${i}`, `${show(flag)} is not one of ${MEMORY_FLAGS.join(', ')}`, flag);
   });
+}
+
+/** Which modes want nodes the kernel knows, whose word for it is EINVAL. */
+function checkMemoryNodes(checker: Checker, policy: Json, at: string): void {
+  const nodes = checker.string(policy, at, 'nodes');
+  const { mode } = policy;
+  if (nodes !== undefined && nodes !== '') {
+    if (!isIdList(nodes))
+      checker.fail(`${at}/nodes`, `${show(nodes)} is not a list of nodes such as 0-3,7`, nodes);
+    if (mode === 'MPOL_DEFAULT' || mode === 'MPOL_LOCAL')
+      checker.fail(`${at}/nodes`, `${show(nodes)} is not for ${mode}, which has no nodes`, nodes);
+  } else if (typeof mode === 'string' && MEMORY_MODES.includes(mode) && !NODELESS.includes(mode)) {
+    checker.fail(`${at}/nodes`, `is missing: ${mode} needs it`);
+  }
 }
 
 /** Checks the types in `linux.seccomp`. */

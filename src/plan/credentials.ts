@@ -10,6 +10,7 @@ import * as o from '../program/ops.ts';
 import { capabilities } from '../sys/capabilities.ts';
 import type { ProcessInput } from './input.ts';
 import { hasUser } from './namespaces.ts';
+import { deniesGroups } from './rootless.ts';
 import { needsAdmin, planSeccomp } from './seccomp.ts';
 
 const FROM = '/process/capabilities';
@@ -101,8 +102,8 @@ function planBounding(bounding: readonly string[], grantable: Grantable): Op[] {
   return ops;
 }
 
-function planIds({ config }: ProcessInput): Op[] {
-  const { uid = 0, gid = 0, additionalGids = [] } = config.process.user ?? {};
+function planIds(input: ProcessInput): Op[] {
+  const { uid = 0, gid = 0, additionalGids = [] } = input.config.process.user ?? {};
   const from = '/process/user';
   return [
     o.prctl('PR_SET_KEEPCAPS', [1], {
@@ -110,18 +111,7 @@ function planIds({ config }: ProcessInput): Op[] {
       why: 'Leaving uid 0 would drop them all; which ones remain is decided below.',
       from,
     }),
-    o.call(
-      'setgroups',
-      [additionalGids.length, { bytes: new Uint8Array(new Uint32Array(additionalGids).buffer) }],
-      {
-        what:
-          additionalGids.length === 0
-            ? 'drop all supplementary groups'
-            : `set groups ${additionalGids.join(',')}`,
-        why: 'Exactly these: a group left over from the caller opens files, and a missing one can, too.',
-        from: `${from}/additionalGids`,
-      },
-    ),
+    ...(deniesGroups(input) ? [] : [planGroups(additionalGids, from)]),
     o.call('setresgid', [gid, gid, gid], {
       what: `become group ${gid}`,
       why: 'Real, effective and saved at once: there is no way back.',
@@ -139,6 +129,20 @@ function planIds({ config }: ProcessInput): Op[] {
     }),
   ];
 }
+
+const planGroups = (additionalGids: readonly number[], from: string): Op =>
+  o.call(
+    'setgroups',
+    [additionalGids.length, { bytes: new Uint8Array(new Uint32Array(additionalGids).buffer) }],
+    {
+      what:
+        additionalGids.length === 0
+          ? 'drop all supplementary groups'
+          : `set groups ${additionalGids.join(',')}`,
+      why: 'Exactly these: a group left over from the caller opens files, and a missing one can, too.',
+      from: `${from}/additionalGids`,
+    },
+  );
 
 /** The two 32-bit words of a set, as capset(2) takes them. */
 function words(names: readonly string[], grantable: Grantable): [number, number] {

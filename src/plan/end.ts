@@ -10,6 +10,7 @@ import { planAskFailure } from './handshake.ts';
 import { hasHooks } from './hook-points.ts';
 import { hookRun, planHooksAt } from './hooks.ts';
 import type { PlanInput } from './input.ts';
+import { planRemoveRdt } from './rdt.ts';
 import { planGiveBackTerminal } from './relay.ts';
 import { planRemoveState } from './state.ts';
 
@@ -38,6 +39,7 @@ export function planEnd(input: PlanInput): Op[] {
     ...(input.transient || input.lifecycle !== 'foreground'
       ? []
       : [o.branch('keep', '==', 1, 'leave', runtime('is it kept?', 'It has a name.'))]),
+    ...planRemoveRdt(input),
     ...planRemoveCgroups(input),
     ...planRemoveData(input),
     ...(mayPurge(input) ? [o.label('purged')] : []),

@@ -5,6 +5,7 @@ import type { Buffer, CallOp, Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import { planCpuAffinity } from './affinity.ts';
 import type { ExecInput } from './input.ts';
+import { hasLabels } from './labels.ts';
 import { planOomScore, planRlimitsFromOutside } from './limits.ts';
 import { CLONE_ARGS_CGROUP, CLONE_ARGS_SIZE, CLONE_FLAGS, cloneArguments, hasUser } from './namespaces.ts';
 import { planCloseListener } from './seccomp.ts';
@@ -37,6 +38,18 @@ export function planJoin(input: ExecInput): Op[] {
     ...fromStage(planOomScore(input, '/proc/self/oom_score_adj')),
     ...fromStage(planCpuAffinity(execCPUAffinity?.initial, '/process/execCPUAffinity/initial')),
     ...planJoinCgroups(input),
+    ...(hasLabels(input)
+      ? [
+          o.openat(o.AT_FDCWD, '/proc', ['O_PATH', 'O_DIRECTORY'], {
+            ...runtime(
+              "open the host's proc",
+              'The process writes its labels there: what an image has in its place would swallow them.',
+            ),
+            to: 'hostproc',
+            ...LEAVE,
+          }),
+        ]
+      : []),
     ...(chroot ? planOpenRoot(input) : []),
     ...(types.length === 0
       ? []

@@ -21,10 +21,13 @@ import { planUndo } from './end.ts';
 import { execStageBuffers, planJoin, planOpenCgroup, planStartStage } from './exec-join.ts';
 import { handshakeBuffers, planDeathWatch } from './handshake.ts';
 import type { ExecInput } from './input.ts';
+import { planKeyring } from './keyring.ts';
+import { hasLabels, planOpenLabels, planSetLabels } from './labels.ts';
 import { planRlimits, planScheduling } from './limits.ts';
 import { HIDE, planBecomeRoot } from './namespaces.ts';
 import { planCloseDescriptors, planCwd, planExec, planName, planUmask, processBuffers } from './process.ts';
 import { planGiveBackTerminal, planKeys, planRelay, planTakeTerminal, relayBuffers } from './relay.ts';
+import { retryRaces } from './retry.ts';
 import { planHandListener, planListenerSockets, seccompBuffers } from './seccomp.ts';
 import { planShrink, planShrinkParts } from './shrink.ts';
 import { planBlockSignals, planRestoreSignals, planWaitAndForward, signalBuffers } from './signals.ts';
@@ -49,7 +52,12 @@ export function planExecProgram(input: ExecInput): Program {
   return {
     sections: [
       { name: 'host', ops: planHost(input), onFail: 'undo', exit: input.exits.failure },
-      { name: 'init', ops: planProcess(input), onFail: 'give-up', exit: input.exits.failure },
+      {
+        name: 'init',
+        ops: retryRaces(planProcess(input), 'init'),
+        onFail: 'give-up',
+        exit: input.exits.failure,
+      },
     ],
     buffers: planBuffers(input),
     reports: input.reports,
@@ -181,7 +189,15 @@ function planProcess(input: ExecInput): Op[] {
     planName('tinyrun:exec'),
     ...planKeepStderr(input),
     ...planDeathWatch('first'),
+    ...(hasLabels(input)
+      ? [
+          ...planOpenLabels(input, o.reg('hostproc')),
+          o.close(o.reg('hostproc'), runtime("close the host's proc", 'It would be a way out of the root.')),
+        ]
+      : []),
     ...planBecomeRoot(input),
+    // Its SELinux label would have to go to a file of proc, as the container's had.
+    ...(input.config.process.selinuxLabel ? [] : planKeyring(input)),
     o.call(
       'setsid',
       [],
@@ -198,6 +214,7 @@ function planProcess(input: ExecInput): Op[] {
     ...planCwd(input, false),
     ...planTerminalStdio(input),
     ...planStdioOwner(input),
+    ...planSetLabels(input),
     planUmask(process.user?.umask ?? 0o022, 'Which rights new files do not get.', '/process/user/umask'),
     // From here on it has the container's rights only, and what follows must get through the seccomp filter.
     ...planCredentials(input, [

@@ -22,6 +22,8 @@ import { hasLateLimits } from './cgroup.ts';
 import { hasHooks, isHeld, tellsPid } from './hook-points.ts';
 import type { PlanInput } from './input.ts';
 import { hasUser } from './namespaces.ts';
+import { hasNetDevices } from './net-devices.ts';
+import { hasRdt } from './rdt.ts';
 import { isRelayed } from './terminal.ts';
 
 const runtime = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
@@ -30,15 +32,19 @@ const LIFE =
 const goWhy = (input: PlanInput): string =>
   hasUser(input)
     ? 'In a user namespace init is nobody until its id maps are written, from outside.'
-    : hasLateLimits(input)
-      ? 'Init could not be born under a limit that leaves no room for it.'
-      : 'Hooks of the host program come before those of init, and before it leaves for its own root.';
+    : takesFromOutside(input)
+      ? 'What comes to init from outside must be there before it goes on.'
+      : hasLateLimits(input)
+        ? 'Init could not be born under a limit that leaves no room for it.'
+        : 'Hooks of the host program come before those of init, and before it leaves for its own root.';
 const READY = 'Hooks find the namespaces and their mounts made, and nobody in them but init, which waits.';
 const TELL = 'Its hooks are told its pid as others see it, which only its parent knows.';
 const FAILED = 'A container that could not be set up is no container: nothing of it is kept.';
 
-/** Whether init waits before it does anything: for its id maps, to be told its pid, for limits it could not be born under. */
-const waitsFirst = (input: PlanInput): boolean => hasUser(input) || tellsPid(input) || hasLateLimits(input);
+const takesFromOutside = (input: Pick<PlanInput, 'config'>): boolean => hasNetDevices(input) || hasRdt(input);
+/** Whether init waits before it does anything: for what comes from outside, its pid, limits it could not be born under. */
+const waitsFirst = (input: PlanInput): boolean =>
+  hasUser(input) || takesFromOutside(input) || tellsPid(input) || hasLateLimits(input);
 const needsGo = (input: PlanInput): boolean => waitsFirst(input) || isHeld(input);
 /** Whether the host program must learn what becomes of setting up; a transient container leaves nothing either way. */
 const asksFailure = (input: PlanInput): boolean =>

@@ -43,6 +43,42 @@ export interface CgroupInput {
   existing: boolean;
 }
 
+/** An interface that the container takes over, as it is before. */
+export interface NetDeviceInput {
+  /** Its name on the host, which is its key in linux.netDevices. */
+  name: string;
+  index: number;
+  /** Those that it keeps: permanent, and of global scope. */
+  addresses: readonly NetAddressInput[];
+}
+
+/** An address as rtnetlink(7) has it. */
+export interface NetAddressInput {
+  family: number;
+  prefix: number;
+  /** Of IFA_F_NODAD and the like, what is kept. */
+  flags: number;
+  /** IFA_ADDRESS, IFA_LOCAL, IFA_BROADCAST: number and bytes. */
+  attributes: readonly (readonly [type: number, value: Uint8Array])[];
+  /** `192.0.2.1/24`, for people. */
+  text: string;
+}
+
+/** The filesystem of resource control, where the config has linux.intelRdt. */
+export interface ResctrlInput {
+  mountPoint: string;
+  /** Whether the class of the config's closID is there. */
+  exists: boolean;
+}
+
+/** Who calls without being root: the host program enters the container's user namespace first (plan/rootless.ts). */
+export interface RootlessInput {
+  uid: number;
+  gid: number;
+}
+
+export type SecurityModule = 'apparmor' | 'selinux';
+
 /** Facts about the terminal that a foreground run relays. */
 export interface TerminalInput {
   /** Which of the caller's fds is a terminal (0, 1 or 2); undefined: none, only the output is relayed. */
@@ -72,13 +108,15 @@ export interface PlanInput {
   /** Where the config was read; absolute. */
   configPath: string;
   stateRoot: string; // absolute
+  /** undefined: the caller is root, if only of a user namespace around. */
+  rootless: RootlessInput | undefined;
   /** `run`, which ends with the container; `run --detach`; `create`, whose container waits for `start`. */
   lifecycle: 'foreground' | 'detached' | 'created';
   rootfs: RootfsInput;
   flagMounts: readonly FlagMount[];
   /** What is at each bind source, and at each masked path of the host's own proc and sysfs (absolute paths). */
   sources: ReadonlyMap<string, SourceKind>;
-  /** Clean mount destinations that are in the rootfs. */
+  /** Clean mount destinations that are in the rootfs, and no part of whose way is a symlink. */
   present: ReadonlySet<string>;
   /** Clean mount destinations that lead through a dangling symlink -> the path that it points to inside the rootfs. */
   resolved: ReadonlyMap<string, string>;
@@ -88,6 +126,12 @@ export interface PlanInput {
   home: string;
   /** All hierarchies of the host; empty where nothing asks for them. */
   cgroups: readonly CgroupHierarchy[];
+  /** Which of the security modules that the config asks for this kernel has switched on. */
+  securityModules: readonly SecurityModule[];
+  /** undefined where it is not mounted, or not asked for. */
+  resctrl: ResctrlInput | undefined;
+  /** Facts of linux.netDevices, in its order. */
+  netDevices: readonly NetDeviceInput[];
   /** undefined: it stays in the caller's (`--cgroup-manager disabled`). */
   cgroup: CgroupInput | undefined;
   /** Detached: say the id on stdout when the container runs, as Docker does. */
@@ -97,6 +141,8 @@ export interface PlanInput {
   /** Exit codes of failures: of the runtime, of a program that cannot be executed, of one that is not there. */
   exits: { failure: number; notExecutable: number; notFound: number };
   noPivot: boolean;
+  /** Keep the caller's session keyring. */
+  noNewKeyring: boolean;
   preserveFds: number;
   pidFile: string | undefined; // absolute
   /** Sockets that receive the master of the terminal, and a pidfd of init; absolute paths. */
@@ -121,6 +167,9 @@ export type ProcessInput = Pick<
   | 'id'
   | 'bundle'
   | 'seccomp'
+  | 'rootless'
+  | 'securityModules'
+  | 'noNewKeyring'
   | 'lifecycle'
   | 'home'
   | 'exits'

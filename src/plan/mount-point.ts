@@ -40,7 +40,7 @@ export function planTarget(place: Place, path: string, kind: Kind, unique: strin
   if (place.known !== 'trusted') {
     const ops =
       place.known === 'present'
-        ? [planOpen(path, kind, 'target', words)]
+        ? [planOpen(path, kind, 'target', words, undefined, ['RESOLVE_NO_SYMLINKS'])]
         : planMountPoint(path, kind, 'target', unique, from);
     const close = o.close(o.reg('target'), words(`close /${path}`, CLOSE));
     return { ops, dir: o.reg('target'), path: '', close: [close] };
@@ -74,15 +74,23 @@ const OPEN: Readonly<Record<Kind, readonly string[]>> = {
   file: ['O_PATH'],
 };
 
-function planOpen(path: string, kind: Kind, to: string, words: Explain, onMissing?: string): Op {
-  return o.openInRoot(o.reg('root'), path, OPEN[kind], {
+function planOpen(
+  path: string,
+  kind: Kind,
+  to: string,
+  words: Explain,
+  onMissing?: string,
+  resolve: o.Flags = [],
+): Op {
+  const extra = {
     ...words(
       `open /${path} in the rootfs${kind === 'ordinary' ? ' as an ordinary directory' : ''}`,
       RESOLVED,
     ),
     to,
     ...(onMissing === undefined ? {} : { onError: { goto: { ENOENT: onMissing } } }),
-  });
+  };
+  return o.openInRoot(o.reg('root'), path, OPEN[kind], extra, resolve);
 }
 
 /** Opens `path` (clean, relative to the root) into register `to`, making it and its parents where missing. */

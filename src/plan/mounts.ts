@@ -8,10 +8,19 @@
 import { TinyrunError } from '../errors.ts';
 import type { Mount } from '../oci/config.ts';
 import { formatMountFlags, type MountOptions, parseMountOptions } from '../oci/mount-options.ts';
-import type { Op, Words } from '../program/op.ts';
+import type { Buffer, Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import { planCopyUp, wantsCopyUp, writable } from './copy-up.ts';
+import {
+  type IdMaps,
+  idMapBuffers,
+  listIdMaps,
+  planCloseIdMaps,
+  planIdMapped,
+  planOpenIdMaps,
+} from './idmap.ts';
 import type { PlanInput, SourceKind } from './input.ts';
+import { mountContext } from './labels.ts';
 import { planCgroupMount } from './mount-cgroup.ts';
 import { planCoveredMode } from './mount-mode.ts';
 import { CLOSE, cleanInside, type Kind, planTarget, type Target } from './mount-point.ts';
@@ -67,20 +76,25 @@ function describe({ mount, options, target }: PlannedMount, bundle: string): str
 
 // The host program's part: binds
 
-/** The buffer that keeps the descriptors of detached binds, four bytes each. */
-export function bindBuffers(mounts: readonly PlannedMount[]): { name: string; size: number }[] {
+/** The buffer that keeps the descriptors of detached binds, four bytes each, and those of idmapped ones. */
+export function bindBuffers(mounts: readonly PlannedMount[], input: PlanInput): Buffer[] {
   const binds = mounts.filter((mount) => mount.slot !== undefined).length;
-  return binds === 0 ? [] : [{ name: 'binds', size: 4 * binds }];
+  return binds === 0 ? [] : [{ name: 'binds', size: 4 * binds }, ...idMapBuffers(listIdMaps(mounts, input))];
 }
 
 /** Host program: a detached copy of every bind's source. */
 export function planBindSources(mounts: readonly PlannedMount[], input: PlanInput): Op[] {
-  return mounts.flatMap((mount) =>
-    mount.slot === undefined || mount.options.remount ? [] : planBindSource(mount, input),
-  );
+  const maps = listIdMaps(mounts, input);
+  return [
+    ...planOpenIdMaps(maps),
+    ...mounts.flatMap((mount) =>
+      mount.slot === undefined || mount.options.remount ? [] : planBindSource(mount, input, maps),
+    ),
+    ...planCloseIdMaps(maps),
+  ];
 }
 
-function planBindSource(planned: PlannedMount, input: PlanInput): Op[] {
+function planBindSource(planned: PlannedMount, input: PlanInput, maps: IdMaps): Op[] {
   const { mount, options, from, slot } = planned;
   const source = bindSource(mount, input.bundle);
   const what = describe(planned, input.bundle);
@@ -104,6 +118,7 @@ function planBindSource(planned: PlannedMount, input: PlanInput): Op[] {
             ...words('The copy of a shared mount would hand our mounts back to the host.'),
           }),
         ]),
+    ...planIdMapped(planned, input, maps, what, source),
     ...planAttributes(bind, options, words),
     o.store('bind', o.buf('binds', 4 * slot!), 4, {
       ...words('Kept for the init program, which inherits the descriptor.'),
@@ -159,7 +174,12 @@ function planMount(planned: PlannedMount, input: PlanInput, places: Places): Op[
   const fill = wantsCopyUp(planned);
   const source =
     options.bind === false
-      ? planNewFilesystem(fill ? writable(planned) : planned, register, words)
+      ? planNewFilesystem(
+          fill ? writable(planned) : planned,
+          register,
+          words,
+          mountContext(input, mount.type),
+        )
       : planTakeBind(planned, words);
   return [
     ...source,
@@ -289,6 +309,7 @@ function planNewFilesystem(
   { mount, options }: PlannedMount,
   register: string,
   words: (why: string) => Words,
+  context: string | undefined,
 ): Op[] {
   const fs = o.reg('fs');
   const type = mount.type ?? 'none';
@@ -314,6 +335,15 @@ function planNewFilesystem(
       .filter((flag) => flag !== 'silent' && flag !== 'iversion')
       .map((flag) => option(flag, undefined)),
     ...data,
+    ...(context === undefined || options.data.some((text) => text.startsWith('context='))
+      ? []
+      : [
+          o.fsconfigString(fs, 'context', context, {
+            ...words('The label of all files in it, for SELinux.'),
+            what: `label ${type} ${context}`,
+            from: '/linux/mountLabel',
+          }),
+        ]),
     o.fsconfigCreate(fs, { ...words('Now the kernel makes the filesystem.') }),
     o.fsmount(fs, options.set, {
       ...words('A mount of it, attached nowhere yet, with its attributes from the start.'),

@@ -9,7 +9,7 @@
 // The stage exists because joining changes the one who joins, and the host program must stay what it is, to clean up.
 // CLONE_PARENT makes init the host's child all the same. The user namespace is joined last: before, root may enter all.
 
-import type { Namespace, NamespaceType } from '../oci/config.ts';
+import type { IdMapping, Namespace, NamespaceType } from '../oci/config.ts';
 import type { Buffer, Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import { constants } from '../sys/constants.ts';
@@ -35,14 +35,18 @@ interface Joined extends Namespace {
   from: string;
 }
 
+/** Without root the user namespace is neither new nor joined, but entered before (rootless.ts). */
+type NamespaceInput = Pick<PlanInput, 'config'> & Partial<Pick<PlanInput, 'rootless'>>;
+
 /** The namespaces of the config, as what is done with them. */
-export function listNamespaces({ config }: Pick<PlanInput, 'config'>): {
+export function listNamespaces({ config, rootless }: NamespaceInput): {
   fresh: NamespaceType[];
   joined: Joined[];
 } {
   const fresh: NamespaceType[] = [];
   const joined: Joined[] = [];
   (config.linux?.namespaces ?? []).forEach(({ type, path }, i) => {
+    if (type === 'user' && rootless !== undefined) return; // the host program is in it already
     if (path === undefined || path === '') fresh.push(type);
     else joined.push({ type, path, from: `/linux/namespaces/${i}/path` });
   });
@@ -50,7 +54,7 @@ export function listNamespaces({ config }: Pick<PlanInput, 'config'>): {
   return { fresh, joined };
 }
 
-export const hasNew = (input: Pick<PlanInput, 'config'>, type: NamespaceType): boolean =>
+export const hasNew = (input: NamespaceInput, type: NamespaceType): boolean =>
   listNamespaces(input).fresh.includes(type);
 export const hasUser = ({ config }: Pick<PlanInput, 'config'>): boolean =>
   (config.linux?.namespaces ?? []).some(({ type }) => type === 'user');
@@ -169,28 +173,41 @@ function planJoined(input: PlanInput, fresh: readonly NamespaceType[], joined: r
 
 /** Host program: id maps, written from outside while init waits. */
 export function planIdMaps(input: PlanInput): Op[] {
-  const { linux } = input.config;
+  const { uidMappings = [], gidMappings = [] } = input.config.linux ?? {};
   if (!hasNew(input, 'user')) return [];
-  const map = (file: string, field: 'uidMappings' | 'gidMappings'): Op[] => {
-    const text = (linux?.[field] ?? []).map((m) => `${m.containerID} ${m.hostID} ${m.size}\n`).join('');
-    const words: Words = {
-      what: `write ${file}: ${text.trim().replaceAll('\n', ', ')}`,
-      why: 'Who is who: ids inside the user namespace and outside. It can be written once, by a process outside.',
-      from: `/linux/${field}`,
-    };
-    return [
-      o.format(
-        'pid',
-        o.buf(`proc-${file}`, 6),
-        { width: 10, pad: '/' },
-        { ...words, what: `put the pid into /proc/PID/${file}` },
-      ),
-      o.openat(o.AT_FDCWD, o.buf(`proc-${file}`), ['O_WRONLY'], { ...words, to: 'file' }),
-      o.write(o.reg('file'), text, text.length, words),
-      o.close(o.reg('file'), words),
-    ];
-  };
-  return [...map('uid_map', 'uidMappings'), ...map('gid_map', 'gidMappings')];
+  const why =
+    'Who is who: ids inside the user namespace and outside. It can be written once, by a process outside.';
+  const map = (file: 'uid_map' | 'gid_map', mappings: readonly IdMapping[], from: string): Op[] =>
+    planMap(file, mappings, { pid: 'pid', buffer: `proc-${file}` }, { why, from });
+  return [
+    ...map('uid_map', uidMappings, '/linux/uidMappings'),
+    ...map('gid_map', gidMappings, '/linux/gidMappings'),
+  ];
+}
+
+/**
+ * Writes an id map of another process.
+ * @param of the register of its pid, and a buffer that holds the path of its file, for PROC_PID's digits
+ */
+export function planMap(
+  file: 'uid_map' | 'gid_map',
+  mappings: readonly IdMapping[],
+  { pid, buffer }: { pid: string; buffer: string },
+  { why, from }: Pick<Words, 'why' | 'from'>,
+): Op[] {
+  const text = mappings.map((m) => `${m.containerID} ${m.hostID} ${m.size}\n`).join('');
+  const words: Words = { what: `write ${file}: ${text.trim().replaceAll('\n', ', ')}`, why, from };
+  return [
+    o.format(
+      pid,
+      o.buf(buffer, 6),
+      { width: 10, pad: '/' },
+      { ...words, what: `put the pid into /proc/PID/${file}` },
+    ),
+    o.openat(o.AT_FDCWD, o.buf(buffer), ['O_WRONLY'], { ...words, to: 'file' }),
+    o.write(o.reg('file'), text, text.length, words),
+    o.close(o.reg('file'), words),
+  ];
 }
 
 /** Buffers of this module. */

@@ -6,6 +6,7 @@
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import type { PlanInput } from './input.ts';
+import { mountContext } from './labels.ts';
 import { CLOSE, cleanInside } from './mount-point.ts';
 import type { Places } from './place.ts';
 
@@ -47,12 +48,14 @@ function planNull(): Op[] {
 function planMask(path: string, index: number, input: PlanInput, places: Places): Op[] {
   const place = places.find(path);
   const words: Explain = (what, why = MASK) => ({ what, why, from: `/linux/maskedPaths/${index}` });
-  if (place.known !== 'trusted' || place.type !== 'kernel') return planMaskUnknown(path, index, words);
+  if (place.known !== 'trusted' || place.type !== 'kernel') return planMaskUnknown(path, index, input, words);
   // Which kind it is the host has told, whose kernel made this path as well. Should that be wrong, the mount fails and
   // with it the container: nothing stays unmasked.
   const next = `masked-${index}`;
   return [
-    ...(input.sources.get(`/${path}`) === 'directory' ? planEmpty(words) : planCopyNull(words)),
+    ...(input.sources.get(`/${path}`) === 'directory'
+      ? planEmpty(words, mountContext(input, 'tmpfs'))
+      : planCopyNull(words)),
     o.moveMount(
       o.reg('mount'),
       o.reg(place.reg),
@@ -65,7 +68,7 @@ function planMask(path: string, index: number, input: PlanInput, places: Places)
 }
 
 /** A path of the rootfs or of a volume: of which kind it is shows when it is opened. */
-function planMaskUnknown(path: string, index: number, words: Explain): Op[] {
+function planMaskUnknown(path: string, index: number, input: PlanInput, words: Explain): Op[] {
   const [file, attach, next] = [`mask-file-${index}`, `mask-${index}`, `masked-${index}`];
   return [
     o.openInRoot(o.reg('root'), path, ['O_PATH', 'O_DIRECTORY'], {
@@ -73,7 +76,7 @@ function planMaskUnknown(path: string, index: number, words: Explain): Op[] {
       to: 'target',
       onError: { goto: { ENOENT: next, ENOTDIR: file } },
     }),
-    ...planEmpty(words),
+    ...planEmpty(words, mountContext(input, 'tmpfs')),
     o.jump(attach, words(`cover directory /${path}`)),
     o.label(file),
     o.openInRoot(o.reg('root'), path, ['O_PATH'], {
@@ -95,11 +98,14 @@ const planCopyNull = (words: Explain): Op[] => [
 ];
 
 /** Register `mount`: an empty read-only directory. */
-function planEmpty(words: Explain): Op[] {
+function planEmpty(words: Explain, context: string | undefined): Op[] {
   return [
     o.fsopen('tmpfs', { ...words('open an empty tmpfs'), to: 'fs' }),
     o.fsconfigString(o.reg('fs'), 'source', 'tmpfs', words('call it tmpfs')),
     o.fsconfigFlag(o.reg('fs'), 'ro', words('make it read-only')),
+    ...(context === undefined
+      ? []
+      : [o.fsconfigString(o.reg('fs'), 'context', context, words(`label it ${context}`))]),
     o.fsconfigCreate(o.reg('fs'), words('create it')),
     o.fsmount(o.reg('fs'), ['MOUNT_ATTR_RDONLY'], { ...words('make a mount of it'), to: 'mount' }),
     o.close(o.reg('fs'), words('close the configuration', CLOSE)),

@@ -2,7 +2,7 @@
 // rootfs is hostile; but a proc, sysfs or tmpfs that this very plan mounts is not: nobody else has been in it.
 //
 //   trusted   inside of a filesystem of our own: reached by that mount's descriptor and a plain path
-//   present   it was there when we planned: opened once, inside the root
+//   present   it was there when we planned, and no part of the way was a symlink: opened once, inside the root, as such
 //   unknown   opened, and made where it is missing
 //
 // What was present and has vanished meanwhile is an error of the op, never a mount in another place.
@@ -46,8 +46,12 @@ export class Places {
     return { known: this.present.has(path) ? 'present' : 'unknown' };
   }
 
-  /** Tells of a mount that is attached now. Returns the register that keeps it open, if it is worth it. */
+  /**
+   * Tells of a mount that is attached now. Returns the register that keeps it open, if it is worth it. Where its place
+   * is unknown, a symlink of the image may have led it onto any of those before: nothing is known of them any more.
+   */
   mounted({ mount, options, target, index }: PlannedMount): string | undefined {
+    if (this.find(target).known === 'unknown') this.trusted.clear();
     for (const known of this.trusted.keys())
       if (known === target || isBelow(known, target)) this.trusted.delete(known);
     const kernel = isKernelFilesystem(mount.type);

@@ -24,7 +24,10 @@ import { hasHooks, isHeld } from './hook-points.ts';
 import { hookBuffers, hookRun, planHookState, planHooks, planHooksAt } from './hooks.ts';
 import type { PlanInput } from './input.ts';
 import { planNames, planSysctls } from './kernel.ts';
+import { planKeyring } from './keyring.ts';
+import { planOpenLabels, planSetLabels } from './labels.ts';
 import { planOomScore, planRlimits, planRlimitsFromOutside, planScheduling } from './limits.ts';
+import { planMemoryPolicy } from './memory-policy.ts';
 import { cgroupBuffers, planCgroupSources } from './mount-cgroup.ts';
 import { bindBuffers, listMounts, type PlannedMount, planBindSources, planMounts } from './mounts.ts';
 import {
@@ -37,6 +40,7 @@ import {
   planIdMaps,
   planTimeNamespace,
 } from './namespaces.ts';
+import { netDeviceBuffers, planMoveDevices, planSetUpDevices } from './net-devices.ts';
 import { planMaskedPaths, planReadonlyPaths } from './paths.ts';
 import { Places } from './place.ts';
 import {
@@ -48,7 +52,9 @@ import {
   planUmask,
   processBuffers,
 } from './process.ts';
+import { planJoinRdt, planRdtGroups, rdtBuffers } from './rdt.ts';
 import { planKeys, planRelay, planTakeTerminal, relayBuffers } from './relay.ts';
+import { retryRaces } from './retry.ts';
 import {
   planAttachRoot,
   planFinishRoot,
@@ -57,6 +63,7 @@ import {
   planRootTree,
   rootfsBuffers,
 } from './rootfs.ts';
+import { planEnterRootless, rootlessBuffers } from './rootless.ts';
 import { planCloseListener, planHandListener, planListenerSockets, seccompBuffers } from './seccomp.ts';
 import { planShrink, planShrinkParts } from './shrink.ts';
 import { planBlockSignals, planRestoreSignals, planWaitAndForward, signalBuffers } from './signals.ts';
@@ -88,7 +95,12 @@ export function planContainer(input: PlanInput): Program {
   return {
     sections: [
       { name: 'host', ops: planHost(input, mounts, state), onFail: 'undo', exit: input.exits.failure },
-      { name: 'init', ops: planInit(input, mounts), onFail: 'give-up', exit: input.exits.failure },
+      {
+        name: 'init',
+        ops: retryRaces(planInit(input, mounts), 'init'),
+        onFail: 'give-up',
+        exit: input.exits.failure,
+      },
     ],
     buffers: planBuffers(input, mounts, state),
     reports: input.reports,
@@ -117,6 +129,7 @@ function planSetUp(input: PlanInput, mounts: readonly PlannedMount[], state: Sta
     planName('tinyrun:host'),
     ...planBlockSignals(),
     planUmask(0, 'Files get the modes that are asked for.', 'runtime'),
+    ...planEnterRootless(input),
     ...planTakeId(input), // before anything exists that would have to be undone
     ...planWriteState(input, state), // and this before anything else is made
     ...planConnect(input),
@@ -125,6 +138,7 @@ function planSetUp(input: PlanInput, mounts: readonly PlannedMount[], state: Sta
     ...planBindSources(mounts, input),
     ...planCgroupSources(mounts, input),
     ...planDeviceSources(input),
+    ...planRdtGroups(input),
     ...planPipes(input),
     ...planTerminalSockets(input),
     ...planListenerSockets(input),
@@ -133,6 +147,8 @@ function planSetUp(input: PlanInput, mounts: readonly PlannedMount[], state: Sta
     ...planReleaseInit(input, [
       ...planIdMaps(input),
       ...(hasUser(input) ? planFromOutside(input) : []), // init has no right to raise these itself
+      ...planMoveDevices(input),
+      ...planJoinRdt(input),
       ...planLateLimits(input),
     ]),
     ...planWritePid(state),
@@ -153,18 +169,22 @@ function planInit(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
     ...planJoinCgroups(input),
     ...planTimeNamespace(input), // who has changed his user cannot open the files of his own /proc/self (proc(5))
     ...planBecomeRoot(input),
+    ...planKeyring(input),
     o.call(
       'setsid',
       [],
       runtime('start a session', "The caller's terminal and job control are not the container's."),
     ),
     ...(hasUser(input) ? [] : planOomScore(input, '/proc/self/oom_score_adj')), // this and the next go through the host's proc
+    ...planSetUpDevices(input), // before sysctls, which may be of a network device
     ...(isHeld(input) ? [] : planSysctls(input)),
     ...planNames(input),
+    ...planOpenLabels(input), // in the host's proc, too
     ...(hasNew(input, 'mount') ? planTree(input, mounts) : [...planInsideHooks(input), ...planPivot(true)]),
     ...planHookState(hookRun(input, 'startContainer')), // while init may do everything
     ...planRlimits(input),
     ...planScheduling(input),
+    ...planMemoryPolicy(input),
     ...planCwd(input, true),
     ...planTerminalStdio(input),
     ...planStdioOwner(input),
@@ -173,6 +193,7 @@ function planInit(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
       'Which rights new files do not get.',
       '/process/user/umask',
     ),
+    ...planSetLabels(input),
     // From here on init has the container's rights only, and what follows must get through its seccomp filter.
     ...planCredentials(input, [
       // The change of user has cleared the watch.
@@ -278,8 +299,11 @@ function planBuffers(input: PlanInput, mounts: readonly PlannedMount[], state: S
     ...handshakeBuffers,
     ...signalBuffers,
     ...namespaceBuffers(input),
+    ...netDeviceBuffers(input),
+    ...rootlessBuffers(input),
+    ...rdtBuffers(input),
     ...deviceBuffers(input),
-    ...bindBuffers(mounts),
+    ...bindBuffers(mounts, input),
     ...copyUpBuffers(mounts),
     ...cgroupBuffers(mounts, input),
     ...ownCgroupBuffers(input),

@@ -7,10 +7,12 @@ import * as o from '../program/ops.ts';
 import { hasHooks } from './hook-points.ts';
 import { INIT_LAYER } from './init-layer.ts';
 import type { OverlayInput, PlanInput } from './input.ts';
+import { mountContext } from './labels.ts';
 import { planTarget } from './mount-point.ts';
 import { hasNew } from './namespaces.ts';
 import { type OverlayMount, type OverlaySetting, overlayMount } from './overlay.ts';
 import type { Places } from './place.ts';
+import { idInside } from './rootless.ts';
 import { makeDirectories, planWriteWhole } from './state.ts';
 
 /** Register of the rootfs' descriptor: the detached mount, and the root directory once it is attached. */
@@ -59,7 +61,9 @@ function planBound(path: string): Op[] {
 }
 
 /** The directory of a container's own files; register `data`. */
-function planDataDirectory({ id }: PlanInput, overlay: OverlayInput): Op[] {
+function planDataDirectory(input: PlanInput, overlay: OverlayInput): Op[] {
+  const { id } = input;
+  const [uid, gid] = [idInside(input, 'uid', overlay.rootUid), idInside(input, 'gid', overlay.rootGid)];
   const why = "The container's own layer and files live here; nothing of them is in the layers below.";
   const at = `${overlay.dataRoot}/containers`;
   return [
@@ -70,10 +74,10 @@ function planDataDirectory({ id }: PlanInput, overlay: OverlayInput): Op[] {
       to: 'data',
     }),
     o.mkdirat(o.reg('data'), 'upper', overlay.rootMode, runtime('make the upper directory', why)),
-    ...(overlay.rootUid === 0 && overlay.rootGid === 0
+    ...(uid === 0 && gid === 0
       ? []
       : [
-          o.fchownat(o.reg('data'), 'upper', overlay.rootUid, overlay.rootGid, ['AT_SYMLINK_NOFOLLOW'], {
+          o.fchownat(o.reg('data'), 'upper', uid, gid, ['AT_SYMLINK_NOFOLLOW'], {
             ...runtime('give the upper directory its owner', 'The merged root takes mode and owner from it.'),
           }),
         ]),
@@ -157,7 +161,10 @@ function planOverlay(input: PlanInput, overlay: OverlayInput): Op[] {
   ];
 }
 
-function chooseOverlay({ id, host }: PlanInput, { dataRoot, layers }: OverlayInput): OverlayMount {
+function chooseOverlay(
+  { id, host, config, rootless }: PlanInput,
+  { dataRoot, layers }: OverlayInput,
+): OverlayMount {
   const data = `${dataRoot}/containers/${id}`;
   const rootfs = {
     layers: [...layers, `${dataRoot}/init-layer`],
@@ -165,8 +172,12 @@ function chooseOverlay({ id, host }: PlanInput, { dataRoot, layers }: OverlayInp
     work: `${data}/work`,
     merged: `${data}/merged`,
   };
-  // The host program mounts it: never inside of the container's user namespace.
-  return overlayMount(rootfs, host.kernel, false);
+  // The host program mounts it: inside of the container's user namespace only if it has entered that itself.
+  const mount = overlayMount(rootfs, host.kernel, rootless !== undefined);
+  const context = mountContext({ config }, 'overlay');
+  if (context === undefined) return mount;
+  if (mount.api === 'mount') return { ...mount, data: `${mount.data},context="${context}"` };
+  return { ...mount, settings: [...mount.settings, { as: 'string', key: 'context', value: context }] };
 }
 
 function planSetting(setting: OverlaySetting): Op[] {

@@ -14,6 +14,7 @@ import { OCI_VERSION } from '../oci/version.ts';
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import type { PlanInput } from './input.ts';
+import { rdtDirectories } from './rdt.ts';
 
 const runtime = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
 
@@ -116,6 +117,7 @@ export interface StateFile {
 
 export function stateFile(input: PlanInput): StateFile {
   const { config, id, bundle, rootfs, host, transient, noPivot, cgroup } = input;
+  const resctrl = rdtDirectories(input);
   const rest = {
     bundle,
     rootfs: rootfs.kind === 'directory' ? rootfs.path : rootfs.layers[rootfs.layers.length - 1],
@@ -128,6 +130,7 @@ export function stateFile(input: PlanInput): StateFile {
       ...(config.hooks?.poststart?.length ? { poststart: true } : {}),
       ...(config.hooks?.poststop?.length ? { poststop: true } : {}),
       ...(rootfs.kind === 'overlay' ? { dataDirectory: `${rootfs.dataRoot}/containers/${id}` } : {}),
+      ...(resctrl.length > 0 ? { resctrl } : {}),
       ...(cgroup === undefined
         ? {}
         : {

@@ -67,7 +67,12 @@ export const branch = (
   to,
   ...words,
 });
-export const set = (to: Reg, value: number, words: Words): Op => ({ op: 'set', to, value, ...words });
+export const set = (to: Reg, value: number | { flags: readonly string[] }, words: Words): Op => ({
+  op: 'set',
+  to,
+  value,
+  ...words,
+});
 export const format = (
   register: Reg,
   into: { buf: string; at: number },
@@ -112,7 +117,7 @@ export const openat = (dir: Fd, path: Text, how: Flags, extra: Extra, mode = 0):
   call('openat', [dir, path, { flags: [...how, 'O_CLOEXEC'] }, mode], extra);
 
 /** openat2(2) that treats `root` as the root: no symlink and no `..` leads out of it, whatever is swapped meanwhile. */
-export const openInRoot = (root: Fd, path: Text, how: Flags, extra: Extra): CallOp =>
+export const openInRoot = (root: Fd, path: Text, how: Flags, extra: Extra, resolve: Flags = []): CallOp =>
   call(
     'openat2',
     [
@@ -122,7 +127,7 @@ export const openInRoot = (root: Fd, path: Text, how: Flags, extra: Extra): Call
         struct: 'open_how',
         fields: {
           flags: { flags: [...how, 'O_CLOEXEC'] },
-          resolve: { flags: ['RESOLVE_IN_ROOT', 'RESOLVE_NO_MAGICLINKS'] },
+          resolve: { flags: ['RESOLVE_IN_ROOT', 'RESOLVE_NO_MAGICLINKS', ...resolve] },
         },
       },
       24,

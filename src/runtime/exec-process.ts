@@ -33,11 +33,6 @@ function readProcess(path: string): object {
 }
 
 function changed(own: Process, options: ExecOptions): Process {
-  for (const [option, value] of Object.entries({
-    '--apparmor': options.apparmorProfile,
-    '--process-label': options.selinuxLabel,
-  }))
-    if (value) throw new TinyrunError('UNSUPPORTED', `${option} ${value}: not applied by this version`);
   const {
     args,
     env,

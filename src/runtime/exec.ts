@@ -81,6 +81,9 @@ async function gatherExec(global: GlobalOptions, options: ExecOptions, log: Log)
     lifecycle,
     init: { pid: init.pid, fd: moveUp(pidfd, 3 + options.preserveFds) },
     bundle: state.bundle,
+    rootless: undefined,
+    securityModules: await securityModules(config),
+    noNewKeyring: false,
     seccomp: await gatherFilter(config, host, global.root, log),
     chroot: noPivot || !hasNew({ config }, 'mount'),
     cgroups: await cgroupsOf(cgroups, options, init.pid),
@@ -110,6 +113,12 @@ function moveUp(fd: number, from: number): number {
   const moved = fcntl(fd, constants['F_DUPFD_CLOEXEC']!, from);
   close(fd);
   return keepOpen(moved);
+}
+
+async function securityModules(config: Config): Promise<ExecInput['securityModules']> {
+  const { apparmorProfile, selinuxLabel } = config.process;
+  if (!apparmorProfile && !selinuxLabel && !config.linux?.mountLabel) return [];
+  return (await import('./probe-security.ts')).probeSecurityModules(config);
 }
 
 /** The cgroups to join. Few containers have none, and few calls ask for others than the container's on a v1 host. */

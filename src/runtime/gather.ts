@@ -1,17 +1,28 @@
 // All that a plan depends on (plan/input.ts), from the bundle, the command line and the host. Only reads.
 
-import { close } from '../../native-bindings/libc.ts';
+import { close, rawSyscall } from '../../native-bindings/libc.ts';
 import { resourceWarnings } from '../cgroup/resources.ts';
 import { TinyrunError } from '../errors.ts';
 import type { Config, Hook, Mount } from '../oci/config.ts';
 import { parseMountOptions } from '../oci/mount-options.ts';
 import type { HostFacts } from '../plan/host.ts';
 import { INIT_LAYER } from '../plan/init-layer.ts';
-import type { FlagMount, PlanInput, RootfsInput, SourceKind } from '../plan/input.ts';
+import type {
+  FlagMount,
+  NetDeviceInput,
+  PlanInput,
+  RootfsInput,
+  RootlessInput,
+  SecurityModule,
+  SourceKind,
+} from '../plan/input.ts';
 import { cleanInside } from '../plan/mount-point.ts';
 import { bindSource } from '../plan/mounts.ts';
 import { hasNew } from '../plan/namespaces.ts';
+import { hasNetDevices } from '../plan/net-devices.ts';
 import { isKernelFilesystem } from '../plan/place.ts';
+import { hasRdt } from '../plan/rdt.ts';
+import { constants } from '../sys/constants.ts';
 import { parseBundle } from './bundle.ts';
 import { placeCgroup } from './cgroup.ts';
 import { configPath, readConfig } from './config-file.ts';
@@ -57,6 +68,7 @@ export async function gatherInput(
   const rootfs = await gatherRootfs(global, options, config, host);
   const roots = rootfs.kind === 'directory' ? [rootfs.path] : rootfs.layers.toReversed();
   const flagMounts = await gatherFlagMounts(options, host);
+  const rootless = host.euid === 0 ? undefined : gatherRootless(global, config, host);
   if (options.listenFds > 0 || options.notifySocket !== undefined)
     flagMounts.push(...(await import('./activation.ts')).applyActivation(config, options));
   const logFd = openLog(global);
@@ -68,6 +80,7 @@ export async function gatherInput(
     configPath: configPath(options),
     lifecycle: options.lifecycle,
     stateRoot: global.root,
+    rootless,
     rootfs,
     flagMounts,
     sources: gatherSources(config, flagMounts, options.bundle),
@@ -76,7 +89,10 @@ export async function gatherInput(
     home: config.process.env?.some((entry) => entry.startsWith('HOME='))
       ? '/'
       : findHome(roots, config.process.user?.uid ?? 0),
-    ...gatherCgroup(global, options, config, log),
+    securityModules: await gatherSecurityModules(config),
+    resctrl: hasRdt({ config }) ? (await import('./probe-resctrl.ts')).probeResctrl(config) : undefined,
+    netDevices: await gatherNetDevices(config),
+    ...gatherCgroup(global, options, config, rootless !== undefined, log),
     transient: options.lifecycle === 'foreground' && (options.remove || !(options.named || options.keep)),
     printId: options.form === 'bundle',
     exits:
@@ -84,6 +100,7 @@ export async function gatherInput(
         ? { failure: 125, notExecutable: 126, notFound: 127 }
         : { failure: 1, notExecutable: 1, notFound: 1 },
     noPivot: options.noPivot,
+    noNewKeyring: options.noNewKeyring,
     preserveFds: options.preserveFds,
     pidFile: options.pidFile,
     consoleSocket: options.consoleSocket,
@@ -101,6 +118,27 @@ export async function gatherInput(
   };
 }
 
+/** Without root: by the config's own user namespace, if it has one. */
+function gatherRootless(
+  { rootless }: GlobalOptions,
+  { linux }: Config,
+  { euid }: HostFacts,
+): RootlessInput | undefined {
+  const user = linux?.namespaces?.find(({ type }) => type === 'user');
+  if (rootless === 'false' || user === undefined || user.path) return undefined;
+  return { uid: euid, gid: rawSyscall('getegid') };
+}
+
+async function gatherSecurityModules(config: Config): Promise<readonly SecurityModule[]> {
+  const { apparmorProfile, selinuxLabel } = config.process;
+  if (!apparmorProfile && !selinuxLabel && !config.linux?.mountLabel) return [];
+  return (await import('./probe-security.ts')).probeSecurityModules(config);
+}
+
+async function gatherNetDevices(config: Config): Promise<readonly NetDeviceInput[]> {
+  return hasNetDevices({ config }) ? (await import('./probe-network.ts')).probeNetDevices(config) : [];
+}
+
 /** Whether a hook has no environment of its own. */
 const inheritsEnvironment = ({ hooks }: Config): boolean =>
   hooks !== undefined &&
@@ -111,16 +149,24 @@ function gatherCgroup(
   { cgroupManager }: GlobalOptions,
   { id }: RunOptions,
   { linux, mounts }: Config,
+  rootless: boolean,
   log: Log,
 ): Pick<PlanInput, 'cgroups' | 'cgroup'> {
   const shown = mounts?.some(({ type }) => type === 'cgroup') ?? false;
   if (cgroupManager === 'disabled') return { cgroups: shown ? probeCgroups() : [], cgroup: undefined };
   const cgroups = probeCgroups();
   const cgroup = placeCgroup(cgroupManager, linux?.cgroupsPath, id, cgroups);
+  if (rootless && !cgroup.places.every(({ path }) => isWritable(path.slice(0, path.lastIndexOf('/'))))) {
+    if (linux?.resources !== undefined)
+      log.warn('/linux/resources: no cgroup is delegated to this user: the container has no limits');
+    return { cgroups, cgroup: undefined };
+  }
   for (const warning of resourceWarnings(linux?.resources ?? {})) log.warn(warning);
   if (cgroup.occupied) log.warn("container's cgroup is not empty: what is in it shares its limits");
   return { cgroups, cgroup };
 }
+
+const isWritable = (path: string): boolean => rawSyscall('faccessat', constants['AT_FDCWD']!, path, 2) === 0; // W_OK
 
 const absolute = (path: string, bundle: string): string =>
   path.startsWith('/') ? path : `${bundle}/${path}`;
@@ -229,17 +275,20 @@ function gatherDestinations(
   // What the init layer has is no symlink, whatever the layers below it say.
   const layer = INIT_LAYER.filter(({ type }) => type !== 'link');
   const plain = new Set(overlay ? layer.map(({ path }) => path.slice(1)) : []);
+  // In an overlay a whiteout may hide what a lower layer has, but never a directory of the layer on top.
+  const own = new Set(layer.flatMap(({ path, type }) => (type === 'directory' ? [path.slice(1)] : [])));
   for (const { destination, type } of destinationsInRootfs({ config, flagMounts })) {
-    if (directories.some((dir) => existsInRoot(dir, destination))) {
+    if (overlay ? own.has(destination) : directories.some((dir) => existsInRoot(dir, destination, true))) {
       present.add(destination);
-    } else if (!isKernelFilesystem(type)) {
+    } else if (
+      !isKernelFilesystem(type) &&
+      !directories.some((dir) => existsInRoot(dir, destination, false))
+    ) {
       // proc and sysfs go onto ordinary directories only: their mount point is never looked for behind a link.
       const target = resolveDangling(roots, destination, plain);
       if (target !== undefined) resolved.set(destination, target);
     }
   }
   for (const dir of directories) close(dir);
-  // In an overlay a whiteout may hide what a lower layer has.
-  if (overlay) present.clear();
   return { present, resolved };
 }

@@ -14,10 +14,11 @@
 /** What is looked at again before the program is used. */
 export interface Check {
   /**
-   * `missing`: nothing is there, nor, inside a root, any symlink on the way. `file`: anything but a directory.
+   * `missing`: nothing is there, nor, inside a root, any symlink on the way; `plain`: something is, and there is no symlink
+   * on the way either. `file`: anything but a directory.
    * `contents`: a file with exactly these bytes.
    */
-  want: 'missing' | 'anything' | 'directory' | 'file' | 'contents';
+  want: 'missing' | 'plain' | 'directory' | 'file' | 'contents';
   /** Directory that the path is resolved in, symlinks included; undefined: it is absolute. */
   root?: string;
   path: string;
@@ -49,7 +50,7 @@ const PATCH = 8;
 const LOGS = 1;
 const wants: Readonly<Record<Check['want'], number>> = {
   missing: 0,
-  anything: 1,
+  plain: 1,
   directory: 2,
   file: 3,
   contents: 4,

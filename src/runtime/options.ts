@@ -12,6 +12,8 @@ export interface GlobalOptions {
   log: string | undefined;
   logFormat: 'text' | 'json';
   debug: boolean;
+  /** Whether callers who are not root get containers: `auto` and `true` where the config has a user namespace. */
+  rootless: 'auto' | 'true' | 'false';
   /** Who makes cgroups: tinyrun by their filesystems, systemd by D-Bus, nobody. */
   cgroupManager: 'cgroupfs' | 'systemd' | 'disabled';
 }
@@ -41,6 +43,7 @@ export interface RunOptions {
   dns: string[];
   dnsSearch: string[];
   noPivot: boolean;
+  noNewKeyring: boolean;
   /** Descriptors from 3 on that are passed: first those of socket activation, which the container is told of. */
   listenFds: number;
   preserveFds: number;

@@ -3,6 +3,8 @@
 
 import { becomeImage } from '../engine/image.ts';
 import { linkProgram } from '../engine/native.ts';
+import { TinyrunError } from '../errors.ts';
+import type { Config } from '../oci/config.ts';
 import { ungrantableCapabilities } from '../plan/credentials.ts';
 import type { HostFacts } from '../plan/host.ts';
 import { planContainer } from '../plan/plan.ts';
@@ -33,6 +35,7 @@ export async function planAndRun(
     log.warn(message);
   };
   const input = await gatherInput(global, options, host, { ...log, warn }, text);
+  if (host.euid !== 0 && input.rootless === undefined) throw notRoot(global, input.config);
   const ungrantable = ungrantableCapabilities(input);
   if (ungrantable.length > 0) warn(`capabilities that this host cannot grant: ${ungrantable.join(', ')}`);
   await clearWay(global, options.id, input.rootfs.kind === 'overlay');
@@ -52,6 +55,17 @@ export async function planAndRun(
     if (problem !== undefined) log.debug(`the program is not kept: ${problem}`);
   }
   return becomeImage(image, engineOptions);
+}
+
+function notRoot({ rootless }: GlobalOptions, { linux }: Config): TinyrunError {
+  const user = linux?.namespaces?.find(({ type }) => type === 'user');
+  const hint =
+    rootless === 'false'
+      ? '--rootless false forbids to do without'
+      : user === undefined
+        ? 'use sudo; or a config with a user namespace, as of `tinyrun spec --rootless`; `tinyrun explain` needs no root'
+        : 'to join a user namespace takes root';
+  return new TinyrunError('HOST', 'run a container: you are not root', { hint });
 }
 
 /** What a killed tinyrun has left of a container with this id; what is alive or kept stays, and the id is taken. */

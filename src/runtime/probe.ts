@@ -296,9 +296,13 @@ function readLinkInRoots(roots: readonly string[], path: string): string | undef
   return undefined;
 }
 
-/** Whether a destination exists in one of the roots: then nothing about it has to be resolved beforehand. */
-export function existsInRoot(dir: number, path: string): boolean {
-  const how = new BigUint64Array([BigInt(O_PATH | constants['O_CLOEXEC']!), 0n, BigInt(IN_ROOT)]);
+/**
+ * Whether a path exists in a root.
+ * @param plain only if no part of it is a symlink: then what is mounted there lands there, and nowhere else
+ */
+export function existsInRoot(dir: number, path: string, plain: boolean): boolean {
+  const resolve = IN_ROOT | (plain ? constants['RESOLVE_NO_SYMLINKS']! : 0);
+  const how = new BigUint64Array([BigInt(O_PATH | constants['O_CLOEXEC']!), 0n, BigInt(resolve)]);
   const fd = rawSyscall('openat2', dir, path, new Uint8Array(how.buffer), 24);
   if (fd >= 0) close(fd);
   return fd >= 0;

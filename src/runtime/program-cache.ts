@@ -10,6 +10,7 @@
 // Only for containers in the foreground, without messages at planning: those must be said again.
 // How such files are kept safely: kept.ts.
 
+import { close } from '../../native-bindings/libc.ts';
 import { hasHooks, POINTS } from '../plan/hook-points.ts';
 import type { PlanInput } from '../plan/input.ts';
 import { destinationsInRootfs } from './gather.ts';
@@ -17,7 +18,15 @@ import { keepFile } from './kept.ts';
 import { type Check, encodeLaunchFile, patchesOf } from './launch-file.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
 import { readInvocation } from './prelude.ts';
-import { controllersFile, homeIn, mountedHierarchies, readCgroupFiles, readPasswd } from './probe.ts';
+import {
+  controllersFile,
+  existsInRoot,
+  homeIn,
+  mountedHierarchies,
+  openDirectory,
+  readCgroupFiles,
+  readPasswd,
+} from './probe.ts';
 
 const MOST_PROGRAMS = 100;
 const utf8 = new TextEncoder();
@@ -75,12 +84,16 @@ function checksOf(options: RunOptions, input: PlanInput, text: string): Check[] 
     input;
   const { id, bundle, stateRoot, flagMounts, transient, exits, noPivot, preserveFds, ...more } = rest; // the command line
   const { lifecycle, printId, pidFile, consoleSocket, pidfdSocket, self, ...others } = more; // likewise
-  const { environment, reports, logFd, trace, step, seccomp, cgroup, ...unknown } = others; // of hooks; what isCacheable excludes; the config
+  const { environment, reports, logFd, trace, step, seccomp, cgroup, noNewKeyring, ...facts } = others; // of hooks; what isCacheable excludes; the config
+  const { rootless, securityModules, resctrl, netDevices, ...unknown } = facts;
   const { arch, euid, kernel, hostname, capBounding, sigIgnored, noFile, cwd, now, ...uncompared } = host;
   unknown satisfies Record<string, never>;
   uncompared satisfies Record<string, never>;
   if (rootfs.kind !== 'directory' || resolved.size > 0 || terminal !== undefined) return undefined;
   if (hasHooks(input, ...POINTS)) return undefined; // they may depend on the environment
+  // What few containers have, and what may change at any time.
+  if (rootless !== undefined || resctrl !== undefined || securityModules.length + netDevices.length > 0)
+    return undefined;
   const root = rootfs.path;
   const checks: Check[] = [
     { want: 'contents', path: configPath, contents: utf8.encode(text) },
@@ -93,8 +106,10 @@ function checksOf(options: RunOptions, input: PlanInput, text: string): Check[] 
   // What is left of a killed container with this id would have to be removed first.
   if (!hasNewId(options)) checks.push({ want: 'missing', root: stateRoot, path: id });
   for (const [path, want] of sources) checks.push({ want, path });
-  for (const { destination } of destinationsInRootfs(input))
-    checks.push({ want: present.has(destination) ? 'anything' : 'missing', root, path: destination });
+  for (const { destination } of destinationsInRootfs(input)) {
+    if (!present.has(destination) && isThroughLinks(root, destination)) return undefined;
+    checks.push({ want: present.has(destination) ? 'plain' : 'missing', root, path: destination });
+  }
   if (!config.process.env?.some((entry) => entry.startsWith('HOME='))) {
     const check = homeCheck(root, config.process.user?.uid ?? 0, home);
     if (check === undefined) return undefined;
@@ -117,6 +132,15 @@ function checksOf(options: RunOptions, input: PlanInput, text: string): Check[] 
       checks.push({ want: 'contents', path, contents: utf8.encode(contents) });
   }
   return checks;
+}
+
+/** Whether a path is there, with a symlink on its way: neither of the checks would ever hold. */
+function isThroughLinks(root: string, path: string): boolean {
+  const directory = openDirectory(root);
+  if (directory < 0) return false;
+  const there = existsInRoot(directory, path, false);
+  close(directory);
+  return there;
 }
 
 /** The passwd file that says where home is; undefined if it no longer does. */

@@ -2,7 +2,6 @@
 // would have become it, and no JavaScript would run (program-cache.ts). Everything before the program only reads.
 
 import { rawSyscall } from '../../native-bindings/libc.ts';
-import { TinyrunError } from '../errors.ts';
 import type { Program } from '../program/op.ts';
 import { constants } from '../sys/constants.ts';
 import { configPath, readConfig } from './config-file.ts';
@@ -27,10 +26,6 @@ export async function runContainer(
 ): Promise<never> {
   const log = createLog(global);
   const host = probeHost();
-  if (host.euid !== 0)
-    throw new TinyrunError('HOST', 'run a container: you are not root', {
-      hint: 'use sudo; `tinyrun explain` needs no root',
-    });
   // What the caller has open besides is no business of the container, which could reach it while init has it open.
   rawSyscall('close_range', 3 + options.preserveFds, 0xffffffff, constants['CLOSE_RANGE_CLOEXEC']!);
   if (options.preserveFds > 0) preserve(options.preserveFds);

@@ -42,6 +42,8 @@ export interface Container {
   dataDirectory: string | undefined;
   /** Which hooks others than its host program have to run: their words are in the config of the state directory. */
   hooks: { poststart: boolean; poststop: boolean };
+  /** Its directories of resource control, in the order of removal (plan/rdt.ts). */
+  resctrl: readonly string[];
   /** Its cgroups; none with `--cgroup-manager disabled`. */
   cgroups: readonly SavedCgroup[];
   /** Init, also when it has ended; pid 0: it is not born yet. */
@@ -120,6 +122,7 @@ function readIn(fd: number, root: string, id: string): Container | undefined {
     noPivot: tinyrun.noPivot === true,
     dataDirectory: tinyrun.dataDirectory,
     hooks: { poststart: tinyrun.poststart === true, poststop: tinyrun.poststop === true },
+    resctrl: tinyrun.resctrl ?? [],
     cgroups,
     init: { pid, stat: created },
     uid: ownerOf(fd),
@@ -137,6 +140,7 @@ interface SavedState extends Omit<State, 'status'> {
     poststart?: true;
     poststop?: true;
     dataDirectory?: string;
+    resctrl?: string[];
     cgroups?: SavedCgroup[];
   };
 }
@@ -167,10 +171,15 @@ function isSavedState(value: unknown, id: string): value is SavedState {
     !(typeof data === 'string' && data.startsWith('/') && data.endsWith(`/containers/${id}`))
   )
     return false;
+  if ('resctrl' in tinyrun && !isPaths(tinyrun.resctrl)) return false;
   if ('cgroups' in tinyrun && !isCgroups(tinyrun.cgroups)) return false;
   const texts = [state.ociVersion, state.bundle, state.rootfs, state.created, state.owner];
   return state.id === id && typeof pid === 'number' && texts.every((text) => typeof text === 'string');
 }
+
+/** Absolute paths; of these only empty directories are removed. */
+const isPaths = (value: unknown): boolean =>
+  Array.isArray(value) && value.every((path) => typeof path === 'string' && path.startsWith('/'));
 
 function isCgroups(value: unknown): boolean {
   if (!Array.isArray(value)) return false;
@@ -230,26 +239,24 @@ function withRoot<T>(root: string, absent: T, use: (rootFd: number) => T): T {
 }
 
 /** What a container has besides its state directory. */
-export type Belongings = Pick<Container, 'dataDirectory' | 'cgroups'>;
+export type Belongings = Pick<Container, 'dataDirectory' | 'cgroups' | 'resctrl'>;
 
 /**
  * Removes a container whose lock we hold, and whose init has ended: what is left in its cgroups, those, its own files, and
  * its id last.
  * @throws SystemError naming what could not be removed; a second try goes on from there
  */
-export function removeLocked(root: string, id: string, { dataDirectory, cgroups }: Belongings): void {
+export function removeLocked(
+  root: string,
+  id: string,
+  { dataDirectory, cgroups, resctrl }: Belongings,
+): void {
   removeCgroups(cgroups, true);
-  if (dataDirectory !== undefined) {
-    const slash = dataDirectory.lastIndexOf('/');
-    const parent = openDirectory(AT_FDCWD, dataDirectory.slice(0, slash));
-    if (parent !== undefined) {
-      try {
-        removeTree(parent, dataDirectory.slice(slash + 1));
-      } finally {
-        close(parent);
-      }
-    }
+  for (const path of resctrl) {
+    const result = rawSyscall('unlinkat', AT_FDCWD, path, constants['AT_REMOVEDIR']!);
+    if (result < 0 && result !== -errnos['ENOENT']!) throw new SystemError(`remove ${path}`, -result);
   }
+  if (dataDirectory !== undefined) removeData(dataDirectory);
   withRoot(root, undefined, (rootFd) => removeTree(rootFd, id));
 }
 
@@ -262,12 +269,14 @@ export function removeLocked(root: string, id: string, { dataDirectory, cgroups 
  */
 export function removeStale(root: string, id: string, dataRoot?: string, decided = false): boolean {
   const lock = lockContainer(root, id);
+  if (lock === 'gone' && dataRoot !== undefined)
+    return removeOrphan(root, id, `${dataRoot}/containers/${id}`);
   if (typeof lock === 'string') return false;
   try {
     const container = readIn(lock.fd, root, id);
     if (container === undefined) {
       const dataDirectory = dataRoot === undefined ? undefined : `${dataRoot}/containers/${id}`;
-      removeLocked(root, id, { dataDirectory, cgroups: [] });
+      removeLocked(root, id, { dataDirectory, cgroups: [], resctrl: [] });
       return true;
     }
     const { status } = container.state;
@@ -278,5 +287,30 @@ export function removeStale(root: string, id: string, dataRoot?: string, decided
     return true;
   } finally {
     close(lock.fd);
+  }
+}
+
+/**
+ * Removes a container's own files whose state is gone: the state root does not outlive a reboot, the data root does. The
+ * state root is made first, if need be: only with its lock is it certain that nobody takes the id meanwhile.
+ */
+function removeOrphan(root: string, id: string, dataDirectory: string): boolean {
+  if (!exists(AT_FDCWD, dataDirectory)) return false;
+  rawSyscall('mkdirat', AT_FDCWD, root, 0o711);
+  return withRoot(root, false, (rootFd) => {
+    if (exists(rootFd, id)) return false;
+    removeData(dataDirectory);
+    return true;
+  });
+}
+
+function removeData(dataDirectory: string): void {
+  const slash = dataDirectory.lastIndexOf('/');
+  const parent = openDirectory(AT_FDCWD, dataDirectory.slice(0, slash));
+  if (parent === undefined) return;
+  try {
+    removeTree(parent, dataDirectory.slice(slash + 1));
+  } finally {
+    close(parent);
   }
 }

@@ -22,6 +22,7 @@ export const constants: Readonly<Record<string, number>> = {
   MOUNT_ATTR_STRICTATIME: 0x20,
   MOUNT_ATTR_NODIRATIME: 0x80,
   MOUNT_ATTR_NOSYMFOLLOW: 0x200000,
+  MOUNT_ATTR_IDMAP: 0x100000,
   // <linux/mount.h>: open_tree(2), move_mount(2)
   OPEN_TREE_CLONE: 1,
   OPEN_TREE_CLOEXEC: 0x80000,
@@ -153,6 +154,9 @@ export const constants: Readonly<Record<string, number>> = {
   MPOL_F_RELATIVE_NODES: 0x4000,
   MPOL_F_NUMA_BALANCING: 0x2000,
   MPOL_WEIGHTED_INTERLEAVE: 6,
+  // <linux/keyctl.h>: keyctl(2)
+  KEYCTL_JOIN_SESSION_KEYRING: 1,
+  KEYCTL_SETPERM: 5,
   // <linux/wait.h>: wait4(2), waitid(2)
   WNOHANG: 1,
   // <linux/nsfs.h>: ioctl_ns(2)
@@ -226,7 +230,12 @@ export const constants: Readonly<Record<string, number>> = {
   // <sys/socket.h>
   SOCK_STREAM: 1,
   SOCK_CLOEXEC: 0x80000,
+  SOCK_RAW: 3,
   AF_UNIX: 1,
+  AF_NETLINK: 0x10,
+  // <linux/sockios.h>: netdevice(7)
+  SIOCSIFNAME: 0x8923,
+  SIOCGIFINDEX: 0x8933,
   MSG_NOSIGNAL: 0x4000,
   // <linux/mman.h>: mmap(2), madvise(2), mlockall(2), msync(2)
   MADV_DONTNEED: 4,
@@ -277,7 +286,6 @@ function otherConstants(): Readonly<Record<string, number>> {
     UMOUNT_NOFOLLOW: 8,
 
     // <linux/mount.h>: mount_setattr(2), fsmount(2)
-    MOUNT_ATTR_IDMAP: 0x100000,
     MOUNT_ATTR_SIZE_VER0: 0x20,
 
     // <linux/mount.h>: open_tree(2), move_mount(2)
@@ -783,11 +791,9 @@ function otherConstants(): Readonly<Record<string, number>> {
     KEY_SPEC_REQKEY_AUTH_KEY: -7,
     KEY_SPEC_REQUESTOR_KEYRING: -8,
     KEYCTL_GET_KEYRING_ID: 0,
-    KEYCTL_JOIN_SESSION_KEYRING: 1,
     KEYCTL_UPDATE: 2,
     KEYCTL_REVOKE: 3,
     KEYCTL_CHOWN: 4,
-    KEYCTL_SETPERM: 5,
     KEYCTL_DESCRIBE: 6,
     KEYCTL_CLEAR: 7,
     KEYCTL_LINK: 8,
@@ -956,7 +962,6 @@ function otherConstants(): Readonly<Record<string, number>> {
 
     // <sys/socket.h>
     SOCK_DGRAM: 2,
-    SOCK_RAW: 3,
     SOCK_SEQPACKET: 5,
     SOCK_NONBLOCK: 0x800,
     SCM_RIGHTS: 1,
@@ -965,7 +970,6 @@ function otherConstants(): Readonly<Record<string, number>> {
     AF_LOCAL: 1,
     AF_INET: 2,
     AF_INET6: 10,
-    AF_NETLINK: 0x10,
     AF_PACKET: 0x11,
     AF_VSOCK: 0x28,
     MSG_OOB: 1,

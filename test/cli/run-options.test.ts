@@ -33,7 +33,14 @@ test('toRunOptions: a bundle alone has an id made for it, and all defaults', () 
     ...{ listenFds: 0, notifySocket: undefined },
     ...{ form: 'bundle', bundle: '/home/me/b', named: false, keep: false, remove: false, args: undefined },
     ...{ overlay: false, volumes: [], mounts: [], tmpfs: [], hostname: undefined, addHosts: [], dns: [] },
-    ...{ dnsSearch: [], noPivot: false, preserveFds: 0, pidFile: undefined, engine: 'native' },
+    ...{
+      dnsSearch: [],
+      noPivot: false,
+      noNewKeyring: false,
+      preserveFds: 0,
+      pidFile: undefined,
+      engine: 'native',
+    },
     ...{ trace: undefined, stepFd: undefined },
   });
 });
@@ -64,7 +71,7 @@ test('toRunOptions: dots and slashes make a bundle', () => {
 test('toRunOptions: every option arrives', () => {
   const given = options(
     'run --rm --overlay -v a:/a --mount type=tmpfs,dst=/m --tmpfs /t --hostname h --add-host x:1.2.3.4 ' +
-      '--dns 1.1.1.1 --dns-search d --no-pivot --preserve-fds 2 --pid-file p --engine ffi --trace t --step-fd 7 ' +
+      '--dns 1.1.1.1 --dns-search d --no-pivot --no-new-keyring --preserve-fds 2 --pid-file p --engine ffi --trace t --step-fd 7 ' +
       '-d=false --config c --pidfd-socket ps --console-socket cs /b -- ls -l',
   );
   assert.equal(given, {
@@ -78,7 +85,14 @@ test('toRunOptions: every option arrives', () => {
       args: ['ls', '-l'],
     },
     ...{ overlay: true, volumes: ['a:/a'], mounts: ['type=tmpfs,dst=/m'], tmpfs: ['/t'], hostname: 'h' },
-    ...{ addHosts: ['x:1.2.3.4'], dns: ['1.1.1.1'], dnsSearch: ['d'], noPivot: true, preserveFds: 2 },
+    ...{
+      addHosts: ['x:1.2.3.4'],
+      dns: ['1.1.1.1'],
+      dnsSearch: ['d'],
+      noPivot: true,
+      noNewKeyring: true,
+      preserveFds: 2,
+    },
     ...{ pidFile: '/home/me/p', engine: 'ffi', trace: '/home/me/t', stepFd: 7, lifecycle: 'foreground' },
     ...{
       listenFds: 0,
@@ -133,15 +147,19 @@ test('toGlobalOptions: defaults, and paths from the working directory', () => {
     log: undefined,
     logFormat: 'text',
     debug: false,
+    rootless: 'auto',
     cgroupManager: 'cgroupfs',
   });
-  const { options } = parse('--root r --data-root ../d --log ./l --log-format json --debug list');
+  const { options } = parse(
+    '--root r --data-root ../d --log ./l --log-format json --debug --rootless false list',
+  );
   assert.equal(toGlobalOptions(options, '/home/me'), {
     root: '/home/me/r',
     dataRoot: '/home/d',
     log: '/home/me/l',
     logFormat: 'json',
     debug: true,
+    rootless: 'false',
     cgroupManager: 'cgroupfs',
   });
 });

@@ -37,6 +37,7 @@ const ALLOWED = new Set(
     // Hooks: what they execute is a path of the host, as OCI has it.
     'memfd_create lseek getpid pidfd_open pipe2 clone dup3 prlimit64 rt_sigaction rt_sigprocmask close_range execve',
     'exit_group wait4 kill',
+    'keyctl socket sendto recvfrom',
   ].flatMap((names) => names.split(' ')),
 );
 
@@ -92,7 +93,7 @@ const FOLLOWS = new Set([
 ]);
 
 function resolveProblem(op: CallOp): string | undefined {
-  return /resolve: RESOLVE_IN_ROOT\|RESOLVE_NO_MAGICLINKS\}/.test(printCall(op))
+  return /resolve: RESOLVE_IN_ROOT\|RESOLVE_NO_MAGICLINKS(\|RESOLVE_NO_SYMLINKS)?\}/.test(printCall(op))
     ? undefined
     : 'openat2 without RESOLVE_IN_ROOT';
 }

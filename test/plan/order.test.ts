@@ -35,6 +35,7 @@ function initSteps(change: Change, special?: Answers): Step[] {
 
 test('the id is taken before anything exists that would have to be undone', () => {
   for (const [name, change] of Object.entries(INPUTS)) {
+    if (change.rootless !== undefined) continue; // rootless.test.ts: it enters a namespace before
     const steps = stepsOf(change);
     const before = steps.slice(0, first(steps, /^mkdirat\(\$stateroot, "c1"/)).map(({ text }) => text);
     assert.equal(

@@ -47,6 +47,18 @@ const rows: [string, Mount[], string, Place][] = [
   ['a tmpfs over the parent of a tmpfs', [tmpfs('/d/t'), tmpfs('/d')], 'd/t/a', trusted(1, 't/a', 'tmpfs')],
   ['a tmpfs over a bind', [bind('/t'), tmpfs('/t')], 't/a', trusted(1, 'a', 'tmpfs')],
   ['another filesystem has contents of its own', [other('/t')], 't/a', UNKNOWN],
+  [
+    'a mount at an unknown place may lie on proc by a symlink',
+    [proc('/proc'), bind('/l/x')],
+    'proc/kcore',
+    UNKNOWN,
+  ],
+  [
+    'a mount at a known place lies there',
+    [proc('/proc'), bind('/d')],
+    'proc/kcore',
+    trusted(0, 'kcore', 'kernel'),
+  ],
   ['a tmpfs that is filled from the image has, too', [tmpfs('/d', 'tmpcopyup')], 'd/e', UNKNOWN],
 ];
 
@@ -59,12 +71,12 @@ const target = (place: Place, path: string, kind: 'directory' | 'file') => {
   const { ops, dir, path: at, close } = planTarget(place, path, kind, 'u', 'runtime');
   return { ops: textsOf(ops), dir, at, close: textsOf(close) };
 };
-const openat2 = (path: string, how: string) =>
-  `$target = openat2($root, "${path}", open_how{flags: ${how}|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24)`;
+const openat2 = (path: string, how: string, more = '') =>
+  `$target = openat2($root, "${path}", open_how{flags: ${how}|O_CLOEXEC, resolve: RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS${more}}, 24)`;
 
-test('planTarget: what is present is opened once', () => {
+test('planTarget: what is present is opened once, and through no symlink', () => {
   assert.equal(target({ known: 'present' }, 'd/e', 'directory'), {
-    ops: [openat2('d/e', 'O_PATH|O_DIRECTORY')],
+    ops: [openat2('d/e', 'O_PATH|O_DIRECTORY', '|RESOLVE_NO_SYMLINKS')],
     dir: { reg: 'target' },
     at: '',
     close: ['close($target)'],
@@ -102,8 +114,8 @@ test('planTarget: in a filesystem of our own no path is resolved', () => {
 });
 
 test('hundreds of filesystems of our own do not take a register each', () => {
-  const names = Array.from({ length: 300 }, (_, i) => `m${i}`);
-  const places = placesAfter(names.map((name) => tmpfs(`/${name}`)));
+  const names = Array.from({ length: 300 }, (_, i) => `t/m${i}`); // in a tmpfs: else nothing is known of their way
+  const places = placesAfter([tmpfs('/t'), ...names.map((name) => tmpfs(`/${name}`))]);
   const known = names.map((name) => places.find(`${name}/x`).known);
   assert.is(known[0], 'trusted');
   assert.is(known[299], 'unknown');

@@ -150,6 +150,11 @@ test('exit codes: that of the process, 128 + signal, 255 for our own failures in
     refused(exec(['--pid-file', '/nope/x'], ['/payload', 'sleep', '1000']), /pid file \/nope\/x/);
     refused(exec(['-d', '--pid-file', '/nope/x'], ['/payload', 'sleep', '1000']), /pid file \/nope\/x/);
     refused(exec(['-p', '/nope'], []), /read \/nope: ENOENT no such file/);
+    if (!existsSync('/sys/module/apparmor'))
+      refused(
+        exec(['--apparmor', 'x'], ['/payload', 'true']),
+        /apparmorProfile: "x": this kernel has no AppArmor/,
+      );
     refused(exec(['-d', '-t'], ['/payload', 'true']), /cannot allocate tty if tinyrun will detach/);
     refused(exec(['--console-socket', '/x'], ['/payload', 'true']), /cannot use console socket/);
     refused(runTinyrun(bundle, ['exec', 'nope', 'true']), /container does not exist: nope\n$/);

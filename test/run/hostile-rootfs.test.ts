@@ -288,4 +288,20 @@ test('a container that fills its own layer with symlinks and ends leaves the hos
     assert.is(dirname(victim.dir), dirname(bundle.dir));
   }));
 
+test('a second proc that a symlink of the image leads onto the first is masked as well', async () => {
+  await withBundle((bundle) => {
+    symlinkSync('/', join(bundle.rootfs, 'link'));
+    mkdirSync(join(bundle.rootfs, 'proc'), { recursive: true });
+    bundle.config.mounts!.push({ destination: '/link/proc', type: 'proc', source: 'proc' });
+    bundle.config.linux!.maskedPaths = ['/proc/kallsyms', '/proc/fs'];
+    bundle.config.linux!.readonlyPaths = ['/proc/sys'];
+    const commands = ['cat', '/proc/kallsyms', '--', 'ls', '/proc/fs', '--', 'stat', '/proc/kallsyms'];
+    bundle.config.process.args = ['/payload', ...commands];
+    writeConfig(bundle);
+    const { stdout, stderr, code } = runTinyrun(bundle, ['run', bundle.dir]);
+    assert.equal([stderr, code], ['', 0]);
+    assert.match(stdout, /^char 0666 \d+ \d+ 1:3 0 \/proc\/kallsyms\n$/);
+  });
+});
+
 test.run();

@@ -169,7 +169,7 @@ test('a program is used while its checks hold', () => {
       { want: 'file', path: file },
       { want: 'file', path: '/dev/null' },
       { want: 'directory', path: root },
-      { want: 'anything', root, path: '/../file' },
+      { want: 'plain', root, path: '/../file' },
       { want: 'missing', path: `${root}/none` },
       { want: 'missing', root, path: 'c1/none' },
     ];
@@ -183,11 +183,11 @@ test('a program is used while its checks hold', () => {
       { want: 'contents', path: `${file}2`, contents: new Uint8Array() },
       { want: 'file', path: root },
       { want: 'directory', path: file },
-      { want: 'anything', path: `${root}/none` },
+      { want: 'plain', path: `${root}/none` },
       { want: 'missing', path: file },
       { want: 'missing', path: `${file}/below` },
       { want: 'missing', root, path: 'link/none' },
-      { want: 'anything', root: file, path: 'x' },
+      { want: 'plain', root: file, path: 'x' },
       { want: 'missing', root: `${root}/none`, path: 'x' },
     ] as const) {
       put2([...good, bad]);

@@ -1,6 +1,6 @@
 // What the process may use and how it is scheduled. OCI config.md, "POSIX process", "Linux Process".
 
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -13,6 +13,7 @@ import {
   type Run,
   refusalOf,
   runCommand,
+  runOnce,
   runPayload,
 } from '../support/container.ts';
 import { skip } from '../support/skip.ts';
@@ -233,6 +234,46 @@ test('with personality LINUX32 uname tells of a 32-bit machine', async () => {
     });
   assert.match(await machine('LINUX32'), /^(i686|armv8l)\n$/);
   assert.match(await machine('LINUX'), /^(x86_64|aarch64)\n$/);
+});
+
+test('memoryPolicy is the policy of all memory that the program gets', async () => {
+  const policies: [NonNullable<Config['linux']>['memoryPolicy'], string][] = [
+    [undefined, 'default'],
+    [{ mode: 'MPOL_DEFAULT' }, 'default'],
+    [{ mode: 'MPOL_LOCAL' }, 'local'],
+    [{ mode: 'MPOL_PREFERRED', nodes: '0' }, 'prefer:0'],
+    [{ mode: 'MPOL_PREFERRED_MANY', nodes: '0' }, 'prefer (many):0'],
+    [{ mode: 'MPOL_INTERLEAVE', nodes: '0' }, 'interleave:0'],
+    [{ mode: 'MPOL_WEIGHTED_INTERLEAVE', nodes: '0' }, 'weighted interleave:0'],
+    [{ mode: 'MPOL_BIND', nodes: '0', flags: ['MPOL_F_STATIC_NODES'] }, 'bind=static:0'],
+  ];
+  for (const [memoryPolicy, shown] of policies) {
+    const { stdout, stderr } = await runOnce(['cat', '/proc/self/numa_maps'], {
+      config: ({ linux }) => void (memoryPolicy === undefined || Object.assign(linux!, { memoryPolicy })),
+    });
+    // Kernels without NUMA know the call not at all, older ones not all of the modes.
+    if (/ENOSYS|2 No such file/.test(stderr)) return skip('memoryPolicy', 'this kernel has no NUMA');
+    if (/weighted/.test(shown) && stderr.includes('EINVAL')) continue;
+    assert.is(stderr, '');
+    const first = stdout.split('\n')[0]!;
+    assert.ok(first.includes(` ${shown} `), `${first}: ${shown}`);
+  }
+});
+
+test('a memory node that the machine has not is told', async () => {
+  const words = await refusalOf({
+    config: ({ linux }) => void Object.assign(linux!, { memoryPolicy: { mode: 'MPOL_BIND', nodes: '900' } }),
+  });
+  assert.match(words, /^tinyrun: set memory policy MPOL_BIND of nodes 900: E(INVAL|NOSYS) /);
+});
+
+test('intelRdt is refused where resctrl is not mounted', async () => {
+  if (readFileSync('/proc/self/mountinfo', 'utf8').includes(' - resctrl '))
+    return skip('intelRdt without resctrl', 'resctrl is mounted');
+  const words = await refusalOf({
+    config: ({ linux }) => void Object.assign(linux!, { intelRdt: { l3CacheSchema: 'L3:0=f' } }),
+  });
+  assert.match(words, 'tinyrun: /linux/intelRdt: this machine has no resctrl filesystem mounted');
 });
 
 test.run();

@@ -374,7 +374,7 @@ test('a program is for root', async () => {
       { cwd: '/' },
     );
     assert.is(exitCode, 125);
-    assert.match(stderr.toString(), 'you are not root');
+    assert.match(stderr.toString(), /^tinyrun: /); // JavaScript's words: the program would have run
   });
 });
 

@@ -19,6 +19,7 @@ const remove = (roots: Pick<StateRoot, 'root' | 'dataRoot'>, id: string, force: 
       log: undefined,
       logFormat: 'text',
       debug: false,
+      rootless: 'auto',
       cgroupManager: 'cgroupfs',
     },
     id,
@@ -52,6 +53,16 @@ test('deleteContainer: a stopped container goes, with its own files', async () =
     await remove(roots, 'c1', false);
     assert.equal(readdirSync(roots.root), []);
     assert.equal(readdirSync(join(roots.dataRoot, 'containers')), []);
+  });
+});
+
+test('deleteContainer: directories of resource control go, and one that is gone already is no error', async () => {
+  await withStateRoot(async (roots) => {
+    const [group, gone] = [join(roots.dataRoot, 'group'), join(roots.dataRoot, 'gone')];
+    mkdirSync(group);
+    roots.add('c1', { ...ENDED, resctrl: [gone, group] });
+    await remove(roots, 'c1', false);
+    assert.equal([readdirSync(roots.root), readdirSync(roots.dataRoot)], [[], ['containers']]);
   });
 });
 

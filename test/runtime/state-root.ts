@@ -19,6 +19,7 @@ export interface MadeUp {
   stat?: string;
   transient?: boolean;
   dataDirectory?: string;
+  resctrl?: string[];
   bundle?: string;
   annotations?: Record<string, string>;
 }
@@ -51,7 +52,14 @@ export async function withStateRoot(use: (roots: StateRoot) => void | Promise<vo
 }
 
 function writeState(dir: string, id: string, made: MadeUp): void {
-  const { pid = process.pid, transient = false, dataDirectory, bundle = '/bundle', annotations = {} } = made;
+  const {
+    pid = process.pid,
+    transient = false,
+    dataDirectory,
+    resctrl,
+    bundle = '/bundle',
+    annotations = {},
+  } = made;
   const stat = made.stat ?? readFileSync(`/proc/${pid}/stat`, 'utf8');
   const state = {
     ...{
@@ -65,7 +73,11 @@ function writeState(dir: string, id: string, made: MadeUp): void {
     ...{
       owner: '',
       annotations,
-      tinyrun: { transient, ...(dataDirectory === undefined ? {} : { dataDirectory }) },
+      tinyrun: {
+        transient,
+        ...(dataDirectory === undefined ? {} : { dataDirectory }),
+        ...(resctrl === undefined ? {} : { resctrl }),
+      },
     },
   };
   writeFileSync(join(dir, 'init.stat'), stat);

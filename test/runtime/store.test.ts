@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -171,6 +171,20 @@ test('lockContainer: one at a time', async () => {
     if (typeof again === 'object') close(again.fd);
     assert.is(lockContainer(root, 'c2'), 'gone');
     assert.is(lockContainer(`${root}/missing`, 'c1'), 'gone');
+  });
+});
+
+test('removeStale: files of a container whose state is gone, as after a reboot', async () => {
+  await withStateRoot((roots) => {
+    roots.addData('c1');
+    roots.add('c2', { dataDirectory: roots.addData('c2') });
+    assert.is(removeStale(roots.root, 'c1', roots.dataRoot), true);
+    assert.is(removeStale(roots.root, 'c2', roots.dataRoot), false);
+    assert.equal(readdirSync(join(roots.dataRoot, 'containers')), ['c2']);
+    assert.is(removeStale(roots.root, 'c1', roots.dataRoot), false);
+    rmSync(roots.root, { recursive: true });
+    assert.is(removeStale(roots.root, 'c2', roots.dataRoot), true);
+    assert.equal(readdirSync(join(roots.dataRoot, 'containers')), []);
   });
 });
 

@@ -407,6 +407,16 @@ static int do_connect(int argc, char **argv) {
   return must(connect(fd, (struct sockaddr *)&address, sizeof address));
 }
 
+// Its session keyring as keyctl(2) describes it: `keyring;UID;GID;PERMISSIONS;NAME`.
+static int do_keyring(int argc, char **argv) {
+  (void)argc, (void)argv;
+  char text[256] = "";
+  long id = must(syscall(SYS_keyctl, 0 /* KEYCTL_GET_KEYRING_ID */, -3 /* KEY_SPEC_SESSION_KEYRING */, 0));
+  must(syscall(SYS_keyctl, 6 /* KEYCTL_DESCRIBE */, id, text, sizeof text));
+  puts(text);
+  return 0;
+}
+
 // syscall NUMBER [ARGUMENT...]: its result and errno, `-1 38`.
 static int do_syscall(int argc, char **argv) {
   need(argc, 1);
@@ -467,6 +477,7 @@ static const struct {
     {"winsize", do_winsize},
     {"count", do_count},
     {"connect", do_connect},
+    {"keyring", do_keyring},
     {"syscall", do_syscall},
 };
 

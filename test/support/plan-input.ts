@@ -59,6 +59,7 @@ export function planInput({ config, host, ...rest }: Change = {}): PlanInput {
     lifecycle: 'foreground',
     printId: false,
     stateRoot: '/run/tinyrun',
+    rootless: undefined,
     rootfs: { kind: 'directory', path: '/bundle/rootfs' },
     flagMounts: [],
     sources: new Map(Object.entries(SOURCES)),
@@ -67,10 +68,14 @@ export function planInput({ config, host, ...rest }: Change = {}): PlanInput {
     environment: [],
     home: '/root',
     cgroups: [{ controllers: '', mountPoint: '/sys/fs/cgroup', path: '/user.slice' }],
+    securityModules: [],
+    resctrl: undefined,
+    netDevices: [],
     cgroup: undefined,
     transient: true,
     exits: { failure: 125, notExecutable: 126, notFound: 127 },
     noPivot: false,
+    noNewKeyring: false,
     preserveFds: 0,
     pidFile: undefined,
     consoleSocket: undefined,
@@ -219,6 +224,58 @@ export const INPUTS: Readonly<Record<string, Change>> = {
         from: '--tmpfs',
       },
     ],
+  },
+  'idmapped binds and a memory policy': {
+    config: (config) => {
+      const mapped = [{ containerID: 0, hostID: 1000, size: 10 }];
+      const mappings = { uidMappings: mapped, gidMappings: mapped };
+      config.mounts!.push({ destination: '/a', source: '/srv/data', options: ['bind'], ...mappings });
+      config.linux!.memoryPolicy = { mode: 'MPOL_BIND', nodes: '0' };
+    },
+  },
+  'network devices': {
+    config: (config) => {
+      config.linux!.netDevices = { eth7: { name: 'eth%d' }, lan: {} };
+    },
+    netDevices: [
+      { name: 'eth7', index: 7, addresses: [] },
+      {
+        name: 'lan',
+        index: 8,
+        addresses: [
+          {
+            ...{ family: 2, prefix: 24, flags: 0, text: '192.0.2.1/24' },
+            attributes: [[2, new Uint8Array([192, 0, 2, 1])]],
+          },
+        ],
+      },
+    ],
+  },
+  'without root, alone': {
+    rootless: { uid: 1000, gid: 100 },
+    config: (config) => {
+      config.linux!.namespaces!.push({ type: 'user' });
+      config.linux!.uidMappings = [{ containerID: 0, hostID: 1000, size: 1 }];
+      config.linux!.gidMappings = [{ containerID: 0, hostID: 100, size: 1 }];
+    },
+  },
+  'resource control': {
+    config: (config) => {
+      config.linux!.intelRdt = {
+        l3CacheSchema: 'L3:0=f\nMB:0=10',
+        memBwSchema: 'MB:0=20',
+        enableMonitoring: true,
+      };
+    },
+    resctrl: { mountPoint: '/sys/fs/resctrl', exists: false },
+  },
+  'security labels': {
+    config: (config) => {
+      config.process.apparmorProfile = 'docker-default';
+      config.process.selinuxLabel = 'system_u:system_r:container_t:s0:c1,c2';
+      config.linux!.mountLabel = 'system_u:object_r:container_file_t:s0:c1,c2';
+    },
+    securityModules: ['apparmor', 'selinux'],
   },
   'an overlay of an old kernel': { rootfs: OVERLAY, host: { kernel: [5, 15] } },
   'v1 cgroups': {

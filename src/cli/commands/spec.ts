@@ -1,12 +1,12 @@
 // tinyrun spec: a config.json to start from. Never over one that is there.
-import { close, open, SystemError } from '../../../native-bindings/libc.ts';
+import { close, open, rawSyscall, SystemError } from '../../../native-bindings/libc.ts';
 import { TinyrunError } from '../../errors.ts';
-import { defaultConfig } from '../../oci/defaults.ts';
+import { defaultConfig, rootlessConfig } from '../../oci/defaults.ts';
 import { print } from '../../runtime/log.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
 import { constants } from '../../sys/constants.ts';
 import { errnos } from '../../sys/errno.ts';
-import { type CommandLine, text } from '../command-line.ts';
+import { type CommandLine, flag, text } from '../command-line.ts';
 import { absolute } from '../global.ts';
 
 export function run(line: CommandLine, _global: GlobalOptions, cwd: string): number {
@@ -15,7 +15,10 @@ export function run(line: CommandLine, _global: GlobalOptions, cwd: string): num
   if (fd === -errnos['EEXIST']!)
     throw new TinyrunError('EXISTS', 'File config.json exists. Remove it first', { data: { path } }); // runc's words
   if (fd < 0) throw new SystemError(`create ${path}`, -fd);
-  print(fd, `${JSON.stringify(defaultConfig(), undefined, '\t')}\n`);
+  const config = flag(line, 'rootless')
+    ? rootlessConfig(rawSyscall('geteuid'), rawSyscall('getegid'))
+    : defaultConfig();
+  print(fd, `${JSON.stringify(config, undefined, '\t')}\n`);
   close(fd);
   return 0;
 }
