@@ -1,7 +1,7 @@
 // validateConfig: what is accepted, and every refusal with its words.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Config, Linux, Mount, Process } from '../../src/oci/config.ts';
+import type { Linux, Mount, Process } from '../../src/oci/config.ts';
 import { defaultConfig } from '../../src/oci/defaults.ts';
 import { parseConfig } from '../../src/oci/parse.ts';
 import { formatProblems, validateConfig, validateProcess } from '../../src/oci/validate.ts';
