@@ -22,6 +22,11 @@ export const examples: Readonly<Record<string, readonly (readonly [typed: string
     ['tinyrun kill web SIGKILL', 'by name or number'],
     ['tinyrun kill --all web 9', 'all of its processes'],
   ],
+  exec: [
+    ['tinyrun exec web ls -l /', 'all behind the id is the command'],
+    ['tinyrun exec --tty --env TERM=xterm web sh', 'with a terminal'],
+    ['tinyrun exec --process process.json --detach web', 'as engines call it'],
+  ],
   spec: [
     ['tinyrun spec', 'config.json in this directory'],
     ['tinyrun spec --bundle ./bundle', 'in another'],

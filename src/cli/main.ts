@@ -23,6 +23,7 @@ const load: Readonly<Record<string, () => Promise<Command>>> = {
   create: () => import('./commands/create.ts'),
   start: () => import('./commands/start.ts'),
   kill: () => import('./commands/kill.ts'),
+  exec: () => import('./commands/exec.ts'),
   spec: () => import('./commands/spec.ts'),
   list: () => import('./commands/list.ts'),
   state: () => import('./commands/state.ts'),

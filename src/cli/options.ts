@@ -61,6 +61,18 @@ export const globalOptions: OptionTable = {
   },
 };
 
+/** Who executes a program, and who looks on. */
+const engineOptions: OptionTable = {
+  engine: {
+    type: 'text',
+    choices: ['native', 'ffi'],
+    description: 'who executes the program',
+    default: 'native',
+  },
+  trace: { type: 'text', description: 'show each op with its result in this file or fd' },
+  'step-fd': { type: 'number', description: 'read a byte from this fd before each op', hidden: true },
+};
+
 /** Of `run` and `create`. */
 const createOptions: OptionTable = {
   bundle: { type: 'text', alias: 'b', description: 'bundle directory; the argument is the id then' },
@@ -79,14 +91,7 @@ const createOptions: OptionTable = {
   'pid-file': { type: 'text', description: 'write the pid of the container process to this file' },
   'console-socket': { type: 'text', description: 'send the terminal to this socket, when detached' },
   'pidfd-socket': { type: 'text', description: 'send a pidfd of the container process to this socket' },
-  engine: {
-    type: 'text',
-    choices: ['native', 'ffi'],
-    description: 'who executes the program',
-    default: 'native',
-  },
-  trace: { type: 'text', description: 'show each op with its result in this file or fd' },
-  'step-fd': { type: 'number', description: 'read a byte from this fd before each op', hidden: true },
+  ...engineOptions,
 };
 
 const runOptions: OptionTable = {
@@ -148,6 +153,36 @@ export const commands: Readonly<Record<string, CommandSpec>> = {
     options: {
       all: { type: 'flag', alias: 'a', description: 'to all processes of the container' },
       regex: { type: 'flag', alias: 'r', description: 'ID is a regular expression: to all that match' },
+    },
+  },
+  exec: {
+    usage: 'ID COMMAND [ARGS...] | --process FILE ID',
+    description: 'start one more process in a container',
+    args: [1, 1],
+    words: true,
+    options: {
+      tty: { type: 'flag', alias: 't', description: 'give it a terminal' },
+      detach: { type: 'flag', alias: 'd', description: 'do not wait for its end' },
+      process: { type: 'text', alias: 'p', description: 'file with its process object, as in config.json' },
+      env: { type: 'text', alias: 'e', repeat: true, description: 'NAME=VALUE' },
+      user: { type: 'text', alias: 'u', description: 'UID[:GID]' },
+      'additional-gids': { type: 'text', alias: 'g', repeat: true, description: 'one more group' },
+      cwd: { type: 'text', description: 'working directory in the container' },
+      cap: { type: 'text', alias: 'c', repeat: true, description: 'one more capability' },
+      'no-new-privs': { type: 'flag', description: 'no execve gains rights' },
+      apparmor: { type: 'text', description: 'AppArmor profile' },
+      'process-label': { type: 'text', description: 'SELinux label' },
+      cgroup: {
+        type: 'text',
+        repeat: true,
+        description: "[CONTROLLER[,...]:]PATH, an existing cgroup below the container's",
+      },
+      'ignore-paused': { type: 'flag', description: 'also in a paused container' },
+      'preserve-fds': { type: 'number', description: 'pass on that many fds from 3 on', default: '0' },
+      'pid-file': { type: 'text', description: 'write the pid of the process to this file' },
+      'console-socket': { type: 'text', description: 'send the terminal to this socket, when detached' },
+      'pidfd-socket': { type: 'text', description: 'send a pidfd of the process to this socket' },
+      ...engineOptions,
     },
   },
   spec: {

@@ -96,6 +96,16 @@ function toOptions(line: CommandLine, cwd: string): Omit<RunOptions, 'lifecycle'
     pidFile: path(line, 'pid-file', cwd),
     consoleSocket: socket(line, 'console-socket', cwd),
     pidfdSocket: socket(line, 'pidfd-socket', cwd),
+    ...engineOptions(line, cwd),
+  };
+}
+
+/** Who executes the program, and who looks on. */
+export function engineOptions(
+  line: CommandLine,
+  cwd: string,
+): Pick<RunOptions, 'engine' | 'trace' | 'stepFd'> {
+  return {
     engine: text(line, 'engine') === 'ffi' ? 'ffi' : 'native',
     trace: /^\d+$/.test(text(line, 'trace') ?? '') ? text(line, 'trace') : path(line, 'trace', cwd),
     stepFd: number(line, 'step-fd'),
@@ -103,12 +113,12 @@ function toOptions(line: CommandLine, cwd: string): Omit<RunOptions, 'lifecycle'
 }
 
 /** How many sockets systemd hands over: sd_listen_fds(3). They are meant for us only if LISTEN_PID says so. */
-function readListenFds(env: Readonly<Record<string, string | undefined>>): number {
+export function readListenFds(env: Readonly<Record<string, string | undefined>>): number {
   const [count = '', pid] = [env['LISTEN_FDS'], env['LISTEN_PID']];
   return pid === String(process.pid) && /^[1-9]\d{0,3}$/.test(count) ? Number(count) : 0;
 }
 
-function path(line: CommandLine, name: string, cwd: string): string | undefined {
+export function path(line: CommandLine, name: string, cwd: string): string | undefined {
   const value = text(line, name);
   if (value === '') throw new TinyrunError('USAGE', `--${name} is empty: it takes a path`);
   return value === undefined ? undefined : absolute(value, cwd);
@@ -117,7 +127,7 @@ function path(line: CommandLine, name: string, cwd: string): string | undefined 
 /** What a socket's address has room for: sun_path of unix(7), with its NUL. */
 const LONGEST_SOCKET = 107;
 
-function socket(line: CommandLine, name: string, cwd: string): string | undefined {
+export function socket(line: CommandLine, name: string, cwd: string): string | undefined {
   const value = path(line, name, cwd);
   if (value !== undefined && Buffer.byteLength(value) > LONGEST_SOCKET)
     throw new TinyrunError(

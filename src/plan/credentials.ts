@@ -8,7 +8,7 @@
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import { capabilities } from '../sys/capabilities.ts';
-import type { PlanInput } from './input.ts';
+import type { ProcessInput } from './input.ts';
 import { hasUser } from './namespaces.ts';
 import { deniesGroups } from './rootless.ts';
 import { needsAdmin, planSeccomp } from './seccomp.ts';
@@ -19,14 +19,14 @@ const FROM = '/process/capabilities';
  * Which capabilities can be granted at all: those of the caller's bounding set. But who enters a user namespace has a
  * full set of its own, whatever the caller had (user_namespaces(7)): there, all are to be granted, or dropped.
  */
-function isGrantable({ config, host }: Pick<PlanInput, 'config' | 'host'>): (bit: number) => boolean {
+function isGrantable({ config, host }: Pick<ProcessInput, 'config' | 'host'>): (bit: number) => boolean {
   if (hasUser({ config })) return () => true;
   const words = [Number(host.capBounding & 0xffffffffn), Number(host.capBounding >> 32n)];
   return (bit) => ((words[bit >> 5]! >>> (bit & 31)) & 1) === 1;
 }
 
 /** Names of the config that cannot be granted: the spec wants a warning, not a failure. */
-export function ungrantableCapabilities({ config, host }: Pick<PlanInput, 'config' | 'host'>): string[] {
+export function ungrantableCapabilities({ config, host }: Pick<ProcessInput, 'config' | 'host'>): string[] {
   const grantable = isGrantable({ config, host });
   const {
     bounding = [],
@@ -47,7 +47,7 @@ export function ungrantableCapabilities({ config, host }: Pick<PlanInput, 'confi
  * Init program: user, capabilities, no_new_privs, and the seccomp filter where the kernel takes it.
  * @param late what needs the container's rights, but is not to be hindered by that filter
  */
-export function planCredentials(input: PlanInput, late: readonly Op[] = []): Op[] {
+export function planCredentials(input: ProcessInput, late: readonly Op[] = []): Op[] {
   const {
     bounding,
     effective = [],
@@ -68,7 +68,7 @@ export function planCredentials(input: PlanInput, late: readonly Op[] = []): Op[
 }
 
 /** The capabilities, no_new_privs. */
-function planCapabilities(input: PlanInput, grantable: Grantable): Op[] {
+function planCapabilities(input: ProcessInput, grantable: Grantable): Op[] {
   const { effective, permitted, inheritable, ambient } = input.config.process.capabilities ?? {};
   return [
     planCapset(effective ?? [], permitted ?? [], inheritable ?? [], grantable, {
@@ -102,7 +102,7 @@ function planBounding(bounding: readonly string[], grantable: Grantable): Op[] {
   return ops;
 }
 
-function planIds(input: PlanInput): Op[] {
+function planIds(input: ProcessInput): Op[] {
   const { uid = 0, gid = 0, additionalGids = [] } = input.config.process.user ?? {};
   const from = '/process/user';
   return [
@@ -195,7 +195,7 @@ function planAmbient(ambient: readonly string[], grantable: Grantable): Op[] {
   return ops;
 }
 
-function planNoNewPrivs({ config }: PlanInput): Op[] {
+function planNoNewPrivs({ config }: ProcessInput): Op[] {
   if (!config.process.noNewPrivileges) return [];
   return [
     o.prctl('PR_SET_NO_NEW_PRIVS', [1, 0, 0, 0], {
@@ -207,7 +207,7 @@ function planNoNewPrivs({ config }: PlanInput): Op[] {
 }
 
 /** Init program: the container's user owns its stdio, so that /dev/stdout can be opened again by a user not root. */
-export function planStdioOwner({ config }: PlanInput): Op[] {
+export function planStdioOwner({ config }: ProcessInput): Op[] {
   const { uid = 0 } = config.process.user ?? {};
   if (uid === 0) return [];
   return [0, 1, 2].flatMap((fd) => {

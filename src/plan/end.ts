@@ -20,7 +20,6 @@ export const endBuffers = [{ name: 'exittext', size: 24 }];
 /** Host program: from the container's wait status to our own exit. Failures come in at `undo`. */
 export function planEnd(input: PlanInput): Op[] {
   const why = "The container's exit code is ours: 128 + signal where a signal ended it, as in a shell.";
-  const kill = 'A failure half-way must leave nothing: init and all it has set up go with it.';
   const leave = { onError: { fail: 'leave' } };
   return [
     ...(input.lifecycle === 'foreground' ? [] : planDetach(input)),
@@ -34,17 +33,7 @@ export function planEnd(input: PlanInput): Op[] {
         ]),
     o.jump('give-back', runtime('the container has ended', why)),
 
-    o.label('undo'),
-    o.branch('pid', '<', 1, 'give-back', runtime('is there an init?', kill)),
-    o.kill(o.reg('pid'), o.flags('SIGKILL'), {
-      ...runtime('kill init', kill),
-      onError: { ignore: ['ESRCH'], fail: 'give-back' },
-    }),
-    o.wait4(o.reg('pid'), o.buf('status'), [], {
-      ...runtime('wait for its end', kill),
-      onError: { ignore: ['ECHILD'], fail: 'give-back' },
-    }),
-
+    ...planUndo('init'),
     o.label('give-back'),
     ...planGiveBackTerminal(input),
     ...(input.transient || input.lifecycle !== 'foreground'
@@ -65,6 +54,23 @@ export function planEnd(input: PlanInput): Op[] {
 /** Whether something may be left that takes a program that can loop. */
 const mayPurge = ({ rootfs, cgroup }: PlanInput): boolean =>
   rootfs.kind === 'overlay' || cgroup !== undefined;
+
+/** Host program: where its failures come in. What it has started ends; then it goes on below. */
+export function planUndo(whose: string): Op[] {
+  const kill = `A failure half-way must leave nothing: ${whose} and all it has set up go with it.`;
+  return [
+    o.label('undo'),
+    o.branch('pid', '<', 1, 'give-back', runtime(`is there a process?`, kill)),
+    o.kill(o.reg('pid'), o.flags('SIGKILL'), {
+      ...runtime(`kill ${whose}`, kill),
+      onError: { ignore: ['ESRCH'], fail: 'give-back' },
+    }),
+    o.wait4(o.reg('pid'), o.buf('status'), [], {
+      ...runtime('wait for its end', kill),
+      onError: { ignore: ['ECHILD'], fail: 'give-back' },
+    }),
+  ];
+}
 
 /** Removes the directory of an overlay container's own files. */
 function planRemoveData(input: PlanInput): Op[] {

@@ -158,3 +158,40 @@ export interface PlanInput {
   trace: number | undefined;
   step: number | undefined;
 }
+
+/** What concerns a process that is started: a container's first one, or one that `exec` adds to it. */
+export type ProcessInput = Pick<
+  PlanInput,
+  | 'config'
+  | 'host'
+  | 'id'
+  | 'bundle'
+  | 'seccomp'
+  | 'rootless'
+  | 'securityModules'
+  | 'noNewKeyring'
+  | 'lifecycle'
+  | 'home'
+  | 'exits'
+  | 'preserveFds'
+  | 'pidFile'
+  | 'consoleSocket'
+  | 'pidfdSocket'
+  | 'terminal'
+  | 'reports'
+  | 'logFd'
+  | 'trace'
+  | 'step'
+>;
+
+/** `config` is the container's, with `process` of the one to start; `lifecycle` is never `created`. */
+export interface ExecInput extends ProcessInput {
+  /** Init of the container, and an open pidfd of it, which was looked at: it names no other process. */
+  init: { pid: number; fd: number };
+  /** The container was made by chroot: its root is not that of its mount namespace. */
+  chroot: boolean;
+  /** Directories of the cgroups to join, absolute. */
+  cgroups: readonly { controllers: string; path: string }[];
+  /** How many of the preserved descriptors are sockets that the process is to be told of: sd_listen_fds(3). */
+  listenFds: number;
+}

@@ -60,10 +60,13 @@ function listLabels({ config, securityModules }: LabelInput): Label[] {
 const WHY =
   'A security module decides by it what the program may do, whatever its user and its capabilities are.';
 
-/** Init program, before the pivot: opens where its labels are written to, in registers that planSetLabels uses. */
-export function planOpenLabels(input: LabelInput): Op[] {
+/**
+ * Init program, before the pivot: opens where its labels are written to, in registers that planSetLabels uses.
+ * @param proc the host's proc, where it is no longer at /proc
+ */
+export function planOpenLabels(input: LabelInput, proc?: o.Fd): Op[] {
   return listLabels(input).map(({ field, file }) =>
-    o.openat(o.AT_FDCWD, file, ['O_WRONLY'], {
+    o.openat(proc ?? o.AT_FDCWD, proc === undefined ? file : file.slice('/proc/'.length), ['O_WRONLY'], {
       what: `open ${file}`,
       why: "In the host's proc: what an image or a mount has in its place would swallow the label.",
       from: `/process/${field}`,
@@ -71,6 +74,10 @@ export function planOpenLabels(input: LabelInput): Op[] {
     }),
   );
 }
+
+/** Whether there is anything to open and to set. */
+export const hasLabels = ({ config: { process } }: LabelInput): boolean =>
+  Boolean(process.apparmorProfile || process.selinuxLabel);
 
 /** Init program, before it gives up its rights: what it executes from here on has its labels. */
 export function planSetLabels(input: LabelInput): Op[] {

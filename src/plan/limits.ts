@@ -4,14 +4,14 @@
 import type { Rlimit, Scheduler } from '../oci/config.ts';
 import type { Arg, Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
-import type { PlanInput } from './input.ts';
+import type { ProcessInput } from './input.ts';
 import { hasUser } from './namespaces.ts';
 
 /** RLIM_INFINITY is -1, or all bits: config.json may say either. */
 const limit = (value: number | bigint): bigint => BigInt.asUintN(64, BigInt(value));
 
 /** Those of the config, and the one that the JavaScript engine raised, which is given back. */
-function listRlimits({ config, host }: PlanInput): PlannedRlimit[] {
+function listRlimits({ config, host }: ProcessInput): PlannedRlimit[] {
   const why = 'A limit that the config asks for.';
   const rlimits = (config.process.rlimits ?? []).map((rlimit, i) => ({
     rlimit,
@@ -35,21 +35,24 @@ interface PlannedRlimit {
  * Whether init sets it itself, when all else is done. Root of a user namespace only cannot raise limits: there the host
  * program does it. But a low limit of open files must not come before the mounts, and to lower it init has the right.
  */
-function isInits({ rlimit: { type, hard } }: PlannedRlimit, input: PlanInput): boolean {
+function isInits({ rlimit: { type, hard } }: PlannedRlimit, input: ProcessInput): boolean {
   if (!hasUser(input)) return true;
   const { noFile } = input.host;
   return type === 'RLIMIT_NOFILE' && noFile !== undefined && limit(hard) <= limit(noFile.hard);
 }
 
 /** Init program: prlimit64(2) for itself. */
-export function planRlimits(input: PlanInput): Op[] {
+export function planRlimits(input: ProcessInput): Op[] {
   return listRlimits(input)
     .filter((planned) => isInits(planned, input))
     .map((planned) => planRlimit(planned, 0));
 }
 
-/** Host program: prlimit64(2) for limits that init could not raise. */
-export function planRlimitsFromOutside(input: PlanInput, pid: { reg: string }): Op[] {
+/**
+ * Host program: prlimit64(2) for limits that init could not raise.
+ * @param pid of init; 0: the caller's own, which its children inherit
+ */
+export function planRlimitsFromOutside(input: ProcessInput, pid: 0 | { reg: string }): Op[] {
   return listRlimits(input)
     .filter((planned) => !isInits(planned, input))
     .map((planned) => planRlimit(planned, pid));
@@ -71,7 +74,7 @@ function planRlimit(
  * Writes /proc/PID/oom_score_adj.
  * @param path of the process: a string, or a buffer that holds it
  */
-export function planOomScore({ config }: PlanInput, path: o.Text): Op[] {
+export function planOomScore({ config }: ProcessInput, path: o.Text): Op[] {
   const score = config.process.oomScoreAdj;
   if (score === undefined) return [];
   const words: Words = {
@@ -88,7 +91,7 @@ export function planOomScore({ config }: PlanInput, path: o.Text): Op[] {
 }
 
 /** Scheduler, I/O priority and personality of the calling process; all survive execve. */
-export function planScheduling({ config }: PlanInput): Op[] {
+export function planScheduling({ config }: ProcessInput): Op[] {
   const { scheduler, ioPriority } = config.process;
   const { personality } = config.linux ?? {};
   const ops: Op[] = [];

@@ -14,6 +14,7 @@ import type { Buffer, Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import { constants } from '../sys/constants.ts';
 import type { PlanInput } from './input.ts';
+import { planStage, stageBuffers } from './stage.ts';
 import { PROC_PID } from './state.ts';
 
 export const CLONE_FLAGS: Readonly<Record<NamespaceType, string>> = {
@@ -74,7 +75,7 @@ const isBornInCgroup = ({ cgroup }: PlanInput): boolean =>
 export const CLONE_ARGS_CGROUP = 80;
 
 /** struct clone_args but for the cgroup. */
-function cloneArguments(names: readonly string[]): Uint8Array {
+export function cloneArguments(names: readonly string[]): Uint8Array {
   const flags = [...names, 'CLONE_INTO_CGROUP'].map((name) => BigInt(constants[name]!));
   const fields = new BigUint64Array(11);
   fields[0] = flags.reduce((all, bits) => all | bits, 0n);
@@ -84,7 +85,7 @@ function cloneArguments(names: readonly string[]): Uint8Array {
 
 const planChild = (input: PlanInput, names: readonly string[], extra: Parameters<typeof o.clone3>[1]): Op =>
   isBornInCgroup(input) ? o.call('clone3', [o.buf('clone'), CLONE_ARGS_SIZE], extra) : o.clone3(names, extra);
-const CLONE_ARGS_SIZE = 88;
+export const CLONE_ARGS_SIZE = 88;
 
 /**
  * Host program, before planClone: hides stage and init from whoever lives in the same namespaces already. Without it,
@@ -92,22 +93,20 @@ const CLONE_ARGS_SIZE = 88;
  * its descriptors (CVE-2016-9962). In a pid namespace of its own nobody but the host sees init. execve ends it.
  */
 export function planHide(input: PlanInput): Op[] {
-  if (hasNew(input, 'pid') && listNamespaces(input).joined.length === 0) return [];
-  return [
-    o.prctl('PR_SET_DUMPABLE', [0], {
-      ...runtime(
-        'hide from processes in the same namespaces',
-        'Who is in a joined namespace is not trusted: it may not trace init, nor open what is in its /proc/PID.',
-      ),
-    }),
-  ];
+  return hasNew(input, 'pid') && listNamespaces(input).joined.length === 0 ? [] : [HIDE];
 }
+export const HIDE: Op = o.prctl('PR_SET_DUMPABLE', [0], {
+  ...runtime(
+    'hide from processes in the same namespaces',
+    'Who is in a joined namespace is not trusted: it may not trace init, nor open what is in its /proc/PID.',
+  ),
+});
 
 /** Host program: makes init; its pid in register `pid`, and the child goes on at label `init`. */
 export function planClone(input: PlanInput): Op[] {
   const { fresh, joined } = listNamespaces(input);
   const names = bornWith(fresh).join(', ') || 'no';
-  if (joined.length > 0) return [...joined.flatMap(planOpenNamespace), ...planStage(input, fresh, joined)];
+  if (joined.length > 0) return [...joined.flatMap(planOpenNamespace), ...planJoined(input, fresh, joined)];
   return [
     planChild(input, cloneFlags(fresh), {
       what: `start init in new namespaces (${names})`,
@@ -147,16 +146,14 @@ function planOpenNamespace({ type, path, from }: Joined): Op[] {
   ];
 }
 
-function planStage(input: PlanInput, fresh: readonly NamespaceType[], joined: readonly Joined[]): Op[] {
+function planJoined(input: PlanInput, fresh: readonly NamespaceType[], joined: readonly Joined[]): Op[] {
   const why =
     'The stage joins what exists, and makes init from inside: init is born with all its namespaces.';
-  const report = 'Only the stage knows the pid of init.';
   const leave = { onError: { fail: 'leave' } };
-  return [
-    ...o.pipe('pid-r', 'pid-w', runtime('make a pipe for the pid of init', report)),
+  return planStage(
+    'init',
     planChild(input, [], { ...runtime('start the stage', why), to: 'stage' }),
-    o.branch('stage', '!=', 0, 'staged', runtime('are we the stage?', 'clone3 returns twice.')),
-    ...joined.map(({ type, path, from }) =>
+    joined.map(({ type, path, from }) =>
       o.setns(o.reg(`ns-${type}`), CLONE_FLAGS[type], {
         what: `join ${type} namespace ${path}`,
         why,
@@ -171,27 +168,7 @@ function planStage(input: PlanInput, fresh: readonly NamespaceType[], joined: re
       to: 'pid',
       ...leave,
     }),
-    o.branch('pid', '==', 0, 'init', runtime('are we init?', 'clone3 returns twice.')),
-    o.store('pid', o.buf('initpid'), 4, runtime('put the pid into a buffer', report)),
-    o.write(o.reg('pid-w'), o.buf('initpid'), 4, {
-      ...runtime('tell the host program the pid of init', report),
-      ...leave,
-    }),
-    o.exit(0, runtime('the stage has served', why)),
-    o.label('staged'),
-    o.close(
-      o.reg('pid-w'),
-      runtime('close our end', 'Otherwise a stage that failed would leave us waiting for ever.'),
-    ),
-    o.read(o.reg('pid-r'), o.buf('initpid'), 4, { ...runtime('read the pid of init', report), to: 'size' }),
-    o.wait4(o.reg('stage'), o.buf('status'), [], {
-      ...runtime('wait for the end of the stage', 'It has ended at once; nobody leaves a zombie.'),
-    }),
-    o.load(o.buf('status'), 4, 'status', runtime('take its status', report)),
-    o.exitCode('status', 'exit', runtime('take its exit code', 'If it failed, it has said why.')),
-    o.branch('size', '!=', 4, 'undo', runtime('did the stage fail?', 'It printed its own error.')),
-    o.load(o.buf('initpid'), 4, 'pid', runtime('take the pid of init', report)),
-  ];
+  );
 }
 
 /** Host program: id maps, written from outside while init waits. */
@@ -243,7 +220,7 @@ export function namespaceBuffers(input: PlanInput): Buffer[] {
   const { fresh, joined } = listNamespaces(input);
   const names = joined.length > 0 ? [] : cloneFlags(fresh);
   return [
-    ...(joined.length > 0 ? [{ name: 'initpid', size: 8 }] : []),
+    ...(joined.length > 0 ? stageBuffers : []),
     ...(isBornInCgroup(input) ? [{ name: 'clone', size: CLONE_ARGS_SIZE, init: cloneArguments(names) }] : []),
     ...(hasUser(input) ? [proc('oom_score_adj')] : []),
     ...(hasNew(input, 'user') ? [proc('uid_map'), proc('gid_map')] : []),
@@ -251,7 +228,7 @@ export function namespaceBuffers(input: PlanInput): Buffer[] {
 }
 
 /** Init program: root of the user namespace, instead of whoever the host's root is in it. */
-export function planBecomeRoot(input: PlanInput): Op[] {
+export function planBecomeRoot(input: Pick<PlanInput, 'config'>): Op[] {
   if (!hasUser(input)) return [];
   const words = (what: string): Words => ({
     what,

@@ -43,7 +43,15 @@ import {
 import { netDeviceBuffers, planMoveDevices, planSetUpDevices } from './net-devices.ts';
 import { planMaskedPaths, planReadonlyPaths } from './paths.ts';
 import { Places } from './place.ts';
-import { planCloseDescriptors, planCwd, planExec, planLookup, processBuffers } from './process.ts';
+import {
+  planCloseDescriptors,
+  planCwd,
+  planExec,
+  planLookup,
+  planName,
+  planUmask,
+  processBuffers,
+} from './process.ts';
 import { planJoinRdt, planRdtGroups, rdtBuffers } from './rdt.ts';
 import { planKeys, planRelay, planTakeTerminal, relayBuffers } from './relay.ts';
 import { retryRaces } from './retry.ts';
@@ -162,6 +170,7 @@ function planInit(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
     ...planInitStart(input),
     ...planCloseListener(input),
     ...planJoinCgroups(input),
+    ...planTimeNamespace(input), // who has changed his user cannot open the files of his own /proc/self (proc(5))
     ...planBecomeRoot(input),
     ...planKeyring(input),
     o.call(
@@ -169,8 +178,7 @@ function planInit(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
       [],
       runtime('start a session', "The caller's terminal and job control are not the container's."),
     ),
-    ...planTimeNamespace(input), // this and the next two go through the host's proc: before pivot_root
-    ...(hasUser(input) ? [] : planOomScore(input, '/proc/self/oom_score_adj')),
+    ...(hasUser(input) ? [] : planOomScore(input, '/proc/self/oom_score_adj')), // this and the next go through the host's proc
     ...planSetUpDevices(input), // before sysctls, which may be of a network device
     ...(isHeld(input) ? [] : planSysctls(input)),
     ...planNames(input),
@@ -180,7 +188,7 @@ function planInit(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
     ...planRlimits(input),
     ...planScheduling(input),
     ...planMemoryPolicy(input),
-    ...planCwd(input),
+    ...planCwd(input, true),
     ...planTerminalStdio(input),
     ...planStdioOwner(input),
     planUmask(
@@ -287,11 +295,6 @@ function planFromOutside(input: PlanInput): Op[] {
   );
   return [...planRlimitsFromOutside(input, o.reg('pid')), ...(score.length === 0 ? [] : [format, ...score])];
 }
-
-const planName = (name: string): Op =>
-  o.prctl('PR_SET_NAME', [name], runtime(`call this process ${name}`, 'So that one finds it in ps and top.'));
-const planUmask = (mask: number, why: string, from: string): Op =>
-  o.call('umask', [mask], { what: `set umask ${mask.toString(8).padStart(4, '0')}`, why, from });
 
 function planBuffers(input: PlanInput, mounts: readonly PlannedMount[], state: StateFile): Buffer[] {
   return [

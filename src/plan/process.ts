@@ -3,15 +3,28 @@
 
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
-import type { PlanInput } from './input.ts';
+import type { ProcessInput } from './input.ts';
 import { CLOSE, cleanInside, planParts } from './mount-point.ts';
 import { ROOT } from './rootfs.ts';
 
 const CWD_SIZE = 4096; // PATH_MAX
 export const processBuffers = [{ name: 'cwd', size: CWD_SIZE }];
 
-/** Init program, inside the new root: the working directory, made if missing, as runc does. */
-export function planCwd({ config }: PlanInput): Op[] {
+export const planName = (name: string): Op =>
+  o.prctl('PR_SET_NAME', [name], {
+    what: `call this process ${name}`,
+    why: 'So that one finds it in ps and top.',
+    from: 'runtime',
+  });
+
+export const planUmask = (mask: number, why: string, from: string): Op =>
+  o.call('umask', [mask], { what: `set umask ${mask.toString(8).padStart(4, '0')}`, why, from });
+
+/**
+ * Init program, inside the new root: enters the working directory.
+ * @param make it where it is missing, as runc does for a container's first process
+ */
+export function planCwd({ config }: ProcessInput, make: boolean): Op[] {
   const { cwd } = config.process;
   const path = cleanInside(cwd);
   if (path === '') return []; // pivot_root has left us in /
@@ -27,12 +40,16 @@ export function planCwd({ config }: PlanInput): Op[] {
     });
   const outside = 'For a directory that is not below the root the kernel says "(unreachable)".';
   return [
-    open(true),
-    o.jump('have-cwd', words('the working directory is there', 'It usually is.')),
-    o.label('make-cwd'),
-    ...planParts(path, 'directory', words),
-    open(false),
-    o.label('have-cwd'),
+    open(make),
+    ...(make
+      ? [
+          o.jump('have-cwd', words('the working directory is there', 'It usually is.')),
+          o.label('make-cwd'),
+          ...planParts(path, 'directory', words),
+          open(false),
+          o.label('have-cwd'),
+        ]
+      : []),
     o.call('fchdir', [o.reg('cwd')], words(enter, 'Where the program starts.')),
     o.close(o.reg('cwd'), words('close the working directory', CLOSE)),
     o.call('getcwd', [o.buf('cwd'), CWD_SIZE], words('ask where we are', outside)),
@@ -44,7 +61,7 @@ export function planCwd({ config }: PlanInput): Op[] {
 }
 
 /** Init program: no descriptor of ours or of the host survives execve. */
-export function planCloseDescriptors({ preserveFds, logFd, trace, step }: PlanInput): Op[] {
+export function planCloseDescriptors({ preserveFds, logFd, trace, step }: ProcessInput): Op[] {
   // More may be promised than the caller has opened: then files of --log, --trace and --step-fd are among these numbers.
   const ours = [logFd, trace, step].filter((fd) => fd !== undefined && fd >= 3 && fd < 3 + preserveFds);
   return [
@@ -66,7 +83,7 @@ export function planCloseDescriptors({ preserveFds, logFd, trace, step }: PlanIn
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** Where execve looks for the program, in order: along the PATH of the container, where it has no slash. */
-function candidatesOf({ config }: PlanInput): string[] {
+function candidatesOf({ config }: ProcessInput): string[] {
   const { args, env = [] } = config.process;
   const program = args[0]!;
   if (program.includes('/')) return [program];
@@ -76,14 +93,17 @@ function candidatesOf({ config }: PlanInput): string[] {
 }
 
 /** The environment of the container's process. */
-export function environmentOf({ config, home }: PlanInput): readonly string[] {
+export function environmentOf({ config, home }: ProcessInput): readonly string[] {
   const { env = [] } = config.process;
   return env.some((entry) => entry.startsWith('HOME=')) ? env : [...env, `HOME=${home}`];
 }
 
-/** Init program: execve, along PATH where the program has no slash. */
-export function planExec(input: PlanInput): Op[] {
-  const environment = environmentOf(input);
+/**
+ * Init program: execve, along PATH where the program has no slash.
+ * @param more of the environment, where it is known only when the program runs
+ */
+export function planExec(input: ProcessInput, more: readonly o.Text[] = []): Op[] {
+  const environment = [...environmentOf(input), ...more];
   const candidates = candidatesOf(input);
   return [
     ...candidates.flatMap((candidate, i) => planTry(input, candidate, environment, i)),
@@ -95,7 +115,7 @@ export function planExec(input: PlanInput): Op[] {
  * Init program of a container that outlives us: is there a program that it may execute? execve comes too late for a
  * message to the caller of `create`, who reads in it that a program is missing (runc looks as well).
  */
-export function planLookup(input: PlanInput): Op[] {
+export function planLookup(input: ProcessInput): Op[] {
   const why = 'When execve fails, after `start`, nobody reads the reason any more.';
   const words = (what: string): Words => ({ what, why, from: '/process/args/0' });
   const name = JSON.stringify(input.config.process.args[0]);
@@ -137,9 +157,9 @@ const [X_OK, STX_MODE, NOT_REGULAR] = [1, 28, 0o060000];
 const EXEC = 'Init becomes the program: the same process, the same pid, everything above stays as it is.';
 
 function planTry(
-  { config, exits }: PlanInput,
+  { config, exits }: ProcessInput,
   candidate: string,
-  env: readonly string[],
+  env: readonly o.Text[],
   index: number,
 ): Op[] {
   const { args } = config.process;
@@ -157,7 +177,7 @@ function planTry(
   ];
 }
 
-function planNotExecuted(input: PlanInput, candidates: readonly string[]): Op[] {
+function planNotExecuted(input: ProcessInput, candidates: readonly string[]): Op[] {
   const { config, exits } = input;
   const name = JSON.stringify(config.process.args[0]);
   const words = (what: string): Words => ({ what, why: REASON, from: '/process/args/0' });
@@ -190,7 +210,7 @@ function planNotExecuted(input: PlanInput, candidates: readonly string[]): Op[] 
 
 const REASON = 'Nothing could be executed; the reason is worth a precise word.';
 
-function planNotFound({ config, exits }: PlanInput): Op {
+function planNotFound({ config, exits }: ProcessInput): Op {
   const program = config.process.args[0]!;
   const reason = program.includes('/')
     ? `stat ${program}: no such file or directory`
@@ -201,7 +221,7 @@ function planNotFound({ config, exits }: PlanInput): Op {
   );
 }
 
-function planDenied({ config, exits }: PlanInput): Op {
+function planDenied({ config, exits }: ProcessInput): Op {
   const what = `exec: ${JSON.stringify(config.process.args[0])}: permission denied`;
   return o.fail({ what, why: REASON, from: '/process/args/0' }, { exit: exits.notExecutable });
 }

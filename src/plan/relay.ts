@@ -4,7 +4,7 @@
 
 import type { Op } from '../program/op.ts';
 import * as o from '../program/ops.ts';
-import type { PlanInput } from './input.ts';
+import type { ProcessInput } from './input.ts';
 import { ioctl, isRelayed, words } from './terminal.ts';
 
 const [IN, HUNG_UP] = [0x1, 0x38]; // POLLIN; POLLERR, POLLHUP, POLLNVAL of <poll.h>
@@ -14,7 +14,7 @@ const RAW = 'Keys go to the container as they are: its own terminal turns Ctrl-C
 /** pollfd entries as they start: both wait for something to read. */
 const polls = (): Uint8Array => Uint8Array.from([0, 0, 0, 0, IN, 0, 0, 0, 0, 0, 0, 0, IN, 0, 0, 0]);
 
-export function relayBuffers(input: PlanInput): { name: string; size: number; init?: Uint8Array }[] {
+export function relayBuffers(input: ProcessInput): { name: string; size: number; init?: Uint8Array }[] {
   if (!isRelayed(input)) return [];
   return [
     { name: 'relay', size: 16, init: polls() },
@@ -27,7 +27,7 @@ export function relayBuffers(input: PlanInput): { name: string; size: number; in
 }
 
 /** Behind clone3: takes the master, makes the caller's terminal raw, starts the child that reads keys. */
-export function planTakeTerminal(input: PlanInput): Op[] {
+export function planTakeTerminal(input: ProcessInput): Op[] {
   const { terminal } = input;
   const hand =
     "Init has opened the terminal in the container's devpts; pidfd_getfd copies its descriptor to us.";
@@ -69,7 +69,7 @@ export function planTakeTerminal(input: PlanInput): Op[] {
 }
 
 /** Instead of planWaitAndForward: output, signals, window size, until init has ended. */
-export function planRelay(input: PlanInput): Op[] {
+export function planRelay(input: ProcessInput): Op[] {
   const { terminal } = input;
   const relay = 'We sleep until there is output, or a signal.';
   const out = "What the container prints goes to the caller's stdout.";
@@ -209,7 +209,7 @@ function planLastOutput(): Op[] {
 }
 
 /** When all is over, well or not: the caller gets its terminal back. Comes before everything is removed. */
-export function planGiveBackTerminal(input: PlanInput): Op[] {
+export function planGiveBackTerminal(input: ProcessInput): Op[] {
   if (!isRelayed(input)) return [];
   const why = 'The caller finds the terminal as it was.';
   return [
@@ -227,7 +227,7 @@ export function planGiveBackTerminal(input: PlanInput): Op[] {
   ];
 }
 
-function planRestore({ terminal }: PlanInput, fail: string): Op[] {
+function planRestore({ terminal }: ProcessInput, fail: string): Op[] {
   if (terminal?.fd === undefined) return [];
   return [
     ioctl(
@@ -244,7 +244,7 @@ function planRestore({ terminal }: PlanInput, fail: string): Op[] {
 }
 
 /** The process that reads keys; ends by the host program's SIGKILL, or when the host program is gone. */
-export function planKeys(input: PlanInput): Op[] {
+export function planKeys(input: ProcessInput): Op[] {
   if (!isRelayed(input)) return [];
   const why = 'Keys go to the container; and if the host program dies, somebody must give the terminal back.';
   const leave = { onError: { fail: 'leave' } };

@@ -18,7 +18,7 @@ import type { Buffer, Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import { instructionCount, readInstruction } from '../seccomp/disassemble.ts';
 import { actions } from '../seccomp/tables.ts';
-import type { PlanInput } from './input.ts';
+import type { ProcessInput } from './input.ts';
 import { planConnectTo, planSendFd } from './sockets.ts';
 
 const FROM = '/linux/seccomp';
@@ -32,14 +32,14 @@ const talk = (what: string): Words => ({
 const PID_GAP = ' '.repeat(10);
 
 /** The filter is loaded while init still has CAP_SYS_ADMIN. */
-export const needsAdmin = ({ seccomp, config }: PlanInput): boolean =>
+export const needsAdmin = ({ seccomp, config }: ProcessInput): boolean =>
   seccomp !== undefined && config.process.noNewPrivileges !== true;
 
 const utf8 = new TextEncoder();
 const byteLength = (text: string): number => utf8.encode(text).length;
 
 /** Buffers for what the one who answers is told. */
-export function seccompBuffers(input: PlanInput): Buffer[] {
+export function seccompBuffers(input: ProcessInput): Buffer[] {
   const listener = input.seccomp?.listener;
   if (listener === undefined) return [];
   const { text, size } = processState(input, listener.metadata);
@@ -51,7 +51,7 @@ export function seccompBuffers(input: PlanInput): Buffer[] {
 
 /** The container process state of the spec, with gaps for the pid. */
 function processState(
-  { id, bundle, config }: PlanInput,
+  { id, bundle, config }: ProcessInput,
   metadata: string,
 ): {
   text: string;
@@ -72,7 +72,7 @@ function processState(
 }
 
 /** Host program, before clone3: how init tells the number of its descriptor. */
-export function planListenerSockets(input: PlanInput): Op[] {
+export function planListenerSockets(input: ProcessInput): Op[] {
   if (input.seccomp?.listener === undefined) return [];
   return [
     o.call(
@@ -86,7 +86,7 @@ export function planListenerSockets(input: PlanInput): Op[] {
 }
 
 /** Host program, when init is on its way: hands the filter's descriptor to the one who answers. */
-export function planHandListener(input: PlanInput): Op[] {
+export function planHandListener(input: ProcessInput): Op[] {
   const listener = input.seccomp?.listener;
   if (listener === undefined) return [];
   const { size, gaps } = processState(input, listener.metadata);
@@ -132,13 +132,13 @@ export function planHandListener(input: PlanInput): Op[] {
 }
 
 /** Init program, first of all: only the host program has the other end. */
-export function planCloseListener(input: PlanInput): Op[] {
+export function planCloseListener(input: ProcessInput): Op[] {
   if (input.seccomp?.listener === undefined) return [];
   return [o.close(o.reg('seccomp-host'), talk('close the end of the host program'))];
 }
 
 /** Init program: loads the filter, and waits until the one who answers has been told. */
-export function planSeccomp(input: PlanInput): Op[] {
+export function planSeccomp(input: ProcessInput): Op[] {
   const { seccomp } = input;
   if (seccomp === undefined) return [];
   const { filter, flags, listener } = seccomp;

@@ -3,7 +3,7 @@
 
 import type { Buffer, Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
-import type { PlanInput } from './input.ts';
+import type { ProcessInput } from './input.ts';
 
 const utf8 = new TextEncoder();
 /** struct cmsghdr and one descriptor; CMSG_LEN and CMSG_SPACE of it. */
@@ -17,14 +17,14 @@ const rights = (): Uint8Array => {
   return bytes;
 };
 
-const isUsed = ({ consoleSocket, pidfdSocket, seccomp }: PlanInput): boolean =>
+const isUsed = ({ consoleSocket, pidfdSocket, seccomp }: ProcessInput): boolean =>
   consoleSocket !== undefined || pidfdSocket !== undefined || seccomp?.listener !== undefined;
 
-export const socketBuffers = (input: PlanInput): Buffer[] =>
+export const socketBuffers = (input: ProcessInput): Buffer[] =>
   isUsed(input) ? [{ name: 'rights', size: CMSG_SPACE, init: rights() }] : [];
 
 /** Host program, where the host's paths still lead somewhere: registers `console`, `pidfdsocket`. */
-export function planConnect({ consoleSocket, pidfdSocket }: PlanInput): Op[] {
+export function planConnect({ consoleSocket, pidfdSocket }: ProcessInput): Op[] {
   return [
     ...(consoleSocket === undefined
       ? []
@@ -99,7 +99,7 @@ export function planSendFd(
 }
 
 /** Host program, when init is born. */
-export function planSendPidfd({ pidfdSocket }: PlanInput): Op[] {
+export function planSendPidfd({ pidfdSocket }: ProcessInput): Op[] {
   if (pidfdSocket === undefined) return [];
   const words = (what: string): Words => ({
     what,

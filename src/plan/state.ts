@@ -122,7 +122,7 @@ export interface StateFile {
 }
 
 export function stateFile(input: PlanInput): StateFile {
-  const { config, id, bundle, rootfs, host, transient, cgroup } = input;
+  const { config, id, bundle, rootfs, host, transient, noPivot, cgroup } = input;
   const resctrl = rdtDirectories(input);
   const rest = {
     bundle,
@@ -132,6 +132,7 @@ export function stateFile(input: PlanInput): StateFile {
     annotations: config.annotations ?? {},
     tinyrun: {
       transient,
+      ...(noPivot ? { noPivot } : {}),
       ...(config.hooks?.poststart?.length ? { poststart: true } : {}),
       ...(config.hooks?.poststop?.length ? { poststop: true } : {}),
       ...(rootfs.kind === 'overlay' ? { dataDirectory: `${rootfs.dataRoot}/containers/${id}` } : {}),
@@ -266,7 +267,7 @@ export const createFile = (name: string, why: string): Op =>
   );
 
 /** `--pid-file`: digits only, in place at once, as engines expect from runc. */
-export function planPidFile({ pidFile }: PlanInput): Op[] {
+export function planPidFile({ pidFile }: Pick<PlanInput, 'pidFile'>): Op[] {
   if (pidFile === undefined) return [];
   const words = (what: string): Words => ({
     what,

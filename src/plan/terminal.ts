@@ -10,7 +10,7 @@
 
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
-import type { PlanInput } from './input.ts';
+import type { PlanInput, ProcessInput } from './input.ts';
 import { planTarget } from './mount-point.ts';
 import type { Places } from './place.ts';
 import { planSendFd } from './sockets.ts';
@@ -18,9 +18,9 @@ import { planSendFd } from './sockets.ts';
 /** Words of ops that exist because of process.terminal. */
 export const words = (what: string, why: string): Words => ({ what, why, from: '/process/terminal' });
 
-const wantsTerminal = ({ config }: PlanInput): boolean => config.process.terminal === true;
+const wantsTerminal = ({ config }: ProcessInput): boolean => config.process.terminal === true;
 /** Whether the container's terminal is relayed to the caller's; a detached one is sent over the console socket. */
-export const isRelayed = (input: PlanInput): boolean =>
+export const isRelayed = (input: ProcessInput): boolean =>
   wantsTerminal(input) && input.lifecycle === 'foreground';
 
 const winsize = (rows: number, columns: number) =>
@@ -36,7 +36,7 @@ export const ioctl = (
 // Init program
 
 /** First of all: failures are still told to the caller when stderr has become the container's terminal. */
-export function planKeepStderr(input: PlanInput): Op[] {
+export function planKeepStderr(input: ProcessInput): Op[] {
   if (!wantsTerminal(input)) return [];
   const why = "Failures are for the caller: soon our stderr will be the container's terminal.";
   return [
@@ -44,16 +44,20 @@ export function planKeepStderr(input: PlanInput): Op[] {
   ];
 }
 
-/** Before pivot_root: opens the pair, mounts /dev/console, hands the master to the host program. */
+/** Before pivot_root: opens the pair, mounts /dev/console, hands the master to who relays it. */
 export function planTerminal(input: PlanInput, places: Places): Op[] {
   if (!wantsTerminal(input)) return [];
-  const console = planTarget(
-    places.find('dev/console'),
-    'dev/console',
-    'file',
-    'console',
-    '/process/terminal',
-  );
+  return [...planOpenTerminal(input), ...planConsole(places), ...planHandOver(input)];
+}
+
+/** Of a process that is added to a container: the same, but for /dev/console, which is the first one's. */
+export function planTerminalInside(input: ProcessInput): Op[] {
+  if (!wantsTerminal(input)) return [];
+  return [...planOpenTerminal(input), ...planHandOver(input)];
+}
+
+/** Opens master and slave; register `root` is the container's root. */
+function planOpenTerminal(input: ProcessInput): Op[] {
   const own =
     "The terminal comes from the container's own devpts: its name is right inside, and no other container sees it.";
   const size =
@@ -93,6 +97,18 @@ export function planTerminal(input: PlanInput, places: Places): Op[] {
             from: input.config.process.consoleSize ? '/process/consoleSize' : '/process/terminal',
           }),
         ]),
+  ];
+}
+
+function planConsole(places: Places): Op[] {
+  const console = planTarget(
+    places.find('dev/console'),
+    'dev/console',
+    'file',
+    'console',
+    '/process/terminal',
+  );
+  return [
     ...console.ops,
     o.openTree(o.reg('slave'), '', false, {
       ...words('bind the terminal', 'OCI: /dev/console is the terminal.'),
@@ -106,6 +122,11 @@ export function planTerminal(input: PlanInput, places: Places): Op[] {
     ),
     o.close(o.reg('mount'), words('close the mount', 'It has served.')),
     ...console.close,
+  ];
+}
+
+function planHandOver(input: ProcessInput): Op[] {
+  return [
     ...(isRelayed(input) ? planHandMaster() : planSendMaster()),
     o.close(
       o.reg('master'),
@@ -142,7 +163,7 @@ function planSendMaster(): Op[] {
 }
 
 /** Late: the slave becomes stdio and the controlling terminal. */
-export function planTerminalStdio(input: PlanInput): Op[] {
+export function planTerminalStdio(input: ProcessInput): Op[] {
   if (!wantsTerminal(input)) return [];
   const why = 'The program reads keys and writes to the screen of its own terminal.';
   return [
@@ -161,7 +182,7 @@ export function planTerminalStdio(input: PlanInput): Op[] {
 // Host program
 
 /** Before clone3. */
-export function planTerminalSockets(input: PlanInput): Op[] {
+export function planTerminalSockets(input: ProcessInput): Op[] {
   if (!isRelayed(input)) return [];
   const why = 'Host and init hand over the terminal here.';
   return [

@@ -255,7 +255,7 @@ export const wait4 = (pid: Int, status: Memory | 0, how: Flags, extra: Extra): C
 export const kill = (pid: Int, signal: Int | { flags: readonly string[] }, extra: Extra): CallOp =>
   call('kill', [pid, signal], extra);
 export const exit = (code: Int, extra: Extra): CallOp => call('exit_group', [code], extra);
-export const execve = (path: Text, argv: readonly string[], env: readonly string[], extra: Extra): CallOp =>
+export const execve = (path: Text, argv: readonly string[], env: readonly Text[], extra: Extra): CallOp =>
   call('execve', [path, { vec: argv }, { vec: env }], extra);
 /** A pipe; its two ends land in registers. Needs the buffer `fds` of 8 bytes. */
 export const pipe = (readEnd: Reg, writeEnd: Reg, words: Words): Op[] => [

@@ -3,7 +3,6 @@
 import { TinyrunError } from '../errors.ts';
 import type { Config } from '../oci/config.ts';
 import { parseConfig } from '../oci/parse.ts';
-import { unappliedFields } from '../oci/unapplied.ts';
 import { formatProblems, validateConfig } from '../oci/validate.ts';
 import type { Log } from './log.ts';
 
@@ -17,7 +16,5 @@ export function parseBundle(path: string, text: string, log: Log): Config {
   if (problems.length > 0)
     throw new TinyrunError('CONFIG', formatProblems(problems, path), { data: { problems } });
   if (warnings.length > 0) log.warn(formatProblems(warnings, path));
-  const unapplied = unappliedFields(config);
-  if (unapplied.length > 0) log.warn(`${path}: not applied by this version: ${unapplied.join(', ')}`);
   return config;
 }

@@ -1,6 +1,6 @@
 // All that a plan depends on (plan/input.ts), from the bundle, the command line and the host. Only reads.
 
-import { close, fcntl, open, rawSyscall } from '../../native-bindings/libc.ts';
+import { close, rawSyscall } from '../../native-bindings/libc.ts';
 import { resourceWarnings } from '../cgroup/resources.ts';
 import { TinyrunError } from '../errors.ts';
 import type { Config, Hook, Mount } from '../oci/config.ts';
@@ -22,13 +22,14 @@ import { hasNew } from '../plan/namespaces.ts';
 import { hasNetDevices } from '../plan/net-devices.ts';
 import { isKernelFilesystem } from '../plan/place.ts';
 import { hasRdt } from '../plan/rdt.ts';
-import type { Report } from '../program/op.ts';
 import { constants } from '../sys/constants.ts';
 import { parseBundle } from './bundle.ts';
 import { placeCgroup } from './cgroup.ts';
 import { configPath, readConfig } from './config-file.ts';
-import { type Log, logEnds } from './log.ts';
+import { gatherFilter } from './filter.ts';
+import type { Log } from './log.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
+import { checkTerminal, keepOpen, openLog, openTrace, reports } from './outputs.ts';
 import { callerEnvironment } from './prelude.ts';
 import {
   existsInRoot,
@@ -138,22 +139,6 @@ async function gatherNetDevices(config: Config): Promise<readonly NetDeviceInput
   return hasNetDevices({ config }) ? (await import('./probe-network.ts')).probeNetDevices(config) : [];
 }
 
-/** A terminal is relayed by `run` in the foreground, and else by whoever listens at the console socket. */
-export function checkTerminal(
-  terminal: boolean,
-  { lifecycle, consoleSocket }: Pick<RunOptions, 'lifecycle' | 'consoleSocket'>,
-): void {
-  const detached = lifecycle !== 'foreground';
-  if (terminal && detached && consoleSocket === undefined)
-    throw new TinyrunError(
-      'USAGE',
-      'cannot allocate tty if tinyrun will detach without setting console socket',
-      { hint: 'give --console-socket, or set /process/terminal to false' },
-    );
-  if (consoleSocket !== undefined && !(terminal && detached))
-    throw new TinyrunError('USAGE', 'cannot use console socket if tinyrun will not detach or allocate tty');
-}
-
 /** Whether a hook has no environment of its own. */
 const inheritsEnvironment = ({ hooks }: Config): boolean =>
   hooks !== undefined &&
@@ -182,51 +167,6 @@ function gatherCgroup(
 }
 
 const isWritable = (path: string): boolean => rawSyscall('faccessat', constants['AT_FDCWD']!, path, 2) === 0; // W_OK
-
-async function gatherFilter(
-  config: Config,
-  host: HostFacts,
-  root: string | undefined,
-  log: Log,
-): Promise<PlanInput['seccomp']> {
-  const { seccomp } = config.linux ?? {};
-  if (seccomp === undefined) return undefined;
-  return (await import('./seccomp.ts')).gatherSeccomp(seccomp, host, root, log);
-}
-
-/** Where failures are told: stderr, and the file of --log, whose lines have the form of createLog. */
-export function reports(
-  global: GlobalOptions,
-  { now }: Pick<HostFacts, 'now'>,
-  logFd: number | undefined,
-): Report[] {
-  const stderr: Report = { reg: 'stderr', format: 'text', prefix: 'tinyrun: ', suffix: '\n' };
-  if (logFd === undefined) return [stderr];
-  const [prefix, suffix] = logEnds(global.logFormat, 'error', now);
-  const file: Report = { reg: 'log', format: 'json', prefix, suffix };
-  return [stderr, file];
-}
-
-/** The file of --log, if there is one. */
-export const openLog = ({ log }: GlobalOptions): number | undefined =>
-  log === undefined ? undefined : openInherited(log, '--log');
-
-/** Opens a file for appending so that the program inherits it; the container does not. */
-function openInherited(path: string, option: '--log' | '--trace'): number {
-  const fd = open(path, constants['O_WRONLY']! | constants['O_CREAT']! | constants['O_APPEND']!, 0o644);
-  if (fd < 0) throw refused('HOST', `${option}: open ${path}`, -fd, { option });
-  fcntl(fd, constants['F_SETFD']!, 0);
-  return fd;
-}
-
-const openTrace = (trace: string): number =>
-  /^\d+$/.test(trace) ? keepOpen(Number(trace)) : openInherited(trace, '--trace');
-
-/** The JavaScript engine marks all descriptors from 4 up close-on-exec at its start: takes that back. */
-function keepOpen(fd: number): number {
-  fcntl(fd, constants['F_SETFD']!, 0);
-  return fd;
-}
 
 const absolute = (path: string, bundle: string): string =>
   path.startsWith('/') ? path : `${bundle}/${path}`;

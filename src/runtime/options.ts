@@ -58,3 +58,35 @@ export interface RunOptions {
   /** Fd from which one byte is read before each op. */
   stepFd: number | undefined;
 }
+
+/** `tinyrun exec`. */
+export interface ExecOptions {
+  id: string;
+  /** File with a whole process object, absolute: then the other fields about the process have no meaning. */
+  processFile: string | undefined;
+  args: string[];
+  env: string[];
+  /** `UID[:GID]`. */
+  user: string | undefined;
+  additionalGids: string[];
+  cwd: string | undefined;
+  capabilities: string[];
+  /** undefined: as the container's process. */
+  noNewPrivileges: boolean | undefined;
+  apparmorProfile: string | undefined;
+  selinuxLabel: string | undefined;
+  terminal: boolean;
+  detach: boolean;
+  ignorePaused: boolean;
+  /** `[CONTROLLER[,CONTROLLER]:]PATH`: sub-cgroups of the container's. */
+  cgroups: string[];
+  pidFile: string | undefined; // absolute
+  consoleSocket: string | undefined; // absolute
+  pidfdSocket: string | undefined; // absolute
+  /** Descriptors from 3 on that are passed: first those of socket activation. */
+  listenFds: number;
+  preserveFds: number;
+  engine: RunOptions['engine'];
+  trace: string | undefined;
+  stepFd: number | undefined;
+}

@@ -64,15 +64,23 @@ function sendSignal(pidfd: number, signal: number, whose: string): boolean {
  * Does something with a pidfd of a process.
  * @returns undefined where the process has ended
  */
-export function withPidfd<T>({ pid, stat }: Process, use: (pidfd: number) => T): T | undefined {
-  const pidfd = openPidfd(pid);
+export function withPidfd<T>(process: Process, use: (pidfd: number) => T): T | undefined {
+  const pidfd = openProcess(process);
   if (pidfd === undefined) return undefined;
   try {
-    if (stat === undefined || statOf(pid)?.startTime !== stat.startTime) return undefined; // the pid is another's
     return use(pidfd);
   } finally {
     close(pidfd);
   }
+}
+
+/** A pidfd of the very process, to be closed; undefined where it is gone, or its pid another's. */
+export function openProcess({ pid, stat }: Process): number | undefined {
+  const pidfd = openPidfd(pid);
+  if (pidfd === undefined) return undefined;
+  if (stat !== undefined && statOf(pid)?.startTime === stat.startTime) return pidfd;
+  close(pidfd);
+  return undefined;
 }
 
 function openPidfd(pid: number): number | undefined {

@@ -38,7 +38,7 @@ export async function runContainer(
  * the caller promised but did not open is tolerated; the engine may have opened a file of its own under that number,
  * which stays out.
  */
-function preserve(count: number): void {
+export function preserve(count: number): void {
   const open = readPrelude()?.openFds ?? [-1, -1];
   for (let fd = 3; fd < 3 + count; fd++)
     if (fd >= 64 || ((open[fd >> 5]! >>> (fd & 31)) & 1) === 1)

@@ -47,7 +47,15 @@ export function statusOf(
   return waits === 'none' ? 'running' : waits;
 }
 
-export type Operation = 'start' | 'kill' | 'delete' | 'pause' | 'resume' | 'update';
+export type Operation =
+  | 'start'
+  | 'kill'
+  | 'delete'
+  | 'pause'
+  | 'resume'
+  | 'update'
+  | 'exec'
+  | 'exec-ignore-paused';
 
 interface Transition {
   from: readonly Status[];
@@ -56,6 +64,11 @@ interface Transition {
   /** runc's words for any other status. */
   refusal: (id: string, status: Status) => string;
 }
+
+const execRefusal = (_id: string, status: Status): string =>
+  status === 'paused'
+    ? 'cannot exec in a paused container (use --ignore-paused to override)'
+    : `cannot exec in a ${status === 'creating' ? 'container that is being created' : `${status} container`}`;
 
 /** The legal transitions. `create` has none: there is no container before it, and it ends in `created`. */
 export const transitions: Readonly<Record<Operation, Transition>> = {
@@ -94,10 +107,15 @@ export const transitions: Readonly<Record<Operation, Transition>> = {
     to: 'as before',
     refusal: (id, status) => `cannot update container ${id}: container not running: ${status}`,
   },
+  exec: { from: ['created', 'running'], to: 'as before', refusal: execRefusal },
+  'exec-ignore-paused': { from: ['created', 'running', 'paused'], to: 'as before', refusal: execRefusal },
 };
 
 /** @throws TinyrunError STATE if the operation is not legal in this status */
 export function assertLegal(operation: Operation, id: string, status: Status): void {
-  const { from, refusal } = transitions[operation];
-  if (!from.includes(status)) throw new TinyrunError('STATE', refusal(id, status), { data: { id, status } });
+  if (!transitions[operation].from.includes(status)) throw refusal(operation, id, status);
 }
+
+/** Why an operation is not legal. */
+export const refusal = (operation: Operation, id: string, status: Status): TinyrunError =>
+  new TinyrunError('STATE', transitions[operation].refusal(id, status), { data: { id, status } });

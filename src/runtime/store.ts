@@ -36,6 +36,8 @@ export interface Container {
   state: State;
   /** It leaves nothing behind when it ends. */
   transient: boolean;
+  /** Its root was made by chroot. */
+  noPivot: boolean;
   /** Where its own layer and files are; undefined: it has none. */
   dataDirectory: string | undefined;
   /** Which hooks others than its host program have to run: their words are in the config of the state directory. */
@@ -117,6 +119,7 @@ function readIn(fd: number, root: string, id: string): Container | undefined {
       owner: saved.owner,
     },
     transient: tinyrun.transient,
+    noPivot: tinyrun.noPivot === true,
     dataDirectory: tinyrun.dataDirectory,
     hooks: { poststart: tinyrun.poststart === true, poststop: tinyrun.poststop === true },
     resctrl: tinyrun.resctrl ?? [],
@@ -133,6 +136,7 @@ const fifoIn = (fd: number): Fifo =>
 interface SavedState extends Omit<State, 'status'> {
   tinyrun: {
     transient: boolean;
+    noPivot?: boolean;
     poststart?: true;
     poststop?: true;
     dataDirectory?: string;

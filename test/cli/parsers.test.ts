@@ -91,6 +91,37 @@ const valid: Record<string, Expected> = {
   'run ./b --debug -- --debug': ['run', { debug: true }, ['./b'], ['--debug']],
   'explain --json -v a:/b ./b -- true': ['explain', { json: true, volume: ['a:/b'] }, ['./b'], ['true']],
   'explain --program --compact ./b': ['explain', { program: true, compact: true }, ['./b']],
+  'exec c1 ls -l': ['exec', {}, ['c1'], ['ls', '-l']],
+  'exec c1 --tty': ['exec', {}, ['c1'], ['--tty']],
+  'exec c1 -- ls -- x': ['exec', {}, ['c1'], ['ls', '--', 'x']],
+  'exec c1 --': ['exec', {}, ['c1']],
+  'exec -t c1 sh -c --help': ['exec', { tty: true }, ['c1'], ['sh', '-c', '--help']],
+  'exec -t -d -p f c1': ['exec', { tty: true, detach: true, process: 'f' }, ['c1']],
+  '--debug exec --tty=false --root /r c1 --root': [
+    'exec',
+    { debug: true, tty: false, root: '/r' },
+    ['c1'],
+    ['--root'],
+  ],
+  'exec -e A=1 --env=B=2 -u 1:2 -g 3 -g 4 --cwd / -c CAP_KILL --no-new-privs c1 -1': [
+    'exec',
+    {
+      env: ['A=1', 'B=2'],
+      user: '1:2',
+      'additional-gids': ['3', '4'],
+      cwd: '/',
+      cap: ['CAP_KILL'],
+      'no-new-privs': true,
+    },
+    ['c1'],
+    ['-1'],
+  ],
+  'exec --cgroup a --cgroup cpu:b --ignore-paused --preserve-fds 1 c1 exec c2': [
+    'exec',
+    { cgroup: ['a', 'cpu:b'], 'ignore-paused': true, 'preserve-fds': 1 },
+    ['c1'],
+    ['exec', 'c2'],
+  ],
   '--root /r --data-root /d purge c1 7': ['purge', { root: '/r', 'data-root': '/d' }, ['c1', '7']],
 };
 
@@ -143,6 +174,9 @@ const invalid: Record<string, string> = {
   'run --root.x y ./b': 'unknown option --root.x',
   'run ---rm ./b': 'unknown option ---rm',
   'state -1x': 'unknown option --1x',
+  'exec -t': 'exec takes ID COMMAND [ARGS...] | --process FILE ID; 0 arguments were given',
+  'exec --nope c1 ls': 'unknown option --nope',
+  'exec --env': 'option --env needs a value',
   'explain --quiet ./b': 'unknown option --quiet',
 };
 
@@ -190,7 +224,7 @@ test('the completion script asks for words, which yargs answers from the table',
   assert.match(await outputOf('completion'), 'tinyrun --get-yargs-completions');
   assert.is(
     await outputOf('--get-yargs-completions tinyrun l'),
-    'run\ncreate\nstart\nkill\nspec\nlist\nstate\ndelete\npause\nresume\nps\nevents\nupdate\nfeatures\nexplain\ncompletion\n',
+    'run\ncreate\nstart\nkill\nexec\nspec\nlist\nstate\ndelete\npause\nresume\nps\nevents\nupdate\nfeatures\nexplain\ncompletion\n',
   );
   const options = (await outputOf('--get-yargs-completions tinyrun delete --f')).split('\n');
   assert.ok(options.includes('--force') && options.includes('--root'), options.join(' '));

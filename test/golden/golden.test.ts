@@ -7,10 +7,12 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseConfig } from '../../src/oci/parse.ts';
 import { validateConfig } from '../../src/oci/validate.ts';
+import { planExecProgram } from '../../src/plan/exec.ts';
 import type { HostFacts } from '../../src/plan/host.ts';
 import { planContainer } from '../../src/plan/plan.ts';
 import { checkProgram } from '../../src/program/check.ts';
 import { parseProgram, printProgram } from '../../src/program/text.ts';
+import { execInput } from '../support/exec-input.ts';
 import { type Change, OVERLAY, planInput, TERMINAL } from '../support/plan-input.ts';
 
 const folder = import.meta.dir;
@@ -52,7 +54,9 @@ function planGolden(name: string) {
     parseConfig(readFileSync(join(folder, name, 'config.json'), 'utf8')),
   );
   assert.equal(problems, []);
-  return planContainer(planInput({ ...CHANGES[name], config, host: HOST }));
+  return name === 'exec'
+    ? planExecProgram(execInput({ config, host: planInput({ host: HOST }).host }))
+    : planContainer(planInput({ ...CHANGES[name], config, host: HOST }));
 }
 
 /** Where two texts begin to differ, with the line of each; `none`. */

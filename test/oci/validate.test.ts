@@ -1,10 +1,9 @@
 // validateConfig: what is accepted, and every refusal with its words.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Config, Linux, Mount, Process } from '../../src/oci/config.ts';
+import type { Linux, Mount, Process } from '../../src/oci/config.ts';
 import { defaultConfig } from '../../src/oci/defaults.ts';
 import { parseConfig } from '../../src/oci/parse.ts';
-import { unappliedFields } from '../../src/oci/unapplied.ts';
 import { formatProblems, validateConfig, validateProcess } from '../../src/oci/validate.ts';
 
 /** Fields of the default config to replace; those of process and linux one by one, or the whole by another value. */
@@ -687,40 +686,5 @@ test('null is deleted wherever a field may be null, and is wrong in a list', () 
     'config.json: /process/user/additionalGids/0: null is not a 32-bit unsigned integer',
   );
 });
-
-const UNAPPLIED: [pointers: string[], change: Change][] = [
-  [[], {}],
-  [
-    [],
-    {
-      process: { apparmorProfile: '', selinuxLabel: '' },
-      hooks: { prestart: [] },
-      linux: { mountLabel: '' },
-    },
-  ],
-  [[], { linux: { resources: { memory: { limit: 0 }, cpu: { shares: 0 }, blockIO: {}, unified: {} } } }],
-  [[], { hooks: { prestart: [{ path: '/x' }], poststop: [{ path: '/x' }] } }],
-  [
-    ['/process/execCPUAffinity'],
-    { process: { apparmorProfile: 'a', selinuxLabel: 's', execCPUAffinity: { final: '1' } } },
-  ],
-  [
-    [],
-    {
-      linux: {
-        netDevices: { eth0: { name: 'a' } },
-        intelRdt: { closID: 'x' },
-        memoryPolicy: { mode: 'MPOL_BIND', nodes: '0' },
-        mountLabel: 'l',
-      },
-    },
-  ],
-];
-
-for (const [pointers, change] of UNAPPLIED) {
-  test(`unappliedFields names ${pointers.join(', ') || 'nothing'} for ${JSON.stringify(change)}`, () => {
-    assert.equal(unappliedFields(configWith(change) as Config), pointers);
-  });
-}
 
 test.run();

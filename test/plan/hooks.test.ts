@@ -3,7 +3,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Config, Hooks } from '../../src/oci/config.ts';
-import { unappliedFields } from '../../src/oci/unapplied.ts';
 import { POINTS } from '../../src/plan/hook-points.ts';
 import { planHookProgram } from '../../src/plan/hook-program.ts';
 import { checkProgram } from '../../src/program/check.ts';
@@ -249,13 +248,6 @@ test("the environment of a hook is its own, its caller's, or that of the contain
   assert.equal(last('createRuntime'), environment);
   const container = planInput().config.process.env!;
   assert.equal(last('startContainer'), [...container, 'HOME=/root']);
-});
-
-test('hooks are applied, and warn of nothing', () => {
-  assert.equal(
-    unappliedFields(planInput(HOOKS).config).filter((field) => field.startsWith('/hooks')),
-    [],
-  );
 });
 
 test('hooks by themselves are a program of their own', () => {

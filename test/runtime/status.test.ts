@@ -79,6 +79,8 @@ test('assertLegal: allows what the table says, and nothing else', () => {
     pause: ['created', 'running'],
     resume: ['paused'],
     update: ['created', 'running', 'paused'],
+    exec: ['created', 'running'],
+    'exec-ignore-paused': ['created', 'running', 'paused'],
   });
 });
 

@@ -424,7 +424,7 @@ const STATX_RDEV = 128;
 const [POLLIN, POLLHUP] = [0x1, 0x10];
 
 /** Answers that are more than success. One kernel answers one run: it remembers what went through the pipes. */
-function quietLinux(): Answers {
+export function quietLinux(): Answers {
   const failed: string[] = []; // what init wrote into the pipe
   let initPid: Uint8Array | undefined; // what the stage told, where one starts init in its own place (CLONE_PARENT)
   return (call) => {

@@ -1,0 +1,90 @@
+// The process that `exec` starts: the container's own with what the command line says, or one of a file. runc's rules.
+
+import { TinyrunError } from '../errors.ts';
+import type { CapabilitySets, Process } from '../oci/config.ts';
+import { parseJsonObject } from '../oci/json.ts';
+import { formatProblems, validateProcess } from '../oci/validate.ts';
+import type { Log } from './log.ts';
+import type { ExecOptions } from './options.ts';
+import { readText, refused } from './probe.ts';
+
+const PROCESS_LIMIT = 16 * 1024 * 1024; // bytes, as of a config.json
+
+/**
+ * The process to start, checked.
+ * @param own the container's
+ * @throws TinyrunError
+ */
+export function execProcess(own: Process, options: ExecOptions, log: Log): Process {
+  const { processFile } = options;
+  const wanted = processFile === undefined ? changed(own, options) : readProcess(processFile);
+  const { process, problems, warnings } = validateProcess(wanted);
+  const file = processFile ?? `process of container ${options.id}`;
+  if (problems.length > 0)
+    throw new TinyrunError('CONFIG', formatProblems(problems, file), { data: { problems } });
+  if (warnings.length > 0) log.warn(formatProblems(warnings, file));
+  return process;
+}
+
+function readProcess(path: string): object {
+  const text = readText(path, PROCESS_LIMIT);
+  if (typeof text === 'number') throw refused('CONFIG', `read ${path}`, -text);
+  return parseJsonObject(text, path);
+}
+
+function changed(own: Process, options: ExecOptions): Process {
+  const {
+    args,
+    env,
+    cwd,
+    terminal,
+    noNewPrivileges,
+    apparmorProfile,
+    selinuxLabel,
+    capabilities: added,
+  } = options;
+  if (args.length === 0) throw new TinyrunError('USAGE', 'process args cannot be empty');
+  return {
+    ...own,
+    args,
+    terminal,
+    env: [...(own.env ?? []), ...env],
+    user: userOf(own, options),
+    ...(cwd === undefined ? {} : { cwd }),
+    ...(noNewPrivileges === undefined ? {} : { noNewPrivileges }),
+    ...(apparmorProfile === undefined ? {} : { apparmorProfile }),
+    ...(selinuxLabel === undefined ? {} : { selinuxLabel }),
+    ...(added.length === 0 ? {} : { capabilities: addCapabilities(own, added) }),
+  };
+}
+
+function userOf({ user = {} }: Process, options: ExecOptions): NonNullable<Process['user']> {
+  const [uid, gid] = options.user?.split(/:(.*)/s) ?? [];
+  const groups = options.additionalGids.map((text) => toId(text, 'group', '--additional-gids'));
+  return {
+    ...user,
+    ...(uid === undefined ? {} : { uid: toId(uid, 'user', '--user') }),
+    ...(gid === undefined ? {} : { gid: toId(gid, 'group', '--user') }),
+    ...(groups.length === 0 ? {} : { additionalGids: [...(user.additionalGids ?? []), ...groups] }),
+  };
+}
+
+const HIGHEST_ID = 0x7fffffff; // as runc
+
+function toId(text: string, what: string, option: string): number {
+  if (/^\d{1,10}$/.test(text) && Number(text) <= HIGHEST_ID) return Number(text);
+  throw new TinyrunError('USAGE', `${option}: ${JSON.stringify(text)} is not the number of a ${what}`, {
+    hint: 'names are not looked up: the container may call its users as it likes',
+  });
+}
+
+/** Ambient and inheritable stay as they are: a program that is not root then gets it by file capabilities only. */
+function addCapabilities({ capabilities = {} }: Process, added: readonly string[]): CapabilitySets {
+  const { bounding = [], effective = [], permitted = [] } = capabilities;
+  return {
+    ...capabilities,
+    bounding: [...bounding, ...added],
+    effective: [...effective, ...added],
+    permitted: [...permitted, ...added],
+  };
+}

@@ -1,0 +1,65 @@
+// What a program inherits besides its input: where it tells of failures, where it shows its ops, and whether it has to do
+// with a terminal.
+
+import { fcntl, open } from '../../native-bindings/libc.ts';
+import { TinyrunError } from '../errors.ts';
+import type { HostFacts } from '../plan/host.ts';
+import type { Report } from '../program/op.ts';
+import { constants } from '../sys/constants.ts';
+import { logEnds } from './log.ts';
+import type { GlobalOptions, RunOptions } from './options.ts';
+import { refused } from './probe.ts';
+
+/** A terminal is relayed by `run` in the foreground, and else by whoever listens at the console socket. */
+export function checkTerminal(
+  terminal: boolean,
+  { lifecycle, consoleSocket }: Pick<RunOptions, 'lifecycle' | 'consoleSocket'>,
+): void {
+  const detached = lifecycle !== 'foreground';
+  if (terminal && detached && consoleSocket === undefined)
+    throw new TinyrunError(
+      'USAGE',
+      'cannot allocate tty if tinyrun will detach without setting console socket',
+      { hint: 'give --console-socket, or set /process/terminal to false' },
+    );
+  if (consoleSocket !== undefined && !(terminal && detached))
+    throw new TinyrunError('USAGE', 'cannot use console socket if tinyrun will not detach or allocate tty');
+}
+
+/**
+ * Where failures are told: stderr, and the file of --log, whose lines have the form of createLog.
+ * @param doing what every message starts with
+ */
+export function reports(
+  global: GlobalOptions,
+  { now }: Pick<HostFacts, 'now'>,
+  logFd: number | undefined,
+  doing = '',
+): Report[] {
+  const stderr: Report = { reg: 'stderr', format: 'text', prefix: `tinyrun: ${doing}`, suffix: '\n' };
+  if (logFd === undefined) return [stderr];
+  const [prefix, suffix] = logEnds(global.logFormat, 'error', now);
+  const file: Report = { reg: 'log', format: 'json', prefix: prefix + doing, suffix };
+  return [stderr, file];
+}
+
+/** The file of --log, if there is one. */
+export const openLog = ({ log }: GlobalOptions): number | undefined =>
+  log === undefined ? undefined : openInherited(log, '--log');
+
+/** Opens a file for appending so that the program inherits it; the container does not. */
+export function openInherited(path: string, option: '--log' | '--trace'): number {
+  const fd = open(path, constants['O_WRONLY']! | constants['O_CREAT']! | constants['O_APPEND']!, 0o644);
+  if (fd < 0) throw refused('HOST', `${option}: open ${path}`, -fd, { option });
+  fcntl(fd, constants['F_SETFD']!, 0);
+  return fd;
+}
+
+export const openTrace = (trace: string): number =>
+  /^\d+$/.test(trace) ? keepOpen(Number(trace)) : openInherited(trace, '--trace');
+
+/** The JavaScript engine marks all descriptors from 4 up close-on-exec at its start: takes that back. */
+export function keepOpen(fd: number): number {
+  fcntl(fd, constants['F_SETFD']!, 0);
+  return fd;
+}
