@@ -184,9 +184,46 @@ const pairs: Pair[] = [
   },
 ];
 
+const EXEC_FAILED =
+  /^tinyrun: exec failed: ([^\n]*it was killed; the container has ended|cannot exec in a (stopped|paused) container|container does not exist|[^\n]+: E(SRCH|NOENT|NODEV|NOMEM) )/;
+pairs.push(
+  ...(
+    [
+      ['kill', 'KILL'],
+      ['delete', '--force'],
+    ] as const
+  ).map(
+    (second): Pair => ({
+      before: 'running',
+      first: ['exec', '/payload', 'true'],
+      second,
+      firstFails: EXEC_FAILED,
+      after: () => (second[0] === 'kill' ? 'stopped' : 'nothing'),
+    }),
+  ),
+  {
+    before: 'running',
+    first: ['exec', '--detach', '/payload', 'sleep', '60'],
+    second: ['delete', '--force'],
+    firstFails: EXEC_FAILED,
+    after: () => 'nothing',
+  },
+  {
+    before: 'paused',
+    first: ['exec', '/payload', 'true'],
+    second: ['resume'],
+    firstFails: EXEC_FAILED,
+    after: () => 'running',
+  },
+);
+
 /** Words of a verb for the bundle's container. */
 const wordsOf = ({ dir, id }: Bundle, [verb, ...rest]: Verb): string[] => {
   if (verb === 'kill') return [verb, id, ...rest];
+  if (verb === 'exec') {
+    const program = rest.indexOf('/payload');
+    return [verb, ...rest.slice(0, program), id, ...rest.slice(program)];
+  }
   const bundle = verb === 'create' || verb === 'run' ? ['--bundle', dir] : [];
   return [verb, ...rest, ...bundle, id];
 };

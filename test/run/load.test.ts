@@ -8,12 +8,13 @@ import * as assert from 'uvu/assert';
 import type { Config } from '../../src/oci/config.ts';
 import { type Bundle, withBundle } from '../support/bundle.ts';
 import { children, reap, takingOrphans } from '../support/orphans.ts';
-import { leftovers } from '../support/refusal.ts';
+import { leftovers, processesOf } from '../support/refusal.ts';
 import { dockerShaped } from '../support/seccomp.ts';
-import { stateOf, succeeds } from '../support/verbs.ts';
+import { say, stateOf, succeeds } from '../support/verbs.ts';
 
 const CONTAINERS = 200;
 const WORKERS = 16;
+const EXECS = process.env['TINYRUN_TEST_ALL'] === '1' ? 1000 : 300;
 
 /** As an engine writes it: limits, and a filter of hundreds of names. */
 function asByAnEngine(config: Config): void {
@@ -41,7 +42,7 @@ function writeOther(bundle: Bundle): string {
   return file;
 }
 
-/** One container from its creation to its end, in one of some ways. */
+/** One container from its creation to its end, in one of some ways; a process is executed in it. */
 async function live(bundle: Bundle, way: number, other: string): Promise<void> {
   const id = `${bundle.id}-${way}`;
   const flags = [[], ['--overlay'], ['--config', other], []][way % 4]!;
@@ -50,6 +51,7 @@ async function live(bundle: Bundle, way: number, other: string): Promise<void> {
   assert.is(created?.status, 'created');
   await succeeds(bundle, 'start', id);
   assert.equal(await stateOf(bundle, id), { ...created, status: 'running' });
+  await succeeds(bundle, 'exec', id, '/payload', 'true');
   if (way % 10 === 0) assert.match(await succeeds(bundle, 'list', '--quiet'), id);
   const { pid } = created!;
   if (way % 3 === 0) {
@@ -81,6 +83,26 @@ test(`${CONTAINERS} containers by ${WORKERS} callers at once, from their creatio
         const other = writeOther(bundle);
         await share(CONTAINERS, WORKERS, (way) => live(bundle, way, other));
         assert.is(await succeeds(bundle, 'list', '--quiet'), '');
+        assert.equal(leftovers(bundle), []);
+        assert.equal(children(), []);
+      }),
+    { config: asByAnEngine },
+  ));
+
+test('hundreds of processes are executed in a container, by some callers at once, and none stays', () =>
+  withBundle(
+    (bundle) =>
+      takingOrphans(async () => {
+        const { id } = bundle;
+        await succeeds(bundle, 'run', '--detach', '--bundle', bundle.dir, id);
+        const { pid = 0 } = (await stateOf(bundle)) ?? {};
+        await share(EXECS, 8, async (job) => {
+          const { code, stderr } = await say(bundle, 'exec', id, '/payload', 'exit', `${job % 250}`);
+          assert.equal([code, stderr], [job % 250, '']);
+        });
+        assert.equal(processesOf(bundle), [pid]);
+        await succeeds(bundle, 'delete', '--force', id);
+        await reap(pid);
         assert.equal(leftovers(bundle), []);
         assert.equal(children(), []);
       }),

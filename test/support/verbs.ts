@@ -49,11 +49,15 @@ export async function succeeds(bundle: Bundle, ...words: string[]): Promise<stri
   return stdout;
 }
 
-/** Whether a command has succeeded, without a word; if not, it must have failed in one line that `says` matches. */
+/**
+ * Whether a command has succeeded, without a word; if not, it must have failed in one line that `says` matches. (`exec`
+ * fails with 255; and with 137, without a word, where its process is killed.)
+ */
 export function hasWon(result: Result, says: RegExp): boolean {
-  if (result.code === 0) assert.is(result.stderr, '');
-  else assertRefusal({ ...result, stdout: '' }, says, 1);
-  return result.code === 0;
+  const { code, stderr } = result;
+  if (code === 0 || code === 137) assert.is(stderr, '');
+  else assertRefusal({ ...result, stdout: '' }, says, code === 255 ? 255 : 1);
+  return code === 0;
 }
 
 /** The pid of a container's init, and its status; undefined where there is none. */
