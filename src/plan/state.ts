@@ -171,16 +171,19 @@ export function planWriteState(input: PlanInput, { size }: StateFile): Op[] {
       to: 'source',
     }),
     createFile('config.json', config),
-    o.call(
-      'sendfile',
-      [o.reg('file'), o.reg('source'), 0, CONFIG_LIMIT],
-      runtime('copy config.json', config),
+    copyConfig('copy config.json', config),
+    copyConfig(
+      'copy the rest of config.json',
+      'There is none; but a full disk takes a part first, and then fails.',
     ),
     o.close(o.reg('source'), runtime(`close ${input.configPath}`, config)),
     o.close(o.reg('file'), runtime('close config.json', config)),
     ...planFifo(input),
   ];
 }
+
+const copyConfig = (what: string, why: string): Op =>
+  o.call('sendfile', [o.reg('file'), o.reg('source'), 0, CONFIG_LIMIT], runtime(what, why));
 
 /** `create` only: the fifo that init waits at. */
 function planFifo({ lifecycle }: PlanInput): Op[] {

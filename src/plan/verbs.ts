@@ -125,6 +125,12 @@ function planStart(stateRoot: string): Program {
     }),
     o.flock(o.reg('fifo'), ['LOCK_EX'], words('lock the exec fifo', why)),
     isThere(EXEC_FIFO, 'is it still there?'),
+    o.call('lseek', [o.reg('fifo'), 0, 0], {
+      ...words('is it a fifo?', 'A file would take the byte, and nobody would read it.'),
+      onError: { goto: { ESPIPE: 'is-fifo' } },
+    }),
+    o.jump('not-me', words('it is not', 'That is an error.')),
+    o.label('is-fifo'),
     o.write(o.reg('fifo'), 's', 1, words('release init', why)),
     o.unlinkat(o.reg('dir'), EXEC_FIFO, [], words('remove the exec fifo', 'The container is started.')),
   ]);
@@ -225,7 +231,14 @@ function planState(stateRoot: string): Program {
     isThere(CREATING_FIFO, 'is it being created?', { onError: { goto: { ENOENT: 'is-made' } } }),
     o.jump('not-me', words('it is', 'That is a rare thing to see.')),
     o.label('is-made'),
-    isThere(EXEC_FIFO, 'is it only created?', { onError: { goto: { ENOENT: 'running' } } }),
+    o.openat(o.reg('dir'), EXEC_FIFO, ['O_WRONLY', 'O_NONBLOCK', 'O_NOFOLLOW'], {
+      ...words(
+        'is it only created?',
+        'Then init waits at the exec fifo. A start that was killed may leave that without a reader.',
+      ),
+      to: 'fifo',
+      onError: { goto: { ENOENT: 'running', ENXIO: 'running' } },
+    }),
     o.jump('created', words('it is', 'Its init waits for start.')),
     ...say('running'),
     ...say('created'),
@@ -240,6 +253,7 @@ function planDelete(stateRoot: string): Program {
   const why = 'The container is gone, and so is its id.';
   const lock = 'Who holds the lock of a state directory looks after it: runtime/store.ts.';
   const gone = { onError: { ignore: ['ENOENT'] } };
+  const changes = 'Who changes a container holds this lock: what he writes could be in the way.';
   return programOf(
     [
       ...planOpen(stateRoot),
@@ -257,6 +271,11 @@ function planDelete(stateRoot: string): Program {
       ...planInit('stopped'),
       o.jump('not-me', words('it lives', 'JavaScript says so, or kills it.')),
       o.label('stopped'),
+      o.openat(o.reg('dir'), 'init.stat', ['O_RDONLY', 'O_NONBLOCK', 'O_NOFOLLOW'], {
+        ...words('open init.stat', changes),
+        to: 'file',
+      }),
+      o.flock(o.reg('file'), ['LOCK_EX', 'LOCK_NB'], words('lock it', changes)),
       ...Array.from({ length: SLOTS }, (_, i) =>
         o.unlinkat(o.AT_FDCWD, o.buf('paths', i * SLOT), ['AT_REMOVEDIR'], {
           ...words(`remove cgroup ${i}`, 'An empty slot has an empty name, which is not there.'),

@@ -47,7 +47,8 @@ export function exists(dir: number, path: string): boolean {
  * @throws SystemError
  */
 export function readSmall(dir: number, path: string, limit = 1 << 20): string | undefined {
-  const flags = flag('O_RDONLY') | flag('O_NOFOLLOW') | flag('O_CLOEXEC');
+  // Of a fifo in its place, nobody would write: that must not be waited for.
+  const flags = flag('O_RDONLY') | flag('O_NOFOLLOW') | flag('O_NONBLOCK') | flag('O_CLOEXEC');
   const fd = rawSyscall('openat', dir, path, flags, 0);
   if (fd === errno('ENOENT')) return undefined;
   if (fd < 0) throw new SystemError(`open ${path}`, -fd);

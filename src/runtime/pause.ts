@@ -5,17 +5,14 @@ import { INIT_PIDFD, PAUSED_PIDFD } from '../oci/state.ts';
 import { errnos } from '../sys/errno.ts';
 import { freeze, thaw } from './cgroup/freezer.ts';
 import { AT_FDCWD } from './files.ts';
-import { assertLegal } from './status.ts';
-import { readContainer, withChanges } from './store.ts';
+import { withChanges } from './store.ts';
 
 /**
  * Pauses a container; returns when none of its processes runs any more.
  * @throws TinyrunError NOT_FOUND, or STATE if it does not run, in runc's words
  */
 export function pauseContainer(root: string, id: string): void {
-  withChanges(root, id, () => {
-    const { state, cgroups } = readContainer(root, id);
-    assertLegal('pause', id, state.status);
+  withChanges(root, id, 'pause', ({ cgroups }) => {
     rename(root, id, INIT_PIDFD, PAUSED_PIDFD);
     try {
       freeze(id, cgroups);
@@ -31,9 +28,7 @@ export function pauseContainer(root: string, id: string): void {
  * @throws TinyrunError NOT_FOUND, or STATE if it is not paused, in runc's words
  */
 export function resumeContainer(root: string, id: string): void {
-  withChanges(root, id, () => {
-    const { state, cgroups } = readContainer(root, id);
-    assertLegal('resume', id, state.status);
+  withChanges(root, id, 'resume', ({ cgroups }) => {
     thaw(id, cgroups);
     rename(root, id, PAUSED_PIDFD, INIT_PIDFD);
   });

@@ -39,17 +39,24 @@ export function signalProcess(process: Process, signal: number, whose: string): 
   return withPidfd(process, (pidfd) => sendSignal(pidfd, signal, whose)) ?? false;
 }
 
+/** How long an end is waited for before what holds it up is looked for once more; milliseconds. */
+const STEP_MS = 50;
+
 /**
  * Kills a process and waits for its end; one that has ended is fine.
+ * @param again what is done whenever it has not ended for a while: it may have been frozen since it was killed
  * @throws TinyrunError STATE if it does not end; SystemError
  */
-export function endProcess(process: Process, whose: string): void {
+export function endProcess(process: Process, whose: string, again: () => void = () => {}): void {
   withPidfd(process, (pidfd) => {
     sendSignal(pidfd, constants['SIGKILL']!, whose);
-    if (!waitForEnd(pidfd, PATIENCE_MS))
-      throw new TinyrunError('STATE', `kill ${whose}: process ${process.pid} was killed and does not end`, {
-        hint: 'try again later',
-      });
+    for (let waited = 0; !waitForEnd(pidfd, STEP_MS); waited += STEP_MS) {
+      if (waited >= PATIENCE_MS)
+        throw new TinyrunError('STATE', `kill ${whose}: process ${process.pid} was killed and does not end`, {
+          hint: 'try again later',
+        });
+      again();
+    }
   });
 }
 

@@ -1,13 +1,13 @@
 // `tinyrun start`: releases the init of a created container, which waits at its exec fifo. OCI runtime.md, "Start".
 
 import { close, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
+import { TinyrunError } from '../errors.ts';
 import { EXEC_FIFO } from '../oci/state.ts';
 import { constants } from '../sys/constants.ts';
 import { errnos } from '../sys/errno.ts';
 import { AT_FDCWD, exists, openDirectory } from './files.ts';
 import type { GlobalOptions } from './options.ts';
-import { type Process, signalProcess } from './process.ts';
-import { assertLegal } from './status.ts';
+import { assertLegal, refusal } from './status.ts';
 import { type Container, notFound, readContainer } from './store.ts';
 
 const BYTE = new Uint8Array([1]);
@@ -28,26 +28,29 @@ export async function startContainer(global: GlobalOptions, id: string): Promise
 }
 
 /** Lets init go on; with poststart hooks, until its program runs. */
-function release(root: string, id: string, { init, hooks }: Container): void {
+function release(root: string, id: string, { hooks }: Container): void {
   const directory = openDirectory(AT_FDCWD, `${root}/${id}`);
   if (directory === undefined) throw notFound(root, id);
   const fifo = rawSyscall(
     'openat',
     directory,
     EXEC_FIFO,
-    constants['O_WRONLY']! | constants['O_NONBLOCK']! | constants['O_CLOEXEC']!,
+    constants['O_WRONLY']! | constants['O_NONBLOCK']! | constants['O_NOFOLLOW']! | constants['O_CLOEXEC']!,
     0,
   );
   try {
-    if (fifo === -errnos['ENOENT']!) assertLegal('start', id, 'running'); // another caller was faster
-    if (fifo === -errnos['ENXIO']!) assertWaits(id, init);
-    if (fifo < 0) throw new SystemError(`start container ${id}: open its exec fifo`, -fifo);
+    // Another caller was faster; or init has ended, or another caller has just started it: nobody reads from the fifo.
+    if (fifo === -errnos['ENOENT']! || fifo === -errnos['ENXIO']!) refuse(root, id);
+    check(id, 'open its exec fifo', fifo);
     check(id, 'lock its exec fifo', rawSyscall('flock', fifo, constants['LOCK_EX']!));
-    if (!exists(directory, EXEC_FIFO)) assertLegal('start', id, 'running');
+    if (!exists(directory, EXEC_FIFO)) refuse(root, id);
+    if (rawSyscall('lseek', fifo, 0, 0) !== -errnos['ESPIPE']!)
+      throw new TinyrunError('HOST', `start container ${id}: ${root}/${id}/${EXEC_FIFO} is no fifo`);
     const written = rawSyscall('write', fifo, BYTE, 1);
-    if (written === -errnos['EPIPE']!) assertWaits(id, init);
+    if (written === -errnos['EPIPE']!) refuse(root, id);
     check(id, 'write to its exec fifo', written);
-    check(id, 'remove its exec fifo', rawSyscall('unlinkat', directory, EXEC_FIFO, 0));
+    const removed = rawSyscall('unlinkat', directory, EXEC_FIFO, 0);
+    if (removed !== -errnos['ENOENT']!) check(id, 'remove its exec fifo', removed); // deleted meanwhile
     if (hooks.poststart) waitForExec(id, fifo);
   } finally {
     if (fifo >= 0) close(fifo);
@@ -61,9 +64,10 @@ function waitForExec(id: string, fifo: number): void {
   check(id, 'wait until its program runs', rawSyscall('ppoll', pollfd, 1, null, null, 0));
 }
 
-/** Nobody reads from the fifo: init has ended, or another caller has just started it. */
-function assertWaits(id: string, init: Process): void {
-  assertLegal('start', id, signalProcess(init, 0, `container ${id}`) ? 'running' : 'stopped');
+/** Says why the container, which was created a moment ago, cannot be started any more. */
+function refuse(root: string, id: string): never {
+  const { status } = readContainer(root, id).state;
+  throw refusal('start', id, status === 'created' ? 'running' : status);
 }
 
 function check(id: string, what: string, result: number): void {

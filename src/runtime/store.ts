@@ -15,7 +15,7 @@ import { CREATING_FIFO, EXEC_FIFO, type State } from '../oci/state.ts';
 import { constants } from '../sys/constants.ts';
 import { errnos } from '../sys/errno.ts';
 import { isPaused } from './cgroup/freezer.ts';
-import { removeCgroups, type SavedCgroup } from './cgroup-remove.ts';
+import { killCgroups, removeCgroups, type SavedCgroup } from './cgroup-remove.ts';
 import {
   AT_FDCWD,
   exists,
@@ -27,8 +27,8 @@ import {
   removeTree,
 } from './files.ts';
 import { isId } from './id.ts';
-import { endProcess, statOf } from './process.ts';
-import { type Fifo, type ProcessStat, parseStat, statusOf } from './status.ts';
+import { endProcess, PATIENCE_MS, statOf } from './process.ts';
+import { assertLegal, type Fifo, type Operation, type ProcessStat, parseStat, statusOf } from './status.ts';
 
 /** A container as it is now. */
 export interface Container {
@@ -55,14 +55,15 @@ export interface Container {
 /**
  * Reads one container.
  * @param root state root, absolute
+ * @param salvage data root: of one whose state.json is damaged, what can be known is taken, so that it can be removed
  * @returns undefined where there is none, or only a half-made one
  * @throws TinyrunError HOST if state.json is no state
  */
-export function findContainer(root: string, id: string): Container | undefined {
+export function findContainer(root: string, id: string, salvage?: string): Container | undefined {
   const fd = openDirectory(AT_FDCWD, `${root}/${id}`);
   if (fd === undefined) return undefined;
   try {
-    const container = readIn(fd, root, id);
+    const container = readLocked(fd, root, id, salvage);
     return container?.init.pid === 0 ? undefined : container;
   } finally {
     close(fd);
@@ -97,11 +98,15 @@ export function listIds(root: string): string[] {
 /** Annotations may fill all that a config.json may be long (config-file.ts). */
 const STATE_LIMIT = 32 * 1024 * 1024;
 
-function readIn(fd: number, root: string, id: string): Container | undefined {
-  const text = readSmall(fd, 'state.json', STATE_LIMIT);
-  if (text === undefined) return undefined;
-  const { tinyrun, pid, ...saved } = parseState(text, root, id);
-  const created = parseStat(readSmall(fd, 'init.stat') ?? '');
+/**
+ * The same by an open state directory, also of a half-made container.
+ * @returns undefined where there is no state.json
+ */
+export function readLocked(fd: number, root: string, id: string, salvage?: string): Container | undefined {
+  const saved = readSaved(fd, root, id, salvage);
+  if (saved === undefined) return undefined;
+  const { tinyrun, pid } = saved;
+  const created = parseStat(readStat(fd, salvage));
   const { cgroups = [] } = tinyrun;
   const frozen = () => isPaused(cgroups);
   const status = pid === 0 ? 'creating' : statusOf(created, statOf(pid), () => fifoIn(fd), frozen);
@@ -129,8 +134,14 @@ function readIn(fd: number, root: string, id: string): Container | undefined {
   };
 }
 
-const fifoIn = (fd: number): Fifo =>
-  exists(fd, EXEC_FIFO) ? 'created' : exists(fd, CREATING_FIFO) ? 'creating' : 'none';
+/** A `start` that was killed may have left the fifo: then nobody waits at it any more, and it has no reader (fifo(7)). */
+function fifoIn(fd: number): Fifo {
+  const how = flag('O_WRONLY') | flag('O_NONBLOCK') | flag('O_NOFOLLOW') | flag('O_CLOEXEC');
+  const fifo = rawSyscall('openat', fd, EXEC_FIFO, how, 0);
+  if (fifo >= 0) close(fifo);
+  if (fifo >= 0) return 'created';
+  return fifo === -errnos['ENOENT']! && exists(fd, CREATING_FIFO) ? 'creating' : 'none';
+}
 
 /** What state.json holds: the state without its status, and what only tinyrun needs. */
 interface SavedState extends Omit<State, 'status'> {
@@ -145,18 +156,45 @@ interface SavedState extends Omit<State, 'status'> {
   };
 }
 
-function parseState(text: string, root: string, id: string): SavedState {
+function readSaved(fd: number, root: string, id: string, salvage?: string): SavedState | undefined {
   let value: unknown;
   try {
+    const text = readSmall(fd, 'state.json', STATE_LIMIT);
+    if (text === undefined) return undefined;
     value = JSON.parse(text);
-  } catch {
-    // Not JSON at all: the same words as for JSON of another shape.
+  } catch (error) {
+    // Not JSON, or not even a file: the same words as for JSON of another shape.
+    const isNoFile = error instanceof SystemError && ['ELOOP', 'EISDIR'].includes(error.errno);
+    if (!(error instanceof SyntaxError || isNoFile)) throw error;
   }
   if (isSavedState(value, id)) return value;
+  if (salvage !== undefined) return salvaged(fd, id, salvage);
   throw new TinyrunError('HOST', `read state of container ${id}: ${root}/${id}/state.json is damaged`, {
-    hint: 'if it does not run, remove that directory by hand',
+    hint: '`tinyrun delete --force` removes it',
     data: { id },
   });
+}
+
+/** What is known without state.json: init, from init.stat, and where its own files would be. */
+function salvaged(fd: number, id: string, dataRoot: string): SavedState {
+  const pid = Number.parseInt(readStat(fd, dataRoot), 10) || 0;
+  const unknown = { ociVersion: '', bundle: '', rootfs: '', created: '', owner: '' };
+  return {
+    ...unknown,
+    id,
+    pid,
+    tinyrun: { transient: false, dataDirectory: `${dataRoot}/containers/${id}` },
+  };
+}
+
+/** init.stat; of a container that is damaged anyway, one that cannot be read is none. */
+function readStat(fd: number, salvage: string | undefined): string {
+  try {
+    return readSmall(fd, 'init.stat') ?? '';
+  } catch (error) {
+    if (salvage === undefined || !(error instanceof SystemError)) throw error;
+    return '';
+  }
 }
 
 function isSavedState(value: unknown, id: string): value is SavedState {
@@ -190,20 +228,49 @@ function isCgroups(value: unknown): boolean {
 }
 
 /**
- * Does something while nobody else changes the running container: pause, resume and update wait for each other.
- * @throws TinyrunError NOT_FOUND
+ * Does something while nobody else changes the running container: pause, resume and update wait for each other, and its
+ * removal for them. Where it has ended meanwhile, that is why the change failed.
+ * @throws TinyrunError NOT_FOUND, or STATE if the operation is not legal in its status
  */
-export function withChanges<T>(root: string, id: string, change: () => T): T {
-  const fd = open(`${root}/${id}/init.stat`, flag('O_RDONLY') | flag('O_NOFOLLOW'));
+export function withChanges<T>(
+  root: string,
+  id: string,
+  operation: Operation,
+  change: (container: Container) => T,
+): T {
+  const fd = openStat(root, id);
   if (fd === -errnos['ENOENT']!) throw notFound(root, id);
   if (fd < 0) throw new SystemError(`open ${root}/${id}/init.stat`, -fd);
+  const legal = (): Container => {
+    const container = readContainer(root, id);
+    assertLegal(operation, id, container.state.status);
+    return container;
+  };
   try {
     const result = rawSyscall('flock', fd, constants['LOCK_EX']!);
     if (result < 0) throw new SystemError(`lock container ${id}`, -result);
-    return change();
+    const container = legal();
+    try {
+      return change(container);
+    } catch (error) {
+      legal();
+      throw error;
+    }
   } finally {
     close(fd);
   }
+}
+
+const openStat = (root: string, id: string): number =>
+  open(`${root}/${id}/init.stat`, flag('O_RDONLY') | flag('O_NOFOLLOW') | flag('O_NONBLOCK'));
+
+/** Waits, with some patience, until nobody changes the container any more: what they write would be in the way. */
+function awaitChanges(root: string, id: string): void {
+  const fd = openStat(root, id);
+  if (fd < 0) return;
+  const lock = (): number => rawSyscall('flock', fd, constants['LOCK_EX']! | constants['LOCK_NB']!);
+  for (let waited = 0; waited < PATIENCE_MS && lock() === -errnos['EAGAIN']!; waited++) Bun.sleepSync(1);
+  close(fd);
 }
 
 // Removal
@@ -252,12 +319,30 @@ export function removeLocked(
   { dataDirectory, cgroups, resctrl }: Belongings,
 ): void {
   removeCgroups(cgroups, true);
+  awaitChanges(root, id);
   for (const path of resctrl) {
     const result = rawSyscall('unlinkat', AT_FDCWD, path, constants['AT_REMOVEDIR']!);
     if (result < 0 && result !== -errnos['ENOENT']!) throw new SystemError(`remove ${path}`, -result);
   }
   if (dataDirectory !== undefined) removeData(dataDirectory);
   withRoot(root, undefined, (rootFd) => removeTree(rootFd, id));
+}
+
+/**
+ * Removes a container that was never finished, and whose lock we hold: nobody is making it any more.
+ * @param container undefined: it has no state.json, and so no process and no cgroup
+ */
+export function removeHalfMade(
+  root: string,
+  id: string,
+  container: Container | undefined,
+  dataRoot: string | undefined,
+): void {
+  const dataDirectory = dataRoot === undefined ? undefined : `${dataRoot}/containers/${id}`;
+  // Init may have been told already to outlive the one that made it.
+  if (container !== undefined)
+    endProcess(container.init, `container ${id}`, () => killCgroups(container.cgroups));
+  removeLocked(root, id, container ?? { dataDirectory, cgroups: [], resctrl: [] });
 }
 
 /**
@@ -273,17 +358,11 @@ export function removeStale(root: string, id: string, dataRoot?: string, decided
     return removeOrphan(root, id, `${dataRoot}/containers/${id}`);
   if (typeof lock === 'string') return false;
   try {
-    const container = readIn(lock.fd, root, id);
-    if (container === undefined) {
-      const dataDirectory = dataRoot === undefined ? undefined : `${dataRoot}/containers/${id}`;
-      removeLocked(root, id, { dataDirectory, cgroups: [], resctrl: [] });
-      return true;
-    }
-    const { status } = container.state;
-    // Init may have been told already to outlive the one that made it.
-    if (status === 'creating') endProcess(container.init, `container ${id}`);
-    else if (!(container.transient || decided) || status !== 'stopped') return false;
-    removeLocked(root, id, container);
+    const container = readLocked(lock.fd, root, id);
+    if (container === undefined || container.state.status === 'creating')
+      removeHalfMade(root, id, container, dataRoot);
+    else if (!(container.transient || decided) || container.state.status !== 'stopped') return false;
+    else removeLocked(root, id, container);
     return true;
   } finally {
     close(lock.fd);

@@ -23,8 +23,7 @@ import {
 import { applyLimits } from './cgroup/limits.ts';
 import { AT_FDCWD, flag, readSmall } from './files.ts';
 import type { Log } from './log.ts';
-import { assertLegal } from './status.ts';
-import { readContainer, withChanges } from './store.ts';
+import { withChanges } from './store.ts';
 
 /** Schemata of Intel RDT, which linux.resources has no field for. */
 export interface RdtChange {
@@ -39,9 +38,7 @@ export interface RdtChange {
  */
 export function updateContainer(root: string, id: string, asked: Resources, rdt: RdtChange, log: Log): void {
   assertResources(asked);
-  withChanges(root, id, () => {
-    const { state, cgroups } = readContainer(root, id);
-    assertLegal('update', id, state.status);
+  withChanges(root, id, 'update', ({ cgroups }) => {
     for (const warning of resourceWarnings(asked)) log.warn(warning);
     const file = `${root}/${id}/config.json`;
     const config = readConfigFile(file);

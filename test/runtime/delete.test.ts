@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -115,8 +115,45 @@ test('deleteContainer: one that is being made is not stopped', async () => {
     const lock = lockContainer(roots.root, 'c1');
     const message = 'STATE cannot delete container c1 that is not stopped: creating';
     assert.is(await messageOf(() => remove(roots, 'c1', false)), message);
-    assert.is(await messageOf(() => remove(roots, 'c1', true)), message);
     if (typeof lock !== 'string') close(lock.fd);
+  });
+});
+
+test('deleteContainer: with force, one that is being made is waited for, and goes', async () => {
+  await withStateRoot(async (roots) => {
+    const directory = join(roots.root, 'c1');
+    mkdirSync(directory);
+    const script = 'echo locked; sleep 0.2; echo unlocked';
+    const maker = spawn('flock', [directory, '-c', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let said = '';
+    maker.stdout.on('data', (text) => {
+      said += text;
+    });
+    await once(maker.stdout, 'data');
+    await remove(roots, 'c1', true);
+    await once(maker, 'exit');
+    assert.is(said, 'locked\nunlocked\n');
+    assert.equal(readdirSync(roots.root), []);
+  });
+});
+
+test('deleteContainer: of a damaged one, init is known by init.stat, and with force all goes', async () => {
+  await withProcess(async (child, pid) => {
+    await withStateRoot(async (roots) => {
+      for (const damage of ['', '{"id":', '{"id":"c2"}']) {
+        const directory = roots.add('c1', damage === '' ? { pid } : {});
+        if (damage !== '') writeFileSync(join(directory, 'init.stat'), 'no process');
+        writeFileSync(join(directory, 'state.json'), damage);
+        roots.addData('c1');
+        const message = `HOST read state of container c1: ${directory}/state.json is damaged`;
+        assert.is(await messageOf(() => remove(roots, 'c1', false)), message);
+        await remove(roots, 'c1', true);
+        assert.equal(readdirSync(roots.root), []);
+        assert.equal(readdirSync(join(roots.dataRoot, 'containers')), []);
+      }
+    });
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+    assert.is(child.signalCode, 'SIGKILL');
   });
 });
 

@@ -131,7 +131,8 @@ export function startTinyrun(bundle: Bundle, args: readonly string[], options: R
   });
 }
 
-const signalNumber = (signal: NodeJS.Signals | number | undefined) =>
+/** The number of a signal as Bun reports it; 0 for none. */
+export const signalNumber = (signal: NodeJS.Signals | number | null | undefined): number =>
   typeof signal === 'string' ? constants.signals[signal] : (signal ?? 0);
 
 function deleteContainers(bundle: Bundle): void {

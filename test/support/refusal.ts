@@ -49,16 +49,27 @@ export function assertSucceeds(result: Result): void {
   assert.is(result.code, 0);
 }
 
-/** All that is left of a bundle's containers: state (programs for later runs apart), own files, mounts, processes. */
+/** All that is left of a bundle's containers: its state (what is kept for later runs apart), files, mounts, cgroups, processes. */
 export function leftovers(bundle: Bundle): string[] {
   const folder = `${dirname(bundle.dir)}/`;
   const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
   return [
-    ...listTree(bundle.root).filter((path) => !path.startsWith(join(bundle.root, '.programs'))),
+    ...listTree(bundle.root).filter((path) => !path.startsWith(`${bundle.root}/.`)),
     ...listTree(join(bundle.dataRoot, 'containers')),
     ...mounts.filter((line) => line.includes(folder)),
+    ...cgroupsNamed(bundle.id),
     ...processesOf(bundle).map((pid) => `process ${pid} ${readProc(`${pid}/comm`).trim()}`),
   ];
+}
+
+/** The directories of cgroups with this in their path. */
+function cgroupsNamed(name: string): string[] {
+  const below = (directory: string): string[] => {
+    const entries = unlessGone(() => readdirSync(directory, { withFileTypes: true }), []);
+    const paths = entries.filter((entry) => entry.isDirectory()).map((entry) => join(directory, entry.name));
+    return paths.flatMap((path) => [path, ...below(path)]);
+  };
+  return below('/sys/fs/cgroup').filter((path) => path.includes(name));
 }
 
 /** Paths below a directory; none where it is missing. */
