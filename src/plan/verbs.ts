@@ -29,7 +29,7 @@ import { hasHooks } from './hook-points.ts';
 import type { PlanInput } from './input.ts';
 import { hasNew } from './namespaces.ts';
 import { rdtDirectories } from './rdt.ts';
-import { createFile, planWriteWhole, rootfsPath, SHARED_FILES, STATE_FILES } from './state.ts';
+import { createFile, PROC_PID, planWriteWhole, rootfsPath, SHARED_FILES, STATE_FILES } from './state.ts';
 
 const utf8 = new TextEncoder();
 /** EX_TEMPFAIL of <sysexits.h>: JavaScript is to do it. Keep in sync with launch.c. */
@@ -78,6 +78,7 @@ function programOf(ops: readonly Op[], buffers: readonly Buffer[] = []): Program
       { name: 'statx', size: 256 },
       { name: 'pollfd', size: 8 },
       { name: 'digits', size: 24 },
+      { name: 'exe', size: PROC_PID.length + 5, init: `${PROC_PID}/exe\0` },
       ...buffers,
     ],
     reports: [],
@@ -171,6 +172,17 @@ function planInit(gone: string): Op[] {
         onError: { ignore: ['ETIMEDOUT'], goto: { EAGAIN: gone } },
       },
     ),
+    // An init that waits for the end of all in its pid namespace has ended for everybody else; its pidfd does not say so yet.
+    o.format(
+      'pid',
+      o.buf('exe', 6),
+      { width: 10, pad: '/' },
+      words('put the pid into /proc/PID/exe', EXITING),
+    ),
+    o.call('readlinkat', [o.AT_FDCWD, o.buf('exe'), o.buf('digits'), 24], {
+      ...words('has it a program?', EXITING),
+      onError: { goto: { ENOENT: gone, ESRCH: gone } },
+    }),
     o.store('pidfd', o.buf('pollfd'), 4, words('put the pidfd into the poll list', why)),
     o.set('events', POLLIN, words('wait for its end', why)),
     o.store('events', o.buf('pollfd', 4), 2, words('say so in the poll list', why)),
@@ -182,6 +194,7 @@ function planInit(gone: string): Op[] {
   ];
 }
 const [POLLIN, STX_INO] = [0x1, 32];
+const EXITING = 'A process on its way out has given up its memory, and its program with it.';
 
 /** `kill`: a signal, by number, to init. */
 function planKill(stateRoot: string, signal: number): Program {
