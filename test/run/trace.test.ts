@@ -104,7 +104,8 @@ test('both engines do the same ops with the same results', () =>
     for (const section of ['host', 'init']) {
       const ops = (trace: TracedOp[] | undefined) =>
         trace!
-          .filter((op) => op.section === section)
+          // How long a program is in memory, an engine decides: what is set apart behind its end differs.
+          .filter((op) => op.section === section && !op.text.startsWith('madvise('))
           .toSorted((a, b) => a.number - b.number) // behind clone3, two processes take turns as they please
           .map(({ number, errno }) => `${number} ${errno ?? 'ok'}`);
       assert.ok(ops(native).length > 50);
