@@ -1,9 +1,10 @@
 // config.mounts and the mounts of -v, --mount and --tmpfs, as ops. OCI config.md, "Mounts".
 //
-// A bind is a detached copy of a mount (open_tree), made by the host program: with the host's rights, whatever user
-// namespace the container has, and never visible in the host's mount table. A new filesystem is made by the init
-// program, because proc, mqueue and sysfs show the namespaces of who makes them. Either is configured while detached and
-// then attached to a descriptor: nobody sees it half done.
+// A bind is a detached copy of a mount (open_tree), a new filesystem is made by fsopen and fsmount; either is configured
+// while it is attached nowhere, and then attached to a descriptor: nobody sees it half done, and the host never sees it.
+//
+// Init makes them, in their order, which mountinfo then shows: proc, mqueue and sysfs tell of the namespaces of who makes
+// them. Some binds take the rights or the mounts of the host: the host program makes those, and init inherits them.
 
 import { TinyrunError } from '../errors.ts';
 import type { Mount } from '../oci/config.ts';
@@ -24,6 +25,7 @@ import { mountContext } from './labels.ts';
 import { planCgroupMount } from './mount-cgroup.ts';
 import { planCoveredMode } from './mount-mode.ts';
 import { CLOSE, cleanInside, type Kind, planTarget, type Target } from './mount-point.ts';
+import { hasUser } from './namespaces.ts';
 import { isKernelFilesystem, type Place, type Places } from './place.ts';
 import { makeDirectories } from './state.ts';
 
@@ -33,7 +35,7 @@ export interface PlannedMount {
   /** Its number among all mounts, for labels. */
   index: number;
   options: MountOptions;
-  /** Place in the table of detached binds, or undefined for a new filesystem. */
+  /** Place in the table of binds that the host program makes; undefined: init makes the mount. */
   slot: number | undefined;
   /** Clean path inside the rootfs, without a leading slash. */
   target: string;
@@ -49,7 +51,7 @@ export function bindSource(mount: Mount, bundle: string): string {
 
 /** config.mounts in their order, then those of the flags. */
 export function listMounts(
-  input: Pick<PlanInput, 'config' | 'flagMounts' | 'resolved' | 'rootfs'>,
+  input: Pick<PlanInput, 'config' | 'flagMounts' | 'resolved' | 'rootfs' | 'rootless'>,
 ): PlannedMount[] {
   let slots = 0;
   let index = 0;
@@ -59,13 +61,31 @@ export function listMounts(
     const target = cleanInside(input.resolved.get(clean) ?? clean);
     if (target === '')
       throw new TinyrunError('CONFIG', `${from}: cannot mount on /: it is the rootfs itself`);
-    const slot = options.bind === false ? undefined : slots++;
+    const slot = options.bind !== false && isMadeByHost(mount, options, input) ? slots++ : undefined;
     return { mount, index: index++, options, target, from, createSource, slot };
   };
   const config = (input.config.mounts ?? []).map((mount, i) => planned(mount, `/mounts/${i}`, false));
   const flags = input.flagMounts.map(({ mount, from, createSource }) => planned(mount, from, createSource));
   return [...config, ...flags];
 }
+
+/**
+ * Binds that init cannot make: in a user namespace it may not reach the source, idmapped ones take rights over the
+ * filesystem, and a shared one is a peer of the host's mount, of which init has a slave only.
+ */
+const isMadeByHost = (
+  mount: Mount,
+  options: MountOptions,
+  input: Pick<PlanInput, 'config' | 'rootless'>,
+): boolean =>
+  hasUser(input) ||
+  input.rootless !== undefined ||
+  isShared(options) ||
+  options.idmap !== false ||
+  mount.uidMappings !== undefined;
+
+const isShared = ({ propagation }: MountOptions): boolean =>
+  propagation.some(({ type }) => type === 'shared');
 
 /** Words such as `mount proc on /proc (nosuid|nodev|noexec)`. */
 function describe({ mount, options, target }: PlannedMount, bundle: string): string {
@@ -87,11 +107,19 @@ export function planBindSources(mounts: readonly PlannedMount[], input: PlanInpu
   const maps = listIdMaps(mounts, input);
   return [
     ...planOpenIdMaps(maps),
+    ...mounts.flatMap((mount) => planMissingSource(mount, input)),
     ...mounts.flatMap((mount) =>
       mount.slot === undefined || mount.options.remount ? [] : planBindSource(mount, input, maps),
     ),
     ...planCloseIdMaps(maps),
   ];
+}
+
+function planMissingSource({ mount, options, from, createSource }: PlannedMount, input: PlanInput): Op[] {
+  const source = bindSource(mount, input.bundle);
+  if (options.bind === false || !createSource || input.sources.get(source) !== 'missing') return [];
+  const why = 'Docker makes a missing host directory of -v; --mount refuses.';
+  return makeDirectories(source, 0o755, why).map((op) => ({ ...op, from }));
 }
 
 function planBindSource(planned: PlannedMount, input: PlanInput, maps: IdMaps): Op[] {
@@ -100,18 +128,12 @@ function planBindSource(planned: PlannedMount, input: PlanInput, maps: IdMaps): 
   const what = describe(planned, input.bundle);
   const words = (why: string): Words => ({ what, why, from });
   const bind = o.reg('bind');
-  const shared = options.propagation.some((propagation) => propagation.type === 'shared');
   return [
-    ...(planned.createSource && input.sources.get(source) === 'missing'
-      ? makeDirectories(source, 0o755, 'Docker makes a missing host directory of -v; --mount refuses.').map(
-          (op) => ({ ...op, from }),
-        )
-      : []),
     o.openTree(o.AT_FDCWD, source, options.bind === 'rbind', {
       ...words('A detached copy of the mount, made before any namespace: the host never sees it attached.'),
       to: 'bind',
     }),
-    ...(shared
+    ...(isShared(options)
       ? []
       : [
           o.mountSetattr(bind, { propagation: 'MS_SLAVE' }, true, {
@@ -180,7 +202,9 @@ function planMount(planned: PlannedMount, input: PlanInput, places: Places): Op[
           words,
           mountContext(input, mount.type),
         )
-      : planTakeBind(planned, words);
+      : planned.slot === undefined
+        ? planOwnBind(planned, register, input, words)
+        : planTakeBind(planned, words);
   return [
     ...source,
     ...(fill ? planCopyUp(planned, register, input) : planCoveredMode(planned, place, register)),
@@ -292,6 +316,22 @@ function refuseProc(planned: PlannedMount): Op[] {
     o.branch('fstype', '!=', { flags: ['PROC_SUPER_MAGIC'] }, safe, words(`/${target} is not in proc`)),
     o.fail(words(`mount on /${target}: it is inside of proc`)),
     o.label(safe),
+  ];
+}
+
+/** Init's own copy of a mount: of its slave of the host's tree, which is still all that paths lead to. */
+function planOwnBind(
+  { mount, options }: PlannedMount,
+  register: string,
+  { bundle }: PlanInput,
+  words: (why: string) => Words,
+): Op[] {
+  return [
+    o.openTree(o.AT_FDCWD, bindSource(mount, bundle), options.bind === 'rbind', {
+      ...words('A copy of the mount, attached nowhere: paths still lead to the tree of the host.'),
+      to: register,
+    }),
+    ...planAttributes(o.reg(register), options, words),
   ];
 }
 

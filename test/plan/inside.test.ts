@@ -63,8 +63,11 @@ function makerOf(before: readonly Op[], register: string): string {
 
 /** What is wrong with one place that a call names, or undefined; `before` are the ops in front of it. */
 function placeProblem(op: CallOp, dir: Arg, path: string, before: readonly Op[]): string | undefined {
-  if (typeof dir === 'object' && 'flags' in dir)
-    return HOST_PATHS.test(path) ? undefined : 'a path of the host';
+  if (typeof dir === 'object' && 'flags' in dir) {
+    // The source of a bind: paths lead to the tree of the host until the pivot.
+    const isSource = op.call === 'open_tree' && /^\/(mounts\/\d+$|-)|^--/.test(op.from);
+    return isSource || HOST_PATHS.test(path) ? undefined : 'a path of the host';
+  }
   if (path === '' || path === '.') return undefined; // the descriptor itself
   if (typeof dir !== 'object' || !('reg' in dir)) return 'a path below a number';
   if (path.startsWith('/') || path.split('/').includes('..')) return 'an absolute path, or one with ..';

@@ -23,9 +23,10 @@ const withMounts = (mounts: Mount[], change: Change = {}): Change => ({
   }),
 });
 
-/** What the host program does for binds. */
+/** What the host program does for binds; it makes those of a container with a user namespace. */
 function binds(mounts: Mount[], change: Change = {}): string[] {
   const input = planInput(withMounts(mounts, change));
+  input.config.linux!.namespaces!.push({ type: 'user' });
   return textsOf(planBindSources(listMounts(input), input));
 }
 
@@ -184,9 +185,14 @@ const NOT_PROC = [
   'not-proc-0:',
 ];
 
-test('planMounts: a bind is taken from the table, and is never attached to a file of proc', () => {
-  assert.equal(attached([bind('bind')], PRESENT), [
-    '$mount = load4 &binds+0',
+test('planMounts: a bind is taken from the table where the host program has made it', () => {
+  assert.is(attached([bind('bind', 'shared')], PRESENT)[0], '$mount = load4 &binds+0');
+});
+
+test('planMounts: a bind is a copy that is never attached to a file of proc', () => {
+  assert.equal(attached([bind('bind', 'ro')], PRESENT), [
+    '$mount = open_tree(AT_FDCWD, "/srv/data", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC)',
+    'mount_setattr($mount, "", AT_EMPTY_PATH, mount_attr{attr_set: MOUNT_ATTR_RDONLY}, 32)',
     DIRECTORY,
     ...NOT_PROC,
     ATTACH,
