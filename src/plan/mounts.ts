@@ -9,17 +9,9 @@
 import { TinyrunError } from '../errors.ts';
 import type { Mount } from '../oci/config.ts';
 import { formatMountFlags, type MountOptions, parseMountOptions } from '../oci/mount-options.ts';
-import type { Buffer, Op, Words } from '../program/op.ts';
+import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import { planCopyUp, wantsCopyUp, writable } from './copy-up.ts';
-import {
-  type IdMaps,
-  idMapBuffers,
-  listIdMaps,
-  planCloseIdMaps,
-  planIdMapped,
-  planOpenIdMaps,
-} from './idmap.ts';
 import type { PlanInput, SourceKind } from './input.ts';
 import { mountContext } from './labels.ts';
 import { planCgroupMount } from './mount-cgroup.ts';
@@ -27,7 +19,6 @@ import { planCoveredMode } from './mount-mode.ts';
 import { CLOSE, cleanInside, type Kind, planTarget, type Target } from './mount-point.ts';
 import { hasUser } from './namespaces.ts';
 import { isKernelFilesystem, type Place, type Places } from './place.ts';
-import { makeDirectories } from './state.ts';
 
 /** One mount to be made, whoever asked for it. */
 export interface PlannedMount {
@@ -84,73 +75,22 @@ const isMadeByHost = (
   options.idmap !== false ||
   mount.uidMappings !== undefined;
 
-const isShared = ({ propagation }: MountOptions): boolean =>
+export const isShared = ({ propagation }: MountOptions): boolean =>
   propagation.some(({ type }) => type === 'shared');
 
 /** Words such as `mount proc on /proc (nosuid|nodev|noexec)`. */
-function describe({ mount, options, target }: PlannedMount, bundle: string): string {
+export function describeMount({ mount, options, target }: PlannedMount, bundle: string): string {
   const flags = formatMountFlags(options);
   const what = options.bind === false ? (mount.type ?? mount.source ?? 'none') : bindSource(mount, bundle);
   return `mount ${what} on /${target}${flags === '' ? '' : ` (${flags})`}`;
 }
 
-// The host program's part: binds
-
-/** The buffer that keeps the descriptors of detached binds, four bytes each, and those of idmapped ones. */
-export function bindBuffers(mounts: readonly PlannedMount[], input: PlanInput): Buffer[] {
-  const binds = mounts.filter((mount) => mount.slot !== undefined).length;
-  return binds === 0 ? [] : [{ name: 'binds', size: 4 * binds }, ...idMapBuffers(listIdMaps(mounts, input))];
-}
-
-/** Host program: a detached copy of every bind's source. */
-export function planBindSources(mounts: readonly PlannedMount[], input: PlanInput): Op[] {
-  const maps = listIdMaps(mounts, input);
-  return [
-    ...planOpenIdMaps(maps),
-    ...mounts.flatMap((mount) => planMissingSource(mount, input)),
-    ...mounts.flatMap((mount) =>
-      mount.slot === undefined || mount.options.remount ? [] : planBindSource(mount, input, maps),
-    ),
-    ...planCloseIdMaps(maps),
-  ];
-}
-
-function planMissingSource({ mount, options, from, createSource }: PlannedMount, input: PlanInput): Op[] {
-  const source = bindSource(mount, input.bundle);
-  if (options.bind === false || !createSource || input.sources.get(source) !== 'missing') return [];
-  const why = 'Docker makes a missing host directory of -v; --mount refuses.';
-  return makeDirectories(source, 0o755, why).map((op) => ({ ...op, from }));
-}
-
-function planBindSource(planned: PlannedMount, input: PlanInput, maps: IdMaps): Op[] {
-  const { mount, options, from, slot } = planned;
-  const source = bindSource(mount, input.bundle);
-  const what = describe(planned, input.bundle);
-  const words = (why: string): Words => ({ what, why, from });
-  const bind = o.reg('bind');
-  return [
-    o.openTree(o.AT_FDCWD, source, options.bind === 'rbind', {
-      ...words('A detached copy of the mount, made before any namespace: the host never sees it attached.'),
-      to: 'bind',
-    }),
-    ...(isShared(options)
-      ? []
-      : [
-          o.mountSetattr(bind, { propagation: 'MS_SLAVE' }, true, {
-            ...words('The copy of a shared mount would hand our mounts back to the host.'),
-          }),
-        ]),
-    ...planIdMapped(planned, input, maps, what, source),
-    ...planAttributes(bind, options, words),
-    o.store('bind', o.buf('binds', 4 * slot!), 4, {
-      ...words('Kept for the init program, which inherits the descriptor.'),
-      what: `keep the bind of ${source}`,
-    }),
-  ];
-}
-
 /** mount_setattr for the attributes and propagation of an existing (copied) mount. */
-function planAttributes(fd: { reg: string }, options: MountOptions, words: (why: string) => Words): Op[] {
+export function planAttributes(
+  fd: { reg: string },
+  options: MountOptions,
+  words: (why: string) => Words,
+): Op[] {
   const ops: Op[] = [];
   if (options.set.length + options.clear.length > 0) {
     ops.push(
@@ -189,7 +129,11 @@ function planMount(planned: PlannedMount, input: PlanInput, places: Places): Op[
   const { mount, options } = planned;
   if (options.remount) return planRemount(planned, input);
   if (mount.type === 'cgroup' && options.bind === false) return planCgroupMount(planned, input, places);
-  const words = (why: string): Words => ({ what: describe(planned, input.bundle), why, from: planned.from });
+  const words = (why: string): Words => ({
+    what: describeMount(planned, input.bundle),
+    why,
+    from: planned.from,
+  });
   const place = places.find(planned.target);
   const keep = places.mounted(planned);
   const register = keep ?? 'mount';
@@ -204,7 +148,7 @@ function planMount(planned: PlannedMount, input: PlanInput, places: Places): Op[
         )
       : planned.slot === undefined
         ? planOwnBind(planned, register, input, words)
-        : planTakeBind(planned, words);
+        : planTakeBind(planned, input, words);
   return [
     ...source,
     ...(fill ? planCopyUp(planned, register, input) : planCoveredMode(planned, place, register)),
@@ -335,12 +279,34 @@ function planOwnBind(
   ];
 }
 
-function planTakeBind({ slot, target }: PlannedMount, words: (why: string) => Words): Op[] {
-  return [
-    o.load(o.buf('binds', 4 * slot!), 4, 'mount', {
+/**
+ * The copy that the host program made. Of a peer of the host's mount init makes a copy of its own, at its turn in the order;
+ * for that the kernel wants it attached in init's namespace: on its own source, where it goes with the old root.
+ */
+function planTakeBind(
+  { mount, options, slot, target }: PlannedMount,
+  input: PlanInput,
+  words: (why: string) => Words,
+): Op[] {
+  const take = (register: string): Op =>
+    o.load(o.buf('binds', 4 * slot!), 4, register, {
       ...words('The copy that the host program made.'),
       what: `take the bind for /${target}`,
-    }),
+    });
+  if (!isShared(options) || hasUser(input) || input.rootless !== undefined) return [take('mount')];
+  const why =
+    'A peer stays a peer when it is copied; mountinfo shows mounts in the order in which they were made.';
+  return [
+    take('peer'),
+    o.call(
+      'move_mount',
+      [o.reg('peer'), '', o.AT_FDCWD, bindSource(mount, input.bundle), o.flags('MOVE_MOUNT_F_EMPTY_PATH')],
+      words(why),
+    ),
+    o.openTree(o.reg('peer'), '', options.bind === 'rbind', { ...words(why), to: 'mount' }),
+    // Else its unmounting with the old root would unmount on the host what is mounted below.
+    o.mountSetattr(o.reg('peer'), { propagation: 'MS_PRIVATE' }, true, words(why)),
+    o.close(o.reg('peer'), words(why)),
   ];
 }
 
@@ -396,7 +362,11 @@ function planNewFilesystem(
 
 /** `remount`: other attributes for what is already mounted there. */
 function planRemount(planned: PlannedMount, input: PlanInput): Op[] {
-  const words = (why: string): Words => ({ what: describe(planned, input.bundle), why, from: planned.from });
+  const words = (why: string): Words => ({
+    what: describeMount(planned, input.bundle),
+    why,
+    from: planned.from,
+  });
   return [
     o.openInRoot(o.reg('root'), planned.target, ['O_PATH'], {
       ...words('Nothing new is mounted: the mount that is there gets other attributes.'),

@@ -3,6 +3,7 @@
 
 import type { Buffer, Op, Program, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
+import { bindBuffers, planBindSources } from './bind-sources.ts';
 import { ownCgroupBuffers, planCgroups, planJoinCgroups, planLateLimits } from './cgroup.ts';
 import { copyUpBuffers } from './copy-up.ts';
 import { planCredentials, planStdioOwner } from './credentials.ts';
@@ -29,7 +30,7 @@ import { planOpenLabels, planSetLabels } from './labels.ts';
 import { planOomScore, planRlimits, planRlimitsFromOutside, planScheduling } from './limits.ts';
 import { planMemoryPolicy } from './memory-policy.ts';
 import { cgroupBuffers, planCgroupSources } from './mount-cgroup.ts';
-import { bindBuffers, listMounts, type PlannedMount, planBindSources, planMounts } from './mounts.ts';
+import { listMounts, type PlannedMount, planMounts } from './mounts.ts';
 import {
   hasNew,
   hasUser,

@@ -2,8 +2,9 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { TinyrunError } from '../../src/errors.ts';
 import type { Mount } from '../../src/oci/config.ts';
+import { planBindSources } from '../../src/plan/bind-sources.ts';
 import type { FlagMount } from '../../src/plan/input.ts';
-import { bindSource, listMounts, planBindSources, planMounts } from '../../src/plan/mounts.ts';
+import { bindSource, listMounts, planMounts } from '../../src/plan/mounts.ts';
 import { Places } from '../../src/plan/place.ts';
 import {
   type Change,
@@ -185,8 +186,14 @@ const NOT_PROC = [
   'not-proc-0:',
 ];
 
-test('planMounts: a bind is taken from the table where the host program has made it', () => {
-  assert.is(attached([bind('bind', 'shared')], PRESENT)[0], '$mount = load4 &binds+0');
+test('planMounts: a bind that is a peer of the host is a copy of what the host program has made', () => {
+  assert.equal(attached([bind('bind', 'shared')], PRESENT).slice(0, 5), [
+    '$peer = load4 &binds+0',
+    'move_mount($peer, "", AT_FDCWD, "/srv/data", MOVE_MOUNT_F_EMPTY_PATH)',
+    '$mount = open_tree($peer, "", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_EMPTY_PATH)',
+    'mount_setattr($peer, "", AT_EMPTY_PATH|AT_RECURSIVE, mount_attr{propagation: MS_PRIVATE}, 32)',
+    'close($peer)',
+  ]);
 });
 
 test('planMounts: a bind is a copy that is never attached to a file of proc', () => {
