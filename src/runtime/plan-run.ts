@@ -34,11 +34,15 @@ export async function planAndRun(
     warned = true;
     log.warn(message);
   };
-  const input = await gatherInput(global, options, host, { ...log, warn }, text);
-  if (host.euid !== 0 && input.rootless === undefined) throw notRoot(global, input.config);
-  const ungrantable = ungrantableCapabilities(input);
+  const gathered = await gatherInput(global, options, host, { ...log, warn }, text);
+  if (host.euid !== 0 && gathered.rootless === undefined) throw notRoot(global, gathered.config);
+  const ungrantable = ungrantableCapabilities(gathered);
   if (ungrantable.length > 0) warn(`capabilities that this host cannot grant: ${ungrantable.join(', ')}`);
-  await clearWay(global, options.id, input.rootfs.kind === 'overlay');
+  await clearWay(global, options.id, gathered.rootfs.kind === 'overlay');
+  const input =
+    gathered.cgroup?.scope === undefined
+      ? gathered
+      : await (await import('./scope.ts')).makeScope(gathered, log.debug);
   const program = planContainer(input);
   const lines = options.trace === undefined ? undefined : await traceLines(program);
   const engineOptions = {

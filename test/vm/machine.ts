@@ -142,6 +142,8 @@ function packInitramfs(kernel: Kernel, command: string, dir: string): string {
 }
 
 type Accelerator = 'kvm' | 'tcg';
+/** With a thread for each CPU the kernel's patching of its own code made it panic now and then. */
+const ACCEL: Record<Accelerator, string> = { kvm: 'kvm', tcg: 'tcg,thread=single' };
 
 function hasKvm(): boolean {
   try {
@@ -198,7 +200,19 @@ async function boot(
   ];
   const machine = Bun.spawn(
     [
-      ...[QEMU, '-M', 'pc', '-cpu', 'max', '-accel', accelerator, '-smp', `${CPUS}`, '-m', `${MEMORY_MIB}`],
+      ...[
+        QEMU,
+        '-M',
+        'pc',
+        '-cpu',
+        'max',
+        '-accel',
+        ACCEL[accelerator],
+        '-smp',
+        `${CPUS}`,
+        '-m',
+        `${MEMORY_MIB}`,
+      ],
       ...['-nodefaults', '-display', 'none', '-no-reboot', '-serial', `file:${log}`],
       ...['-kernel', kernel.image, '-initrd', initramfs, '-append', kernelArguments.join(' ')],
       ...share('root', '/'),
