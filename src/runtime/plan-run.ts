@@ -39,10 +39,10 @@ export async function planAndRun(
   const ungrantable = ungrantableCapabilities(gathered);
   if (ungrantable.length > 0) warn(`capabilities that this host cannot grant: ${ungrantable.join(', ')}`);
   await clearWay(global, options.id, gathered.rootfs.kind === 'overlay');
-  const input =
-    gathered.cgroup?.scope === undefined
-      ? gathered
-      : await (await import('./scope.ts')).makeScope(gathered, log.debug);
+  // With an id that is taken the program fails before it needs a scope.
+  const needsScope =
+    gathered.cgroup?.scope !== undefined && typeof statPath(`${global.root}/${options.id}`) === 'number';
+  const input = needsScope ? await (await import('./scope.ts')).makeScope(gathered, log.debug) : gathered;
   const program = planContainer(input);
   const lines = options.trace === undefined ? undefined : await traceLines(program);
   const engineOptions = {

@@ -17,7 +17,7 @@ mount -t 9p -o $share root /lower &&
 cd /new || reboot -f
 mkdir -p proc sys dev run tmp "lib/modules/$(uname -r)"
 mount -t tmpfs -o mode=755,nosuid,nodev run run
-mount -t tmpfs -o mode=1777,nosuid,nodev tmp tmp
+mount -t tmpfs -o mode=1777 tmp tmp
 mount -t 9p -o $share modules "lib/modules/$(uname -r)"
 top=$(cat /top)
 mkdir -p "./$top"

@@ -23,7 +23,6 @@ export type Flavour = 'unified' | 'systemd';
 const QEMU = 'qemu-system-x86_64';
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 const MEMORY_MIB = 2048;
-const CPUS = 2;
 /** A kernel that does not come up in this time under KVM does not at all: nested, or paravirtual, virtualisation. */
 const KVM_SECONDS = 10;
 /** What init.sh needs before it has the host's files; the modules they depend on are added. */
@@ -142,8 +141,8 @@ function packInitramfs(kernel: Kernel, command: string, dir: string): string {
 }
 
 type Accelerator = 'kvm' | 'tcg';
-/** With a thread for each CPU the kernel's patching of its own code made it panic now and then. */
-const ACCEL: Record<Accelerator, string> = { kvm: 'kvm', tcg: 'tcg,thread=single' };
+/** Without hardware's help one: with two the kernel's patching of its own code made it panic now and then. */
+const CPUS: Record<Accelerator, number> = { kvm: 2, tcg: 1 };
 
 function hasKvm(): boolean {
   try {
@@ -207,9 +206,9 @@ async function boot(
         '-cpu',
         'max',
         '-accel',
-        ACCEL[accelerator],
+        accelerator,
         '-smp',
-        `${CPUS}`,
+        `${CPUS[accelerator]}`,
         '-m',
         `${MEMORY_MIB}`,
       ],
