@@ -224,10 +224,14 @@ async function boot(
   );
   const text = () => (existsSync(log) ? readFileSync(log, 'utf8').replaceAll('\0', '') : '');
   const isUp = () => text().includes('tinyrun: up');
-  const limit = setTimeout(() => machine.kill('SIGKILL'), seconds * 1000);
+  const end = () => machine.kill('SIGKILL');
+  // Who ends us ends the machine, and what it has in /tmp.
+  const signals = ['SIGINT', 'SIGTERM'] as const;
+  for (const signal of signals) process.on(signal, end);
+  const limit = setTimeout(end, seconds * 1000);
   const trial = setTimeout(
     () => {
-      if (!isUp()) machine.kill('SIGKILL');
+      if (!isUp()) end();
     },
     (accelerator === 'kvm' ? KVM_SECONDS : seconds) * 1000,
   );
@@ -247,5 +251,6 @@ async function boot(
   await machine.exited;
   clearTimeout(limit);
   clearTimeout(trial);
+  for (const signal of signals) process.off(signal, end);
   return { code, console: `${text()}${await stderr}`, up: isUp() };
 }
