@@ -215,6 +215,7 @@ function isSavedState(value: unknown, id: string): value is SavedState {
     return false;
   if ('resctrl' in tinyrun && !isPaths(tinyrun.resctrl)) return false;
   if ('cgroups' in tinyrun && !isCgroups(tinyrun.cgroups)) return false;
+  if ('unit' in tinyrun && typeof tinyrun.unit !== 'string') return false;
   const texts = [state.ociVersion, state.bundle, state.rootfs, state.created, state.owner];
   return state.id === id && typeof pid === 'number' && texts.every((text) => typeof text === 'string');
 }
