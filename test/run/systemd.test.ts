@@ -116,6 +116,32 @@ withSystemd('systemd knows the limits, and looking through its units again chang
   }),
 );
 
+withSystemd('update tells systemd as well', () =>
+  withBundle(async (bundle) => {
+    bundle.config.linux!.resources = { ...bundle.config.linux!.resources, ...LIMITS };
+    const unit = `runc-${bundle.id}.scope`;
+    await whileDetached(bundle, unit, () => {
+      assertSucceeds(systemd(bundle, 'update', '--memory', '33554432', '--pids-limit', '20', bundle.id));
+      assert.equal(show(unit, 'MemoryMax', 'TasksMax', 'CPUQuotaPerSecUSec'), {
+        MemoryMax: '33554432',
+        TasksMax: '20',
+        CPUQuotaPerSecUSec: '500ms',
+      });
+      assertSucceeds(runCommand(['systemctl', 'daemon-reload']));
+      const file = join(ROOT, 'system.slice', unit, 'pids.max');
+      assert.is(readFileSync(file, 'utf8'), '20\n');
+    });
+  }),
+);
+
+withSystemd('a container that is paused is deleted with its scope', () =>
+  withBundle(async (bundle) => {
+    await whileDetached(bundle, `runc-${bundle.id}.scope`, () => {
+      assertSucceeds(systemd(bundle, 'pause', bundle.id));
+    });
+  }),
+);
+
 withSystemd('slice:prefix:name says where the scope is', () =>
   withBundle(async (bundle) => {
     const slice = `tinyrun-${bundle.id.replace('tinyrun-test-', '')}.slice`;
