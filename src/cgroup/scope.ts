@@ -12,7 +12,7 @@ export interface ScopeName {
   slice: string;
 }
 
-const DEFAULT_SLICE = { system: 'system.slice', user: 'user.slice' } as const;
+const DEFAULT_SLICE = 'system.slice';
 /** Of scopes whose config names none: what runc calls them, for tools look for it. */
 const DEFAULT_PREFIX = 'runc';
 
@@ -24,14 +24,9 @@ const refuse = (what: string, why: string, hint: string): TinyrunError =>
 
 /**
  * The scope of a container.
- * @param manager whose: the system's, or that of a user's session
  * @throws TinyrunError CONFIG if the path is no `slice:prefix:name`
  */
-export function scopeName(
-  cgroupsPath: string | undefined,
-  id: string,
-  manager: keyof typeof DEFAULT_SLICE = 'system',
-): ScopeName {
+export function scopeName(cgroupsPath: string | undefined, id: string): ScopeName {
   const path = cgroupsPath === undefined || cgroupsPath === '' ? `:${DEFAULT_PREFIX}:${id}` : cgroupsPath;
   const parts = path.split(':');
   if (parts.length !== 3 || path.includes('/'))
@@ -50,7 +45,7 @@ export function scopeName(
       `makes ${unit}, which is no name of a unit`,
       'letters, digits and `:-_.\\@` are allowed, 255 at most',
     );
-  const found = { unit, slice: slice === '' ? DEFAULT_SLICE[manager] : slice };
+  const found = { unit, slice: slice === '' ? DEFAULT_SLICE : slice };
   expandSlice(found.slice); // throws where it is none
   return found;
 }
@@ -69,16 +64,14 @@ export function expandSlice(slice: string): string {
 }
 
 /**
- * Where systemd will put the scope, in each hierarchy.
- * @param top systemd's own cgroup: `/`, or that of a container that it runs in
+ * Where systemd will put the scope, in each hierarchy. In a container it may be further down: systemd is asked.
  */
 export const scopePlaces = (
   { unit, slice }: ScopeName,
   hierarchies: readonly CgroupHierarchy[],
-  top = '',
 ): CgroupPlace[] =>
   hierarchies.map(({ controllers, mountPoint }) => ({
     controllers,
     mountPoint,
-    path: `${mountPoint}${top}${expandSlice(slice)}/${unit}`,
+    path: `${mountPoint}${expandSlice(slice)}/${unit}`,
   }));

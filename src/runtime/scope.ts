@@ -56,7 +56,7 @@ export async function makeScope(input: PlanInput, debug: (text: string) => void)
   if (started.exitCode !== 0 || !Number.isInteger(pid) || pid <= 0)
     throw new TinyrunError('HOST', `start a placeholder in ${name.unit}: ${started.stderr.trim()}`);
   const properties = [...scopeProperties(id, name.slice, pid, version), ...annotated, ...limits];
-  await withSystemd('system', (systemd) => startAnew(systemd, name, properties, cgroup));
+  await withSystemd((systemd) => startAnew(systemd, name, properties, cgroup));
   fcntl(writer, constants['F_SETFD']!, 0); // the program has it
   return {
     ...input,
@@ -143,12 +143,12 @@ function deviceGroups(): Map<string, string> {
 export async function setUnitProperties(unit: string, resources: Resources): Promise<void> {
   const properties = limitProperties(resources, isUnified(probeCgroups()) ? 2 : 1);
   if (properties.length === 0) return;
-  await withSystemd('system', (systemd) => systemd.setProperties(unit, properties));
+  await withSystemd((systemd) => systemd.setProperties(unit, properties));
 }
 
 /** `delete`: a scope goes when it is empty; this waits for one that has not noticed yet. One with processes is another's. */
 export async function endScope(unit: string, cgroups: readonly SavedCgroup[]): Promise<void> {
   const own = ownPlace(cgroups);
   if (own === undefined || isPopulated(own.path)) return;
-  await withSystemd('system', (systemd) => systemd.stop(unit));
+  await withSystemd((systemd) => systemd.stop(unit));
 }

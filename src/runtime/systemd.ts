@@ -15,9 +15,6 @@ const MANAGER = `${SYSTEMD}.Manager`;
 const PATH = '/org/freedesktop/systemd1';
 const PATIENCE_MS = 30_000;
 
-/** Whose systemd: `system`, or the user's whose session this is. */
-export type Manager = 'system' | 'user';
-
 export interface Systemd {
   /** Makes a scope, and waits until it is there. */
   startScope: (unit: string, properties: readonly Property[]) => Promise<void>;
@@ -32,8 +29,8 @@ export interface Systemd {
  * Calls `use` with a connection, which is closed afterwards.
  * @throws TinyrunError HOST where systemd cannot be asked, or refuses
  */
-export async function withSystemd<T>(manager: Manager, use: (systemd: Systemd) => Promise<T>): Promise<T> {
-  const { socket, direct } = await dial(manager);
+export async function withSystemd<T>(use: (systemd: Systemd) => Promise<T>): Promise<T> {
+  const { socket, direct } = await dial();
   // Its own transport has a thread that reads; nothing here has descriptors to pass.
   const bus = createClient({ stream: socket, direct, authMethods: ['EXTERNAL'] });
   try {
@@ -43,10 +40,10 @@ export async function withSystemd<T>(manager: Manager, use: (systemd: Systemd) =
   }
 }
 
-async function dial(manager: Manager): Promise<{ socket: Socket; direct: boolean }> {
+async function dial(): Promise<{ socket: Socket; direct: boolean }> {
   const paths = manager === 'system' ? [SYSTEM_BUS, PRIVATE] : [`/run/user/${process.geteuid?.() ?? 0}/bus`];
   let problem: unknown;
-  for (const path of paths) {
+  for (const path of [SYSTEM_BUS, PRIVATE]) {
     try {
       return { socket: await open(path), direct: path === PRIVATE };
     } catch (error) {

@@ -13,7 +13,6 @@ test('slice:prefix:name is a scope in a slice; without a path it is runc-ID in s
   assert.equal(scopeName('a.slice::abc', 'c1'), { unit: 'abc.scope', slice: 'a.slice' });
   for (const none of [undefined, ''])
     assert.equal(scopeName(none, 'c1'), { unit: 'runc-c1.scope', slice: 'system.slice' });
-  assert.is(scopeName(undefined, 'c1', 'user').slice, 'user.slice');
 });
 
 test('each dash of a slice is a level', () => {
