@@ -41,7 +41,6 @@ export async function withSystemd<T>(use: (systemd: Systemd) => Promise<T>): Pro
 }
 
 async function dial(): Promise<{ socket: Socket; direct: boolean }> {
-  const paths = manager === 'system' ? [SYSTEM_BUS, PRIVATE] : [`/run/user/${process.geteuid?.() ?? 0}/bus`];
   let problem: unknown;
   for (const path of [SYSTEM_BUS, PRIVATE]) {
     try {
