@@ -65,6 +65,17 @@ function findKernel(): Kernel | undefined {
   return { version, image: join(boot, name), modules: join(folder, 'kernel/lib/modules', version) };
 }
 
+/** Fetches the kernel, if it is not there yet; why it could not be had, in one line. */
+export function findKernelProblem(): string | undefined {
+  try {
+    fetchKernel();
+    return undefined;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return `no kernel to be had: ${why.trim().split('\n').join('; ')}`;
+  }
+}
+
 /** The newest kernel for this Debian, downloaded and unpacked if it is not there yet; apt's own state is left alone. */
 function fetchKernel(): Kernel {
   const found = findKernel();
