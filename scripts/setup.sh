@@ -1,5 +1,5 @@
 #!/bin/sh
-# npm's scripts, from a fresh clone on: sh scripts/setup.sh [build|start|test|bench|check]
+# npm's scripts, from a fresh clone on: sh scripts/setup.sh [build|start|test|vm|bench|check]
 # Looks for what this needs, installs the npm packages if they are missing or older than the lock file, runs the target.
 set -eu
 cd "$(dirname "$0")/.."
@@ -33,7 +33,8 @@ case $target in
   build) "$bun" scripts/build.ts ;;
   start) "$bun" scripts/build.ts && exec "$bun" scripts/start.ts ;;
   test) "$bun" scripts/build.ts && exec "$bun" test/run-all.ts "$@" ;;
+  vm) "$bun" scripts/build.ts && exec "$bun" test/vm/run.ts "$@" ;;
   bench) "$bun" scripts/build.ts && exec "$bun" bench/run.ts "$@" ;;
   check) "$bun" scripts/native.ts && node_modules/.bin/tsc --noEmit && exec node_modules/.bin/biome check . ;;
-  *) lacks "no target $target" "sh scripts/setup.sh build|start|test|bench|check" ;;
+  *) lacks "no target $target" "sh scripts/setup.sh build|start|test|vm|bench|check" ;;
 esac

@@ -9,9 +9,10 @@
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { findLeaks, MARK, takeSnapshot } from './support/leaks.ts';
+import { scaled } from './support/time.ts';
 
 const top = join(import.meta.dir, '..');
-const SECONDS_A_FILE = 180;
+const SECONDS_A_FILE = scaled(180);
 /** Folders whose tests make containers: one at a time, since they share the machine's cgroups and mounts. */
 const serial = /^test\/(run|engine)\//;
 

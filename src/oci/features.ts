@@ -2,8 +2,7 @@
 // is true for what is applied, whether this host has it or not; spec/conformance.md has the same fields.
 
 export const features = {
-  // systemd: refused with `--cgroup-manager systemd`.
-  cgroup: { v1: true, v2: true, systemd: false, systemdUser: false, rdma: true },
+  cgroup: { v1: true, v2: true, systemd: true, systemdUser: false, rdma: true },
   seccomp: true,
   apparmor: true,
   selinux: true,

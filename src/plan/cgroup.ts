@@ -62,8 +62,9 @@ export function planCgroups(input: PlanInput): Op[] {
 /** Whether it must wait until init is born in the cgroup: a limit that would forbid just that. */
 const isLate = ({ file, value }: CgroupWrite, input: PlanInput): boolean =>
   file === 'pids.max' && isUnified(input.cgroup!.places) && Number(value) < bornInside(input);
-/** How many processes are in the cgroup while init is made: the stage is one. */
-const bornInside = (input: PlanInput): number => (listNamespaces(input).joined.length > 0 ? 2 : 1);
+/** How many processes are in the cgroup while init is made: the stage is one, a placeholder of systemd's is one. */
+const bornInside = (input: PlanInput): number =>
+  (listNamespaces(input).joined.length > 0 ? 2 : 1) + (input.cgroup?.scope === undefined ? 0 : 1);
 
 /** Whether init has to wait until limits are written that it could not have been born under. */
 export const hasLateLimits = (input: PlanInput): boolean =>

@@ -33,6 +33,13 @@ export interface OverlayInput {
   files: { hosts: string; hostname: string; 'resolv.conf': string };
 }
 
+export interface ScopeInput {
+  /** `runc-ID.scope` */
+  unit: string;
+  /** The open pipe that keeps the placeholder in it alive (scope.ts). */
+  holder: number;
+}
+
 /** The container's own cgroup. */
 export interface CgroupInput {
   /** Its directory in each hierarchy that the host has mounted. */
@@ -41,6 +48,8 @@ export interface CgroupInput {
   available: readonly string[];
   /** It was there before the container: it is not removed with it. */
   existing: boolean;
+  /** systemd's unit that it is; absent: tinyrun makes it. */
+  scope?: ScopeInput;
 }
 
 /** An interface that the container takes over, as it is before. */

@@ -65,6 +65,7 @@ import {
   rootfsBuffers,
 } from './rootfs.ts';
 import { planEnterRootless, rootlessBuffers } from './rootless.ts';
+import { planReleaseScope } from './scope.ts';
 import { planCloseListener, planHandListener, planListenerSockets, seccompBuffers } from './seccomp.ts';
 import { planShrink, planShrinkParts } from './shrink.ts';
 import { planBlockSignals, planRestoreSignals, planWaitAndForward, signalBuffers } from './signals.ts';
@@ -147,6 +148,7 @@ function planSetUp(input: PlanInput, mounts: readonly PlannedMount[], state: Sta
     ...planListenerSockets(input),
     ...planHide(input),
     ...planClone(input), // the child goes on at `init`
+    ...planReleaseScope(input),
     ...planReleaseInit(input, [
       ...planIdMaps(input),
       ...(hasUser(input) ? planFromOutside(input) : []), // init has no right to raise these itself
@@ -171,6 +173,7 @@ function planInit(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
     ...planInitStart(input),
     ...planCloseListener(input),
     ...planJoinCgroups(input),
+    ...planReleaseScope(input),
     ...planTimeNamespace(input), // who has changed his user cannot open the files of his own /proc/self (proc(5))
     ...planBecomeRoot(input),
     ...planKeyring(input),

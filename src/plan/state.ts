@@ -137,6 +137,7 @@ export function stateFile(input: PlanInput): StateFile {
       ...(config.hooks?.poststop?.length ? { poststop: true } : {}),
       ...(rootfs.kind === 'overlay' ? { dataDirectory: `${rootfs.dataRoot}/containers/${id}` } : {}),
       ...(resctrl.length > 0 ? { resctrl } : {}),
+      ...(cgroup?.scope === undefined ? {} : { unit: cgroup.scope.unit }),
       ...(cgroup === undefined
         ? {}
         : {

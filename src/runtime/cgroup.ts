@@ -1,6 +1,7 @@
 // Where a container's cgroup will be, and what is there already: the one place that chooses between managers of cgroups.
 
 import { type CgroupHierarchy, type CgroupPlace, cgroupPlaces } from '../cgroup/path.ts';
+import { scopeName, scopePlaces } from '../cgroup/scope.ts';
 import { TinyrunError } from '../errors.ts';
 import type { CgroupInput } from '../plan/input.ts';
 import type { GlobalOptions } from './options.ts';
@@ -16,23 +17,27 @@ export function placeCgroup(
   id: string,
   hierarchies: readonly CgroupHierarchy[],
 ): CgroupInput & { occupied: boolean } {
-  if (manager === 'systemd')
-    throw new TinyrunError(
-      'UNSUPPORTED',
-      "--cgroup-manager systemd: systemd's cgroups are not in this version",
-      {
-        hint: 'leave the option out, and give cgroupsPath as a path',
-      },
-    );
   if (hierarchies.length === 0)
     throw new TinyrunError('HOST', 'make a cgroup: no cgroup filesystem is mounted', {
       hint: 'mount one on /sys/fs/cgroup, or go without limits: --cgroup-manager disabled',
     });
-  const places = cgroupPlaces(cgroupsPath, id, hierarchies);
   const available = probeControllers(hierarchies);
+  if (manager === 'systemd') return { ...planScope(cgroupsPath, id, hierarchies), available };
+  const places = cgroupPlaces(cgroupsPath, id, hierarchies);
   // A cgroup named after an id is the container's own: ids are taken once.
   const given = cgroupsPath !== undefined && cgroupsPath !== '';
   return { places, available, ...(given ? lookAt(places) : { existing: false, occupied: false }) };
+}
+
+/** What systemd is going to make of it: it is asked when there is nothing left to plan (scope.ts). */
+function planScope(
+  cgroupsPath: string | undefined,
+  id: string,
+  hierarchies: readonly CgroupHierarchy[],
+): Omit<CgroupInput, 'available'> & { occupied: boolean } {
+  const name = scopeName(cgroupsPath, id);
+  const places = scopePlaces(name, hierarchies);
+  return { places, existing: false, occupied: false, scope: { unit: name.unit, holder: -1 } };
 }
 
 /** A cgroup that is there already: engines may have made it, with processes in it or not. */

@@ -86,6 +86,8 @@ async function removeIfEnded(
   const hooks = container.hooks.poststop && !container.transient ? await import('./hooks.ts') : undefined;
   const pending = hooks && readHooks(hooks, global, container, force);
   removeLocked(root, id, container);
+  if (container.unit !== undefined)
+    await (await import('./scope.ts')).endScope(container.unit, container.cgroups);
   if (pending !== undefined) await hooks?.runHooks(global, pending);
   return true;
 }

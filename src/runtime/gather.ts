@@ -154,6 +154,14 @@ function gatherCgroup(
 ): Pick<PlanInput, 'cgroups' | 'cgroup'> {
   const shown = mounts?.some(({ type }) => type === 'cgroup') ?? false;
   if (cgroupManager === 'disabled') return { cgroups: shown ? probeCgroups() : [], cgroup: undefined };
+  if (rootless && cgroupManager === 'systemd')
+    throw new TinyrunError(
+      'UNSUPPORTED',
+      "--systemd-cgroup: tinyrun asks the system's systemd, as root only",
+      {
+        hint: 'leave it out: without root a container is in a cgroup that is delegated to the user, or in none',
+      },
+    );
   const cgroups = probeCgroups();
   const cgroup = placeCgroup(cgroupManager, linux?.cgroupsPath, id, cgroups);
   if (rootless && !cgroup.places.every(({ path }) => isWritable(path.slice(0, path.lastIndexOf('/'))))) {

@@ -34,11 +34,15 @@ export async function planAndRun(
     warned = true;
     log.warn(message);
   };
-  const input = await gatherInput(global, options, host, { ...log, warn }, text);
-  if (host.euid !== 0 && input.rootless === undefined) throw notRoot(global, input.config);
-  const ungrantable = ungrantableCapabilities(input);
+  const gathered = await gatherInput(global, options, host, { ...log, warn }, text);
+  if (host.euid !== 0 && gathered.rootless === undefined) throw notRoot(global, gathered.config);
+  const ungrantable = ungrantableCapabilities(gathered);
   if (ungrantable.length > 0) warn(`capabilities that this host cannot grant: ${ungrantable.join(', ')}`);
-  await clearWay(global, options.id, input.rootfs.kind === 'overlay');
+  await clearWay(global, options.id, gathered.rootfs.kind === 'overlay');
+  // With an id that is taken the program fails before it needs a scope.
+  const needsScope =
+    gathered.cgroup?.scope !== undefined && typeof statPath(`${global.root}/${options.id}`) === 'number';
+  const input = needsScope ? await (await import('./scope.ts')).makeScope(gathered, log.debug) : gathered;
   const program = planContainer(input);
   const lines = options.trace === undefined ? undefined : await traceLines(program);
   const engineOptions = {

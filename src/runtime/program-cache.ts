@@ -39,6 +39,7 @@ const isCacheable = (global: GlobalOptions, options: RunOptions): boolean =>
   options.stepFd === undefined &&
   options.preserveFds === 0 &&
   global.log === undefined &&
+  global.cgroupManager !== 'systemd' &&
   !global.debug;
 
 /** Whether the id is one that nobody has given. */

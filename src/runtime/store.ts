@@ -46,6 +46,8 @@ export interface Container {
   resctrl: readonly string[];
   /** Its cgroups; none with `--cgroup-manager disabled`. */
   cgroups: readonly SavedCgroup[];
+  /** systemd's unit that its cgroup is; undefined: tinyrun made it. */
+  unit: string | undefined;
   /** Init, also when it has ended; pid 0: it is not born yet. */
   init: { pid: number; stat: ProcessStat | undefined };
   /** Who made it. */
@@ -129,6 +131,7 @@ export function readLocked(fd: number, root: string, id: string, salvage?: strin
     hooks: { poststart: tinyrun.poststart === true, poststop: tinyrun.poststop === true },
     resctrl: tinyrun.resctrl ?? [],
     cgroups,
+    unit: tinyrun.unit,
     init: { pid, stat: created },
     uid: ownerOf(fd),
   };
@@ -153,6 +156,7 @@ interface SavedState extends Omit<State, 'status'> {
     dataDirectory?: string;
     resctrl?: string[];
     cgroups?: SavedCgroup[];
+    unit?: string;
   };
 }
 
@@ -211,6 +215,7 @@ function isSavedState(value: unknown, id: string): value is SavedState {
     return false;
   if ('resctrl' in tinyrun && !isPaths(tinyrun.resctrl)) return false;
   if ('cgroups' in tinyrun && !isCgroups(tinyrun.cgroups)) return false;
+  if ('unit' in tinyrun && typeof tinyrun.unit !== 'string') return false;
   const texts = [state.ociVersion, state.bundle, state.rootfs, state.created, state.owner];
   return state.id === id && typeof pid === 'number' && texts.every((text) => typeof text === 'string');
 }

@@ -33,17 +33,25 @@ export interface RdtChange {
 
 /**
  * Changes a container's limits, all of them or none.
+ * @returns what systemd must be told of, so that it does not write the old limits again; undefined: nothing
  * @throws TinyrunError NOT_FOUND; STATE if it has ended; CONFIG for a limit that this host does not have; HOST for one
  *   that the kernel refuses
  */
-export function updateContainer(root: string, id: string, asked: Resources, rdt: RdtChange, log: Log): void {
+export function updateContainer(
+  root: string,
+  id: string,
+  asked: Resources,
+  rdt: RdtChange,
+  log: Log,
+): { unit: string; resources: Resources } | undefined {
   assertResources(asked);
-  withChanges(root, id, 'update', ({ cgroups }) => {
+  return withChanges(root, id, 'update', ({ cgroups, unit }) => {
     for (const warning of resourceWarnings(asked)) log.warn(warning);
     const file = `${root}/${id}/config.json`;
     const config = readConfigFile(file);
     const schemata = schemataFile(id, rdt, config);
     const changes = withoutZeros(asked);
+    let told: { unit: string; resources: Resources } | undefined;
     if (Object.keys(changes).length > 0) {
       if (cgroups.length === 0) throw lacksController(`update container ${id}`, 'memory', cgroups);
       const resources = merged(config?.linux?.resources ?? {}, changes);
@@ -56,10 +64,12 @@ export function updateContainer(root: string, id: string, asked: Resources, rdt:
         throw error;
       }
       after?.keep();
+      if (unit !== undefined) told = { unit, resources };
     }
     if (schemata !== undefined)
       for (const schema of [rdt.l3CacheSchema, rdt.memBwSchema])
         if (schema) writeCgroupFile(schemata, `${schema}\n`);
+    return told;
   });
 }
 

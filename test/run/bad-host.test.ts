@@ -7,6 +7,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Bundle, type Result, runTinyrun, tinyrun, withBundle, writeConfig } from '../support/bundle.ts';
 import { assertFails, assertRefused, leftovers } from '../support/refusal.ts';
+import { scaled } from '../support/time.ts';
 
 /** Runs a shell script in which `tinyrun` has the bundle's roots, and $BUNDLE, $ID, $ROOT, $DATA are set. */
 function shell(bundle: Bundle, script: string, wrapper: readonly string[] = []): Result {
@@ -16,7 +17,7 @@ function shell(bundle: Bundle, script: string, wrapper: readonly string[] = []):
     cwd: '/',
     env: { ...process.env, TINYRUN: tinyrun, BUNDLE: dir, ID: id, ROOT: root, DATA: dataRoot },
     stdin: 'ignore',
-    timeout: 20_000,
+    timeout: scaled(20_000),
     killSignal: 'SIGKILL',
   });
   if (done.exitedDueToTimeout) throw new Error(`did not end in time: ${script}`);

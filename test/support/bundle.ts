@@ -15,6 +15,7 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '../../src/oci/config.ts';
 import { defaultConfig } from '../../src/oci/defaults.ts';
+import { scaled } from './time.ts';
 
 const top = join(import.meta.dir, '../..');
 export const tinyrun = join(top, 'dist/tinyrun');
@@ -108,7 +109,7 @@ export function runTinyrun(bundle: Bundle, args: readonly string[], options: Run
     cwd: options.cwd ?? bundle.dir,
     env: options.env ?? process.env,
     stdin: options.input === undefined ? 'ignore' : Buffer.from(options.input),
-    timeout: options.timeout ?? 30_000,
+    timeout: scaled(options.timeout ?? 30_000),
     killSignal: 'SIGKILL',
   });
   if (done.exitedDueToTimeout)

@@ -11,6 +11,7 @@ import {
   withBundle,
   writeConfig,
 } from './bundle.ts';
+import { scaled } from './time.ts';
 
 /** The program itself, which also runs outside of containers. */
 export const payload = join(import.meta.dir, '../../dist/payload');
@@ -71,7 +72,7 @@ export function runCommand(command: readonly string[], options: RunOptions = {})
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     env: options.env ?? process.env,
     stdin: options.input === undefined ? 'ignore' : Buffer.from(options.input),
-    timeout: options.timeout ?? 30_000,
+    timeout: scaled(options.timeout ?? 30_000),
     killSignal: 'SIGKILL',
   });
   if (exitedDueToTimeout) throw new Error(`${command.join(' ')}: did not end in time\n${stderr}${stdout}`);
@@ -116,7 +117,7 @@ export function mountAt(mountinfo: string, target: string): MountLine {
 /** Waits until something holds; throws after ten seconds. */
 export async function until(what: string, holds: () => boolean): Promise<void> {
   for (let tries = 0; !holds(); tries++) {
-    if (tries === 1000) throw new Error(`waited for ten seconds: ${what}`);
+    if (tries === scaled(1000)) throw new Error(`waited for ten seconds: ${what}`);
     await Bun.sleep(10);
   }
 }

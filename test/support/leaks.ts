@@ -2,6 +2,7 @@
 
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { scaled } from './time.ts';
 
 /** By kind, the things found; compared as text. */
 export type Snapshot = Record<string, string[]>;
@@ -86,7 +87,7 @@ export function compareSnapshots(before: Snapshot, after: Snapshot): string[] {
 
 /** The differences that are still there after two seconds: what is being torn down gets time to go. */
 export async function findLeaks(before: Snapshot): Promise<string[]> {
-  for (let tries = 20; ; tries--) {
+  for (let tries = scaled(20); ; tries--) {
     const leaks = compareSnapshots(before, takeSnapshot());
     if (leaks.length === 0 || tries === 0) return leaks;
     await Bun.sleep(100);

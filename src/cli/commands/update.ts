@@ -7,7 +7,7 @@ import { type CommandLine, text } from '../command-line.ts';
 import { absolute } from '../global.ts';
 import { toResources } from '../update-options.ts';
 
-export function run(line: CommandLine, global: GlobalOptions, cwd: string): number {
+export async function run(line: CommandLine, global: GlobalOptions, cwd: string): Promise<number> {
   const id = line.args[0] ?? '';
   assertId(id);
   const file = text(line, 'resources');
@@ -19,6 +19,8 @@ export function run(line: CommandLine, global: GlobalOptions, cwd: string): numb
     file === undefined || file === ''
       ? { l3CacheSchema: text(line, 'l3-cache-schema'), memBwSchema: text(line, 'mem-bw-schema') }
       : {};
-  updateContainer(global.root, id, resources, rdt, createLog(global));
+  const told = updateContainer(global.root, id, resources, rdt, createLog(global));
+  if (told !== undefined)
+    await (await import('../../runtime/scope.ts')).setUnitProperties(told.unit, told.resources);
   return 0;
 }
