@@ -35,3 +35,6 @@ export const INIT_PIDFD = 'init.pidfd';
 export const PAUSED_PIDFD = 'paused.pidfd';
 export const STATE_TEXT = 'state.text';
 export const CGROUP_PATHS = 'cgroup.paths';
+
+/** Tells that the rootfs is mounted on itself in the caller's mount namespace, by a container that has none of its own. */
+export const MOUNTED = 'mounted';

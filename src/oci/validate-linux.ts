@@ -32,7 +32,7 @@ export function checkLinux(checker: Checker, config: Json): Namespaces {
   checkUserNamespace(checker, linux, namespaces);
   checkTimeOffsets(checker, linux, namespaces);
   checkSysctl(checker, linux, namespaces);
-  checkMountNamespace(checker, config, linux, namespaces);
+  checkHiddenPaths(checker, linux);
   checkDevices(checker, linux);
   checkNetDevices(checker, linux, namespaces);
   checkCgroupsPath(checker, linux);
@@ -137,8 +137,7 @@ function sysctlProblem(key: string, namespaces: Namespaces): string | undefined 
   return path === 'kernel/hostname' ? `${key} is set by the field hostname instead` : undefined;
 }
 
-/** Without its own mount namespace, what a container mounts or hides would be mounted and hidden on the host. */
-function checkMountNamespace(checker: Checker, config: Json, linux: Json, namespaces: Namespaces): void {
+function checkHiddenPaths(checker: Checker, linux: Json): void {
   for (const key of ['maskedPaths', 'readonlyPaths']) {
     const paths = checker.strings(linux, '/linux', key);
     for (let i = 0; i < paths.length; i++) {
@@ -148,11 +147,7 @@ function checkMountNamespace(checker: Checker, config: Json, linux: Json, namesp
       else if (path.split('/').every((part) => part === '' || part === '.' || part === '..'))
         checker.fail(`/linux/${key}/${i}`, `${show(path)} is the rootfs itself; see /root/readonly`, path);
     }
-    if (!namespaces.has('mount') && checker.countOf(linux, key) > 0)
-      checker.fail(`/linux/${key}`, 'needs a mount namespace');
   }
-  if (!namespaces.has('mount') && checker.countOf(config, 'mounts') > 0)
-    checker.fail('/mounts', 'needs a mount namespace');
 }
 
 function checkDevices(checker: Checker, linux: Json): void {

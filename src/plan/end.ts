@@ -12,6 +12,7 @@ import { hookRun, planHooksAt } from './hooks.ts';
 import type { PlanInput } from './input.ts';
 import { planRemoveRdt } from './rdt.ts';
 import { planGiveBackTerminal } from './relay.ts';
+import { planUnmountOutside } from './rootfs.ts';
 import { planRemoveState } from './state.ts';
 
 const runtime = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
@@ -39,6 +40,7 @@ export function planEnd(input: PlanInput): Op[] {
     ...(input.transient || input.lifecycle !== 'foreground'
       ? []
       : [o.branch('keep', '==', 1, 'leave', runtime('is it kept?', 'It has a name.'))]),
+    ...planUnmountOutside(input),
     ...planRemoveRdt(input),
     ...planRemoveCgroups(input),
     ...planRemoveData(input),

@@ -17,7 +17,7 @@ import { mountContext } from './labels.ts';
 import { planCgroupMount } from './mount-cgroup.ts';
 import { planCoveredMode } from './mount-mode.ts';
 import { CLOSE, cleanInside, type Kind, planTarget, type Target } from './mount-point.ts';
-import { hasUser } from './namespaces.ts';
+import { hasUser, mountsOutside } from './namespaces.ts';
 import { isKernelFilesystem, type Place, type Places } from './place.ts';
 
 /** One mount to be made, whoever asked for it. */
@@ -62,7 +62,8 @@ export function listMounts(
 
 /**
  * Binds that init cannot make: in a user namespace it may not reach the source, idmapped ones take rights over the
- * filesystem, and a shared one is a peer of the host's mount, of which init has a slave only.
+ * filesystem, and a shared one is a peer of the host's mount, of which init has a slave only; or, without a mount
+ * namespace, the mount itself.
  */
 const isMadeByHost = (
   mount: Mount,
@@ -70,6 +71,7 @@ const isMadeByHost = (
   input: Pick<PlanInput, 'config' | 'rootless'>,
 ): boolean =>
   hasUser(input) ||
+  mountsOutside(input) ||
   input.rootless !== undefined ||
   isShared(options) ||
   options.idmap !== false ||
@@ -293,7 +295,8 @@ function planTakeBind(
       ...words('The copy that the host program made.'),
       what: `take the bind for /${target}`,
     });
-  if (!isShared(options) || hasUser(input) || input.rootless !== undefined) return [take('mount')];
+  if (!isShared(options) || hasUser(input) || mountsOutside(input) || input.rootless !== undefined)
+    return [take('mount')];
   const why =
     'A peer stays a peer when it is copied; mountinfo shows mounts in the order in which they were made.';
   return [

@@ -56,6 +56,14 @@ export function listNamespaces({ config, rootless }: NamespaceInput): {
 
 export const hasNew = (input: NamespaceInput, type: NamespaceType): boolean =>
   listNamespaces(input).fresh.includes(type);
+/**
+ * Whether a container without any mount namespace is to have mounts all the same: they are made in the caller's, on a copy of
+ * the rootfs that is mounted on itself, and go with that.
+ */
+export const mountsOutside = ({ config }: Pick<PlanInput, 'config'>): boolean =>
+  !(config.linux?.namespaces ?? []).some(({ type }) => type === 'mount') &&
+  [config.mounts, config.linux?.maskedPaths, config.linux?.readonlyPaths].some((list) => list?.length);
+
 export const hasUser = ({ config }: Pick<PlanInput, 'config'>): boolean =>
   (config.linux?.namespaces ?? []).some(({ type }) => type === 'user');
 

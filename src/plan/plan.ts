@@ -34,6 +34,7 @@ import { listMounts, type PlannedMount, planMounts } from './mounts.ts';
 import {
   hasNew,
   hasUser,
+  mountsOutside,
   namespaceBuffers,
   planBecomeRoot,
   planClone,
@@ -187,7 +188,9 @@ function planInit(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
     ...(isHeld(input) ? [] : planSysctls(input)),
     ...planNames(input),
     ...planOpenLabels(input), // in the host's proc, too
-    ...(hasNew(input, 'mount') ? planTree(input, mounts) : [...planInsideHooks(input), ...planPivot(true)]),
+    ...(hasNew(input, 'mount') || mountsOutside(input)
+      ? planTree(input, mounts)
+      : [...planInsideHooks(input), ...planPivot(true)]),
     ...planHookState(hookRun(input, 'startContainer')), // while init may do everything
     ...planRlimits(input),
     ...planScheduling(input),
@@ -245,7 +248,7 @@ function planTree(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
     ...planMaskedPaths(input, places), // needs the host's /dev/null: before pivot_root
     ...planReadonlyPaths(input, places),
     ...planInsideHooks(input), // with the host's files in sight: before pivot_root
-    ...planPivot(input.noPivot),
+    ...planPivot(input.noPivot || mountsOutside(input)),
     ...planFinishRoot(input),
   ];
 }

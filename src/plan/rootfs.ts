@@ -2,6 +2,7 @@
 // path in the container's mount namespace and no right there. The init program attaches and pivots to it.
 // OCI config.md, "Root"; overlayfs: Documentation/filesystems/overlayfs.rst.
 
+import { MOUNTED } from '../oci/state.ts';
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import { hasHooks } from './hook-points.ts';
@@ -9,11 +10,11 @@ import { INIT_LAYER } from './init-layer.ts';
 import type { OverlayInput, PlanInput } from './input.ts';
 import { mountContext } from './labels.ts';
 import { planTarget } from './mount-point.ts';
-import { hasNew } from './namespaces.ts';
+import { hasNew, mountsOutside } from './namespaces.ts';
 import { type OverlayMount, type OverlaySetting, overlayMount } from './overlay.ts';
 import type { Places } from './place.ts';
 import { idInside } from './rootless.ts';
-import { makeDirectories, planWriteWhole } from './state.ts';
+import { createFile, makeDirectories, planWriteWhole, rootfsPath } from './state.ts';
 
 /** Register of the rootfs' descriptor: the detached mount, and the root directory once it is attached. */
 export const ROOT = o.reg('root');
@@ -23,7 +24,8 @@ const runtime = (what: string, why: string): Words => ({ what, why, from: 'runti
 /** Host program: the root mount into register `root`, not attached anywhere. */
 export function planRootTree(input: PlanInput): Op[] {
   const { rootfs } = input;
-  if (!hasNew(input, 'mount')) return planBareDirectory(rootfs.kind === 'directory' ? rootfs.path : '/');
+  if (mountsOutside(input)) return planOutside(rootfsPath(input));
+  if (!hasNew(input, 'mount')) return planBareDirectory(rootfsPath(input));
   const tree = rootfs.kind === 'directory' ? planBound(rootfs.path) : planOverlay(input, rootfs);
   if (rootfs.kind === 'overlay' && chooseOverlay(input, rootfs).api === 'mount') return tree;
   return [
@@ -37,7 +39,42 @@ export function planRootTree(input: PlanInput): Op[] {
   ];
 }
 
-/** Without a mount namespace of its own nothing is mounted: the container is chrooted into the directory. */
+/** Without a mount namespace mounts are the caller's: all are made below one, which is taken away in the end. */
+function planOutside(path: string): Op[] {
+  const why =
+    'There is no mount namespace: what the container mounts, its caller sees, until all goes with this one.';
+  const words = (what: string): Words => ({ what, why, from: '/root/path' });
+  return [
+    ...planBound(path),
+    o.mountSetattr(ROOT, { propagation: 'MS_PRIVATE' }, true, words(`make the copy of ${path} private`)),
+    o.call(
+      'move_mount',
+      [ROOT, '', o.AT_FDCWD, path, o.flags('MOVE_MOUNT_F_EMPTY_PATH', 'MOVE_MOUNT_T_SYMLINKS')],
+      words(`mount ${path} on itself`),
+    ),
+    o.set('outside', 1, words('remember to unmount it')),
+    createFile(MOUNTED, why),
+    o.close(o.reg('file'), words(`close ${MOUNTED}`)),
+  ];
+}
+
+/** Host program, at the end: takes away what planOutside has mounted, with all below it. */
+export function planUnmountOutside(input: PlanInput): Op[] {
+  if (!mountsOutside(input)) return [];
+  const path = rootfsPath(input);
+  const why = 'The mounts of the container go with it.';
+  const words = (what: string): Words => ({ what, why, from: '/root/path' });
+  return [
+    o.branch('outside', '!=', 1, 'unmounted', words('is it mounted?')),
+    o.call('umount2', [path, o.flags('MNT_DETACH')], {
+      ...words(`unmount ${path}`),
+      onError: { ignore: ['EINVAL'], fail: 'unmounted' }, // somebody has done it
+    }),
+    o.label('unmounted'),
+  ];
+}
+
+/** Without a mount namespace and without mounts, the container is only chrooted into the directory. */
 function planBareDirectory(path: string): Op[] {
   return [
     o.openat(o.AT_FDCWD, path, ['O_PATH', 'O_DIRECTORY'], {
@@ -232,6 +269,7 @@ export const rootfsBuffers = [{ name: 'own', size: 4 * OWN_FILES.length }];
 
 /** Init program: attach the root mount, so that it can become the root. */
 export function planAttachRoot(input: PlanInput): Op[] {
+  if (mountsOutside(input)) return []; // the host program has done it
   const why =
     'pivot_root wants a mount that is attached in our namespace; on top of / it hides nothing that matters.';
   const slave = o.call(

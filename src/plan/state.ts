@@ -9,11 +9,12 @@
 // what has to be removed. The pid is written into its gap once init is born, behind init.stat, which says which init.
 // A container that is not started at once has a fifo besides: its name tells the status (runtime/status.ts).
 
-import { CGROUP_PATHS, CREATING_FIFO, EXEC_FIFO, INIT_PIDFD, STATE_TEXT } from '../oci/state.ts';
+import { CGROUP_PATHS, CREATING_FIFO, EXEC_FIFO, INIT_PIDFD, MOUNTED, STATE_TEXT } from '../oci/state.ts';
 import { OCI_VERSION } from '../oci/version.ts';
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import type { PlanInput } from './input.ts';
+import { mountsOutside } from './namespaces.ts';
 import { rdtDirectories } from './rdt.ts';
 
 const runtime = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
@@ -301,10 +302,16 @@ export function planPidFile({ pidFile }: Pick<PlanInput, 'pidFile'>): Op[] {
 }
 
 /** Removes the state directory; what is missing was never made. */
-export function planRemoveState({ id, transient }: PlanInput): Op[] {
+export function planRemoveState(input: PlanInput): Op[] {
+  const { id, transient } = input;
   const why = 'The container is gone, and so is its id.';
+  const names = [
+    ...(transient ? [] : SHARED_FILES),
+    ...(mountsOutside(input) ? [MOUNTED] : []),
+    ...STATE_FILES,
+  ];
   return [
-    ...[...(transient ? [] : SHARED_FILES), ...STATE_FILES].map((name) =>
+    ...names.map((name) =>
       o.unlinkat(o.reg('state'), name, [], {
         ...runtime(`remove ${name}`, why),
         onError: { ignore: ['ENOENT', 'EBADF'], fail: 'leave' },

@@ -27,7 +27,7 @@ import type { Buffer, Op, Program, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import { hasHooks } from './hook-points.ts';
 import type { PlanInput } from './input.ts';
-import { hasNew } from './namespaces.ts';
+import { hasNew, mountsOutside } from './namespaces.ts';
 import { rdtDirectories } from './rdt.ts';
 import { createFile, PROC_PID, planWriteWhole, rootfsPath, SHARED_FILES, STATE_FILES } from './state.ts';
 
@@ -310,6 +310,7 @@ export const isOrdinary = (input: PlanInput): boolean =>
   (input.lifecycle !== 'foreground' || !input.transient) &&
   hasNew(input, 'pid') &&
   !hasHooks(input, 'poststart', 'poststop') &&
+  !mountsOutside(input) &&
   input.rootless === undefined &&
   (input.host.kernel[0] > 6 || (input.host.kernel[0] === 6 && input.host.kernel[1] >= 9));
 

@@ -11,17 +11,9 @@ import type { PendingHooks } from './hooks.ts';
 import { createLog } from './log.ts';
 import type { GlobalOptions } from './options.ts';
 import { endProcess, PATIENCE_MS } from './process.ts';
+import { lockContainer, removeHalfMade, removeLocked, removeStale } from './removal.ts';
 import { assertLegal } from './status.ts';
-import {
-  type Container,
-  findContainer,
-  lockContainer,
-  notFound,
-  readLocked,
-  removeHalfMade,
-  removeLocked,
-  removeStale,
-} from './store.ts';
+import { type Container, findContainer, notFound, readLocked } from './store.ts';
 
 /**
  * Deletes a container.

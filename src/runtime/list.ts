@@ -5,7 +5,8 @@ import { TinyrunError } from '../errors.ts';
 import { AT_FDCWD, readSmall } from './files.ts';
 import type { Log } from './log.ts';
 import type { GlobalOptions } from './options.ts';
-import { type Container, findContainer, listIds, removeStale } from './store.ts';
+import { removeStale } from './removal.ts';
+import { type Container, findContainer, listIds } from './store.ts';
 
 /**
  * All containers, by id; half-made ones are left out, and one that cannot be read is warned about. What killed tinyruns

@@ -5,7 +5,7 @@ import { INIT_PIDFD, PAUSED_PIDFD } from '../oci/state.ts';
 import { errnos } from '../sys/errno.ts';
 import { freeze, thaw } from './cgroup/freezer.ts';
 import { AT_FDCWD } from './files.ts';
-import { withChanges } from './store.ts';
+import { withChanges } from './removal.ts';
 
 /**
  * Pauses a container; returns when none of its processes runs any more.

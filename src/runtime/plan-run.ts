@@ -77,7 +77,7 @@ async function clearWay({ root, dataRoot }: GlobalOptions, id: string, overlay: 
   const left =
     typeof statPath(`${root}/${id}`) !== 'number' ||
     (overlay && typeof statPath(`${dataRoot}/containers/${id}`) !== 'number');
-  if (left) (await import('./store.ts')).removeStale(root, id, dataRoot);
+  if (left) (await import('./removal.ts')).removeStale(root, id, dataRoot);
 }
 
 /** The program that `run` would become: nothing is changed, and no root is needed. */

@@ -23,7 +23,7 @@ import {
 import { applyLimits } from './cgroup/limits.ts';
 import { AT_FDCWD, flag, readSmall } from './files.ts';
 import type { Log } from './log.ts';
-import { withChanges } from './store.ts';
+import { withChanges } from './removal.ts';
 
 /** Schemata of Intel RDT, which linux.resources has no field for. */
 export interface RdtChange {

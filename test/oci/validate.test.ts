@@ -432,19 +432,6 @@ const INVALID: [message: string, change: Change][] = [
     '/linux/readonlyPaths/0: "/.." is the rootfs itself; see /root/readonly',
     { linux: { readonlyPaths: ['/..'] } },
   ],
-  [
-    '/linux/readonlyPaths: needs a mount namespace',
-    {
-      mounts: [],
-      linux: { maskedPaths: [], namespaces: [{ type: 'uts' }] },
-    },
-  ],
-  [
-    '/mounts: needs a mount namespace',
-    {
-      linux: { maskedPaths: [], readonlyPaths: [], namespaces: [{ type: 'uts' }] },
-    },
-  ],
   ['/linux/devices/0/type: "x" is not one of c, b, u, p', device({ type: 'x' })],
   ['/linux/devices/0/path: "dev/x" is not an absolute path', device({ path: 'dev/x' })],
   ['/linux/devices/0/major: is missing', device({ major: undefined })],

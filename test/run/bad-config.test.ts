@@ -153,12 +153,6 @@ const others: Record<string, Case> = {
     },
     /tinyrun: write uid_map: .+: EINVAL/,
   ],
-  'mounts without a mount namespace': [
-    (config) => {
-      config.linux!.namespaces = without(config.linux, 'mount');
-    },
-    /\/mounts: needs a mount namespace/,
-  ],
   'a sysctl of the whole host': [
     (config) => {
       config.linux!.sysctl = { 'vm.swappiness': '1' };

@@ -7,7 +7,8 @@ import * as assert from 'uvu/assert';
 import { close } from '../../native-bindings/libc.ts';
 import { TinyrunError } from '../../src/errors.ts';
 import { deleteContainer } from '../../src/runtime/delete.ts';
-import { lockContainer, readContainer } from '../../src/runtime/store.ts';
+import { lockContainer } from '../../src/runtime/removal.ts';
+import { readContainer } from '../../src/runtime/store.ts';
 import { ENDED, type StateRoot, withStateRoot } from './state-root.ts';
 
 /** Deletes with roots of the test's own and no log. */

@@ -5,13 +5,8 @@ import * as assert from 'uvu/assert';
 import { close } from '../../native-bindings/libc.ts';
 import { TinyrunError } from '../../src/errors.ts';
 import { isId, newId } from '../../src/runtime/id.ts';
-import {
-  findContainer,
-  listIds,
-  lockContainer,
-  readContainer,
-  removeStale,
-} from '../../src/runtime/store.ts';
+import { lockContainer, removeStale } from '../../src/runtime/removal.ts';
+import { findContainer, listIds, readContainer } from '../../src/runtime/store.ts';
 import { ENDED, withStateRoot } from './state-root.ts';
 
 const messageOf = (act: () => unknown): string => {

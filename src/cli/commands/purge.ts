@@ -3,7 +3,7 @@
 import { TinyrunError } from '../../errors.ts';
 import { assertId } from '../../runtime/id.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
-import { removeStale } from '../../runtime/store.ts';
+import { removeStale } from '../../runtime/removal.ts';
 import type { CommandLine } from '../command-line.ts';
 
 export function run({ args: [id = '', code = ''] }: CommandLine, { root, dataRoot }: GlobalOptions): number {

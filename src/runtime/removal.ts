@@ -1,0 +1,185 @@
+// The removal of what is left of containers, and the locks that it goes by; store.ts says which there are.
+
+import { close, open, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
+import { MOUNTED } from '../oci/state.ts';
+import { constants } from '../sys/constants.ts';
+import { errnos } from '../sys/errno.ts';
+import { killCgroups, removeCgroups } from './cgroup-remove.ts';
+import { AT_FDCWD, exists, flag, openDirectory, removeTree } from './files.ts';
+import { endProcess, PATIENCE_MS } from './process.ts';
+import { assertLegal, type Operation } from './status.ts';
+import { type Container, notFound, readContainer, readLocked } from './store.ts';
+
+/**
+ * Does something while nobody else changes the running container: pause, resume and update wait for each other, and its
+ * removal for them. Where it has ended meanwhile, that is why the change failed.
+ * @throws TinyrunError NOT_FOUND, or STATE if the operation is not legal in its status
+ */
+export function withChanges<T>(
+  root: string,
+  id: string,
+  operation: Operation,
+  change: (container: Container) => T,
+): T {
+  const fd = openStat(root, id);
+  if (fd === -errnos['ENOENT']!) throw notFound(root, id);
+  if (fd < 0) throw new SystemError(`open ${root}/${id}/init.stat`, -fd);
+  const legal = (): Container => {
+    const container = readContainer(root, id);
+    assertLegal(operation, id, container.state.status);
+    return container;
+  };
+  try {
+    const result = rawSyscall('flock', fd, constants['LOCK_EX']!);
+    if (result < 0) throw new SystemError(`lock container ${id}`, -result);
+    const container = legal();
+    try {
+      return change(container);
+    } catch (error) {
+      legal();
+      throw error;
+    }
+  } finally {
+    close(fd);
+  }
+}
+
+const openStat = (root: string, id: string): number =>
+  open(`${root}/${id}/init.stat`, flag('O_RDONLY') | flag('O_NOFOLLOW') | flag('O_NONBLOCK'));
+
+/** Waits, with some patience, until nobody changes the container any more: what they write would be in the way. */
+function awaitChanges(root: string, id: string): void {
+  const fd = openStat(root, id);
+  if (fd < 0) return;
+  const lock = (): number => rawSyscall('flock', fd, constants['LOCK_EX']! | constants['LOCK_NB']!);
+  for (let waited = 0; waited < PATIENCE_MS && lock() === -errnos['EAGAIN']!; waited++) Bun.sleepSync(1);
+  close(fd);
+}
+
+/** A container's own lock: its state directory, or why it is not ours. */
+export type Lock = { fd: number } | 'gone' | 'held';
+
+/** Tries to lock a container's state directory; close `fd` to unlock it. */
+export function lockContainer(root: string, id: string): Lock {
+  return withRoot(root, 'gone', (rootFd) => {
+    const fd = openDirectory(rootFd, id);
+    if (fd === undefined) return 'gone';
+    const result = rawSyscall('flock', fd, constants['LOCK_EX']! | constants['LOCK_NB']!);
+    if (result === 0 && exists(rootFd, id)) return { fd };
+    close(fd);
+    if (result === 0) return 'gone'; // its host program removed it before we got the lock
+    if (result === -errnos['EAGAIN']!) return 'held';
+    throw new SystemError(`lock container ${id}`, -result);
+  });
+}
+
+/** Does something while the state root is locked: no state directory appears or is locked meanwhile. */
+function withRoot<T>(root: string, absent: T, use: (rootFd: number) => T): T {
+  const rootFd = openDirectory(AT_FDCWD, root);
+  if (rootFd === undefined) return absent;
+  try {
+    const result = rawSyscall('flock', rootFd, constants['LOCK_EX']!);
+    if (result < 0) throw new SystemError(`lock the state root ${root}`, -result);
+    return use(rootFd);
+  } finally {
+    close(rootFd);
+  }
+}
+
+/** What a container has besides its state directory; the state of one that was ever there. */
+export type Belongings = Pick<Container, 'dataDirectory' | 'cgroups' | 'resctrl'> &
+  Partial<Pick<Container, 'state'>>;
+
+/**
+ * Removes a container whose lock we hold, and whose init has ended: what is left in its cgroups, those, its own files, and
+ * its id last.
+ * @throws SystemError naming what could not be removed; a second try goes on from there
+ */
+export function removeLocked(
+  root: string,
+  id: string,
+  { dataDirectory, cgroups, resctrl, state }: Belongings,
+): void {
+  removeCgroups(cgroups, true);
+  if (state !== undefined && exists(AT_FDCWD, `${root}/${id}/${MOUNTED}`)) unmount(root, id, state.rootfs);
+  awaitChanges(root, id);
+  for (const path of resctrl) {
+    const result = rawSyscall('unlinkat', AT_FDCWD, path, constants['AT_REMOVEDIR']!);
+    if (result < 0 && result !== -errnos['ENOENT']!) throw new SystemError(`remove ${path}`, -result);
+  }
+  if (dataDirectory !== undefined) removeData(dataDirectory);
+  withRoot(root, undefined, (rootFd) => removeTree(rootFd, id));
+}
+
+/** Unmounts what a container without a mount namespace left in ours (plan/rootfs.ts); only once. */
+function unmount(root: string, id: string, path: string): void {
+  const result = rawSyscall('umount2', path, constants['MNT_DETACH']!);
+  if (result < 0 && result !== -errnos['EINVAL']!) throw new SystemError(`unmount ${path}`, -result);
+  rawSyscall('unlinkat', AT_FDCWD, `${root}/${id}/${MOUNTED}`, 0);
+}
+
+/**
+ * Removes a container that was never finished, and whose lock we hold: nobody is making it any more.
+ * @param container undefined: it has no state.json, and so no process and no cgroup
+ */
+export function removeHalfMade(
+  root: string,
+  id: string,
+  container: Container | undefined,
+  dataRoot: string | undefined,
+): void {
+  const dataDirectory = dataRoot === undefined ? undefined : `${dataRoot}/containers/${id}`;
+  // Init may have been told already to outlive the one that made it.
+  if (container !== undefined)
+    endProcess(container.init, `container ${id}`, () => killCgroups(container.cgroups));
+  removeLocked(root, id, container ?? { dataDirectory, cgroups: [], resctrl: [] });
+}
+
+/**
+ * Removes what a killed tinyrun left of a container; anything else it leaves alone.
+ * @param root state root, absolute
+ * @param dataRoot absolute: a half-made container's own files are looked for there; undefined: they are not
+ * @param decided its host program has ended it: it goes, though it has a name
+ * @returns whether it removed anything
+ */
+export function removeStale(root: string, id: string, dataRoot?: string, decided = false): boolean {
+  const lock = lockContainer(root, id);
+  if (lock === 'gone' && dataRoot !== undefined)
+    return removeOrphan(root, id, `${dataRoot}/containers/${id}`);
+  if (typeof lock === 'string') return false;
+  try {
+    const container = readLocked(lock.fd, root, id);
+    if (container === undefined || container.state.status === 'creating')
+      removeHalfMade(root, id, container, dataRoot);
+    else if (!(container.transient || decided) || container.state.status !== 'stopped') return false;
+    else removeLocked(root, id, container);
+    return true;
+  } finally {
+    close(lock.fd);
+  }
+}
+
+/**
+ * Removes a container's own files whose state is gone: the state root does not outlive a reboot, the data root does. The
+ * state root is made first, if need be: only with its lock is it certain that nobody takes the id meanwhile.
+ */
+function removeOrphan(root: string, id: string, dataDirectory: string): boolean {
+  if (!exists(AT_FDCWD, dataDirectory)) return false;
+  rawSyscall('mkdirat', AT_FDCWD, root, 0o711);
+  return withRoot(root, false, (rootFd) => {
+    if (exists(rootFd, id)) return false;
+    removeData(dataDirectory);
+    return true;
+  });
+}
+
+function removeData(dataDirectory: string): void {
+  const slash = dataDirectory.lastIndexOf('/');
+  const parent = openDirectory(AT_FDCWD, dataDirectory.slice(0, slash));
+  if (parent === undefined) return;
+  try {
+    removeTree(parent, dataDirectory.slice(slash + 1));
+  } finally {
+    close(parent);
+  }
+}
