@@ -154,7 +154,11 @@ const [X_OK, STX_MODE, NOT_REGULAR] = [1, 28, 0o060000];
 const EXEC = 'Init becomes the program: the same process, the same pid, everything above stays as it is.';
 
 /** What makes the search go on. Along PATH a link that leads nowhere is not found, as in runc: engines exit with 127. */
-const onwards = ({ config }: ProcessInput, next: string, denied: string): NonNullable<ErrorPolicy['goto']> => ({
+const onwards = (
+  { config }: ProcessInput,
+  next: string,
+  denied: string,
+): NonNullable<ErrorPolicy['goto']> => ({
   ENOENT: next,
   ENOTDIR: next,
   ...(config.process.args[0]!.includes('/') ? {} : { ELOOP: next }),
