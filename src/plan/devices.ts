@@ -43,11 +43,11 @@ function devIsBound({ config }: PlanInput): boolean {
 const hasUserNamespace = ({ config }: PlanInput): boolean =>
   (config.linux?.namespaces ?? []).some(({ type }) => type === 'user');
 
+/** A listed /dev/ptmx is left out: it is always the container's own (engines list all devices of the host, privileged). */
 function listNodes(input: PlanInput): Node[] {
-  const given = (input.config.linux?.devices ?? []).map((device, i) => ({
-    device,
-    from: `/linux/devices/${i}`,
-  }));
+  const given = (input.config.linux?.devices ?? [])
+    .map((device, i) => ({ device, from: `/linux/devices/${i}` }))
+    .filter(({ device }) => cleanInside(device.path) !== 'dev/ptmx');
   const named = new Set(given.map(({ device }) => cleanInside(device.path)));
   const defaults = DEFAULT_DEVICES.filter(([path]) => !named.has(cleanInside(path))).map(
     ([path, major, minor]) => ({

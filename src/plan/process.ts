@@ -1,7 +1,7 @@
 // The container's process itself: working directory, descriptors, and the execve that init ends with. OCI config.md,
 // "Process". Messages and exit codes are runc's where engines read them: 126 cannot be executed, 127 not found.
 
-import type { Op, Words } from '../program/op.ts';
+import type { ErrorPolicy, Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import type { ProcessInput } from './input.ts';
 import { CLOSE, cleanInside, planParts } from './mount-point.ts';
@@ -125,10 +125,7 @@ export function planLookup(input: ProcessInput): Op[] {
       return [
         o.call('faccessat2', [o.AT_FDCWD, candidate, X_OK, o.flags('AT_EACCESS')], {
           ...words(`exec: ${name}`),
-          onError: {
-            goto: { ENOENT: next, ENOTDIR: next, EACCES: denied },
-            exit: input.exits.notExecutable,
-          },
+          onError: { goto: onwards(input, next, denied), exit: input.exits.notExecutable },
         }),
         o.call(
           'statx',
@@ -156,12 +153,20 @@ const [X_OK, STX_MODE, NOT_REGULAR] = [1, 28, 0o060000];
 
 const EXEC = 'Init becomes the program: the same process, the same pid, everything above stays as it is.';
 
-function planTry(
-  { config, exits }: ProcessInput,
-  candidate: string,
-  env: readonly o.Text[],
-  index: number,
-): Op[] {
+/** What makes the search go on. Along PATH a link that leads nowhere is not found, as in runc: engines exit with 127. */
+const onwards = (
+  { config }: ProcessInput,
+  next: string,
+  denied: string,
+): NonNullable<ErrorPolicy['goto']> => ({
+  ENOENT: next,
+  ENOTDIR: next,
+  ...(config.process.args[0]!.includes('/') ? {} : { ELOOP: next }),
+  EACCES: denied,
+});
+
+function planTry(input: ProcessInput, candidate: string, env: readonly o.Text[], index: number): Op[] {
+  const { config, exits } = input;
   const { args } = config.process;
   const words = (what: string): Words => ({ what, why: EXEC, from: '/process/args' });
   const next = `tried-${index}`;
@@ -169,7 +174,7 @@ function planTry(
   return [
     o.execve(candidate, args, env, {
       ...words(`exec: ${JSON.stringify(candidate)}`),
-      onError: { goto: { ENOENT: next, ENOTDIR: next, EACCES: denied }, exit: exits.notExecutable },
+      onError: { goto: onwards(input, next, denied), exit: exits.notExecutable },
     }),
     o.label(denied),
     o.set('denied', 1, words(`${candidate} is there, but may not be executed`)),

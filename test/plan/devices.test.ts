@@ -65,6 +65,11 @@ test('a listed device replaces the default of its path, however that is written'
   }
 });
 
+test("a listed /dev/ptmx is the container's own all the same", () => {
+  const ptmx: Device = { type: 'c', path: '/dev/ptmx', major: 5, minor: 2, fileMode: 0o666 };
+  assert.equal(made(withDevices([ptmx])), made(withDevices([])));
+});
+
 test('nodes: types, numbers, modes and owners', () => {
   const rows: [Device, string[]][] = [
     [{ type: 'c', path: '/dev/x', major: 10, minor: 229 }, ['mknodat($tree-0, "x", 020666, 0xae5)']],

@@ -2,6 +2,7 @@
 // The bundle form's exit codes are Docker's: 126 cannot be executed, 127 not found, 125 everything else.
 
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Process } from '../../src/oci/config.ts';
@@ -33,6 +34,16 @@ const programs: Program[] = [
   {
     name: 'that is not in PATH',
     make: nothing,
+    args: ['program'],
+    code: 127,
+    says: /exec: "program": executable file not found in \$PATH$/m,
+  },
+  {
+    name: 'that is a symlink to itself in PATH',
+    make: (path) => {
+      mkdirSync(join(path, '../bin'), { recursive: true });
+      symlinkSync('program', join(path, '../bin/program'));
+    },
     args: ['program'],
     code: 127,
     says: /exec: "program": executable file not found in \$PATH$/m,

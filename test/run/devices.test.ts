@@ -50,6 +50,11 @@ test('the links of /dev lead to proc and to devpts', async () => {
   assert.is(printed, '/proc/self/fd\n/proc/self/fd/0\n/proc/self/fd/1\n/proc/self/fd/2\npts/ptmx\n');
 });
 
+test("a ptmx of the host that the config lists is the container's own all the same", async () => {
+  const config = devices({ type: 'c', path: '/dev/ptmx', major: 5, minor: 2, fileMode: 0o666 });
+  assert.is(await outputOf(['readlink', '/dev/ptmx'], { config }), 'pts/ptmx\n');
+});
+
 test('/dev has nothing else', async () => {
   assert.is(
     await outputOf(['ls', '/dev']),

@@ -1,6 +1,6 @@
 // create, start, kill, delete, run --detach: containers that nobody stays beside. OCI runtime.md, "Lifecycle".
 
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -145,6 +145,9 @@ test('a program that is missing is an error of create, in the words that engines
     fails(['/etc'], /exec: "\/etc": permission denied/);
     writeFileSync(join(bundle.rootfs, 'text'), 'no program', { mode: 0o644 });
     fails(['/text'], /exec: "\/text": permission denied/);
+    symlinkSync('loop', join(bundle.rootfs, 'loop'));
+    bundle.config.process.env = ['PATH=/'];
+    fails(['loop'], /exec: "loop": executable file not found in \$PATH/);
   }));
 
 test('the pid file of create has the digits of init and nothing else, and is relative to the caller', () =>

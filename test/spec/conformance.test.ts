@@ -89,6 +89,13 @@ test('every field that is done or refused names a test, and every test and its t
   }
 });
 
+test('every test that the page names with its title is there, also where the row is of no field', () => {
+  const named = [...page.matchAll(/`([^`]+[.]test[.]ts)`: "((?:[^"\\]|\\.)*)"/g)];
+  assert.ok(named.length > rows.length);
+  for (const [, file, title] of named)
+    assert.ok(isTitle(title!.replaceAll('\\"', '"'), read(`test/${file}`)), `no "${title}" in test/${file}`);
+});
+
 test('every module is there', () => {
   for (const { fields, status, module } of rows) {
     if (status === 'ignored') continue;
