@@ -283,7 +283,7 @@ function planOwnBind(
 
 /**
  * The copy that the host program made. Of a peer of the host's mount init makes a copy of its own, at its turn in the order;
- * for that the kernel wants it attached in init's namespace: on its own source, where it goes with the old root.
+ * for that the kernel wants it attached in init's namespace: on its own source, for a moment.
  */
 function planTakeBind(
   { mount, options, slot, target }: PlannedMount,
@@ -303,12 +303,19 @@ function planTakeBind(
     take('peer'),
     o.call(
       'move_mount',
-      [o.reg('peer'), '', o.AT_FDCWD, bindSource(mount, input.bundle), o.flags('MOVE_MOUNT_F_EMPTY_PATH')],
+      [
+        o.reg('peer'),
+        '',
+        o.AT_FDCWD,
+        bindSource(mount, input.bundle),
+        o.flags('MOVE_MOUNT_F_EMPTY_PATH', 'MOVE_MOUNT_T_SYMLINKS'),
+      ],
       words(why),
     ),
     o.openTree(o.reg('peer'), '', options.bind === 'rbind', { ...words(why), to: 'mount' }),
-    // Else its unmounting with the old root would unmount on the host what is mounted below.
+    // Private, it is unmounted here alone: else what is mounted below would be unmounted on the host.
     o.mountSetattr(o.reg('peer'), { propagation: 'MS_PRIVATE' }, true, words(why)),
+    o.call('umount2', [bindSource(mount, input.bundle), o.flags('MNT_DETACH')], words(why)),
     o.close(o.reg('peer'), words(why)),
   ];
 }

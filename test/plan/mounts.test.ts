@@ -187,11 +187,12 @@ const NOT_PROC = [
 ];
 
 test('planMounts: a bind that is a peer of the host is a copy of what the host program has made', () => {
-  assert.equal(attached([bind('bind', 'shared')], PRESENT).slice(0, 5), [
+  assert.equal(attached([bind('bind', 'shared')], PRESENT).slice(0, 6), [
     '$peer = load4 &binds+0',
-    'move_mount($peer, "", AT_FDCWD, "/srv/data", MOVE_MOUNT_F_EMPTY_PATH)',
+    'move_mount($peer, "", AT_FDCWD, "/srv/data", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_SYMLINKS)',
     '$mount = open_tree($peer, "", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_EMPTY_PATH)',
     'mount_setattr($peer, "", AT_EMPTY_PATH|AT_RECURSIVE, mount_attr{propagation: MS_PRIVATE}, 32)',
+    'umount2("/srv/data", MNT_DETACH)',
     'close($peer)',
   ]);
 });

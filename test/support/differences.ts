@@ -31,10 +31,10 @@ export const differences: readonly Difference[] = [
   {
     what: 'order of lines in /proc/self/mountinfo',
     fact: /^mounts by id$/,
-    tinyrun: 'binds first',
+    tinyrun: 'in a user namespace binds first',
     runc: 'as in the config',
     crun: 'as in the config',
-    why: "the kernel sorts by id, which a bind gets when its source is copied, before the container is; what covers what is by the config's order",
+    why: "the kernel sorts by id, which a bind gets when its source is copied: there by the host program; what covers what is by the config's order",
   },
   {
     what: 'file descriptors 0, 1 and 2',
