@@ -11,7 +11,7 @@ import { type Bounds, isOver, LONGEST, median } from './measure.ts';
 import { pssOf } from './memory.ts';
 import type { Runtime } from './runtimes.ts';
 
-export const VERBS = ['create', 'state', 'start', 'kill', 'delete'] as const;
+export const VERBS = ['create', 'state', 'start', 'exec', 'kill', 'delete'] as const;
 export type Verb = (typeof VERBS)[number];
 
 /** Medians over all turns, milliseconds, and of the first runtime's time divided by the other's of the same turn. */
@@ -77,6 +77,7 @@ async function oneLife(runtime: Runtime, bundle: string, id: string): Promise<Re
     create: ['--bundle', bundle, id],
     state: [id],
     start: [id],
+    exec: [id, '/payload', 'true'],
     kill: [id, 'KILL'],
     delete: [id],
   };
