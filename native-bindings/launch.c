@@ -86,7 +86,7 @@ static const char *option(const char *const **argv, const char *name) {
 
 // Reads the options of every command where they stand; what else starts with a dash in front of the verb is not known.
 static int read_command(const char *const *argv, struct command *command) {
-  *command = (struct command){.root = "/run/tinyrun"};
+  *command = (struct command){0};
   for (const char *const *word = argv + 1; *word && !same(*word, "--"); word++) {
     const char *value;
     if (**word == '-') {
@@ -100,8 +100,8 @@ static int read_command(const char *const *argv, struct command *command) {
     else if (!command->id && **word != '-') { command->id = *word; continue; }
     if (!append(command->name, command->name[0] ? "+" : "", *word)) command->name[0] = 0, command->id = "";
   }
-  if (!command->verb || command->root[0] != '/') return 0;
-  for (const char *c = command->root; *c; c++)
+  if (!command->verb || (command->root && command->root[0] != '/')) return 0;
+  for (const char *c = command->root; c && *c; c++)
     if (c[0] == '.' && c[1] == '.') return 0; // behind a symlink, `..` is another place than JavaScript takes it for
   return 1;
 }
@@ -337,11 +337,20 @@ static void try_file(const struct command *command, const char *name, const void
 }
 
 void launch(struct page *page, const char *const *argv, const char *const *env) {
-  // What engines hand on to a container by the environment, and a plan may depend on.
-  for (; *env; env++)
+  int has_place = 0, is_login_of_root = 0;
+  for (; *env; env++) {
+    // What engines hand on to a container by the environment, and a plan may depend on.
     if (after(*env, "NOTIFY_SOCKET=") || after(*env, "LISTEN_FDS=")) return;
+    const char *place = after(*env, "XDG_RUNTIME_DIR=");
+    if (place && *place) has_place = 1;
+    if (same(*env, "USER=root")) is_login_of_root = 1;
+  }
   struct command command;
   if (call(SYS_geteuid) != 0 || !read_command(argv, &command)) return;
+  if (!command.root) {
+    if (has_place && !is_login_of_root) return; // root of a user namespace, it may be: src/cli/global.ts looks
+    command.root = "/run/tinyrun";
+  }
   if (same(command.verb, "run")) {
     page->invocation_size = 0;
     if (describe(page, argv)) name_invocation(page);

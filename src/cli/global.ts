@@ -2,6 +2,7 @@
 
 import { rawSyscall } from '../../native-bindings/libc.ts';
 import type { GlobalOptions } from '../runtime/options.ts';
+import { inUserNamespace } from '../runtime/user-namespace.ts';
 import { cleanPath } from '../volume/path.ts';
 import { flag, type OptionValue, text } from './command-line.ts';
 
@@ -32,12 +33,18 @@ function toCgroupManager(options: Readonly<Record<string, OptionValue>>): Global
 
 /** For users who are not root: a place of their own, which is gone at reboot. */
 function defaultRoot(): string {
-  const uid = rawSyscall('geteuid');
-  return uid === 0 ? '/run/tinyrun' : `${process.env['XDG_RUNTIME_DIR'] || `/run/user/${uid}`}/tinyrun`;
+  if (isRoot()) return '/run/tinyrun';
+  return `${process.env['XDG_RUNTIME_DIR'] || `/run/user/${rawSyscall('geteuid')}`}/tinyrun`;
+}
+
+/** Root of a user's own user namespace, as rootless engines are, is not: the rule of runc. native-bindings/launch.c has it, too. */
+function isRoot(): boolean {
+  const { USER, XDG_RUNTIME_DIR } = process.env;
+  return rawSyscall('geteuid') === 0 && (!XDG_RUNTIME_DIR || USER === 'root' || !inUserNamespace());
 }
 
 function defaultDataRoot(): string {
-  if (rawSyscall('geteuid') === 0) return '/var/lib/tinyrun';
+  if (isRoot()) return '/var/lib/tinyrun';
   return `${process.env['XDG_DATA_HOME'] || `${process.env['HOME'] || '/'}/.local/share`}/tinyrun`;
 }
 

@@ -7,6 +7,7 @@ import type { ErrorPolicy, Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import type { PlanInput } from './input.ts';
 import { CLOSE, cleanInside, planMountPoint, planTarget } from './mount-point.ts';
+import { hasUser } from './namespaces.ts';
 import type { Place, Places } from './place.ts';
 
 const DEFAULT_DEVICES: readonly [path: string, major: number, minor: number][] = [
@@ -40,8 +41,8 @@ function devIsBound({ config }: PlanInput): boolean {
   );
 }
 
-const hasUserNamespace = ({ config }: PlanInput): boolean =>
-  (config.linux?.namespaces ?? []).some(({ type }) => type === 'user');
+/** In a user namespace, the container's or the caller's, nobody may make nodes. */
+const bindsNodes = (input: PlanInput): boolean => hasUser(input) || input.host.inUserNamespace;
 
 /** A listed /dev/ptmx is left out: it is always the container's own (engines list all devices of the host, privileged). */
 function listNodes(input: PlanInput): Node[] {
@@ -61,14 +62,14 @@ function listNodes(input: PlanInput): Node[] {
 /** The buffer for the descriptors of bound devices. */
 export function deviceBuffers(input: PlanInput): { name: string; size: number }[] {
   const buffers = [{ name: 'statx', size: 256 }];
-  if (!devIsBound(input) && hasUserNamespace(input))
+  if (!devIsBound(input) && bindsNodes(input))
     buffers.push({ name: 'nodes', size: 4 * listNodes(input).length });
   return buffers;
 }
 
 /** Host program, with a user namespace: detached binds of the host's own nodes. */
 export function planDeviceSources(input: PlanInput): Op[] {
-  if (devIsBound(input) || !hasUserNamespace(input)) return [];
+  if (devIsBound(input) || !bindsNodes(input)) return [];
   return listNodes(input).flatMap(({ device, from, index }) => {
     const words = {
       what: `bind device ${device.path}`,
@@ -87,7 +88,7 @@ export function planDeviceSources(input: PlanInput): Op[] {
 export function planDevices(input: PlanInput, places: Places): Op[] {
   if (devIsBound(input)) return [];
   const dev = planDevDirectory(places);
-  const make = hasUserNamespace(input) ? planBoundNode : planNode;
+  const make = bindsNodes(input) ? planBoundNode : planNode;
   return [...dev.ops, ...listNodes(input).flatMap((node) => make(node, dev)), ...planLinks(dev)];
 }
 

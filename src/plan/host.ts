@@ -5,6 +5,8 @@
 export interface HostFacts {
   arch: 'x64' | 'arm64';
   euid: number;
+  /** The caller is in a user namespace already, as rootless engines are: root there is a user of the host. */
+  inUserNamespace: boolean;
   /** `uname -r`, as [major, minor]. */
   kernel: readonly [number, number];
   /** The host's own hostname, for containers that share its uts namespace. */

@@ -92,7 +92,7 @@ export async function gatherInput(
     securityModules: await gatherSecurityModules(config),
     resctrl: hasRdt({ config }) ? (await import('./probe-resctrl.ts')).probeResctrl(config) : undefined,
     netDevices: await gatherNetDevices(config),
-    ...gatherCgroup(global, options, config, rootless !== undefined, log),
+    ...gatherCgroup(global, options, config, rootless !== undefined || host.inUserNamespace, log),
     transient: options.lifecycle === 'foreground' && (options.remove || !(options.named || options.keep)),
     printId: options.form === 'bundle',
     exits:
@@ -165,7 +165,8 @@ function gatherCgroup(
   const cgroups = probeCgroups();
   const cgroup = placeCgroup(cgroupManager, linux?.cgroupsPath, id, cgroups);
   if (rootless && !cgroup.places.every(({ path }) => isWritable(path.slice(0, path.lastIndexOf('/'))))) {
-    if (linux?.resources !== undefined)
+    // Device rules are no loss: in a user namespace there are the devices alone that are bound.
+    if (Object.keys(linux?.resources ?? {}).some((field) => field !== 'devices'))
       log.warn('/linux/resources: no cgroup is delegated to this user: the container has no limits');
     return { cgroups, cgroup: undefined };
   }

@@ -9,6 +9,7 @@ import type { SourceKind } from '../plan/input.ts';
 import { constants } from '../sys/constants.ts';
 import { errnoName, errnoWords } from '../sys/errno.ts';
 import { readPrelude } from './prelude.ts';
+import { inUserNamespace } from './user-namespace.ts';
 
 const decoder = new TextDecoder();
 const O_PATH = constants['O_PATH']!;
@@ -83,6 +84,7 @@ export function probeHost(): HostFacts {
   return {
     arch: process.arch === 'arm64' ? 'arm64' : 'x64',
     euid: rawSyscall('geteuid'),
+    inUserNamespace: inUserNamespace(),
     kernel: [major, minor],
     hostname: field(1),
     capBounding: mask('CapBnd'),

@@ -87,13 +87,19 @@ function checksOf(options: RunOptions, input: PlanInput, text: string): Check[] 
   const { lifecycle, printId, pidFile, consoleSocket, pidfdSocket, self, ...others } = more; // likewise
   const { environment, reports, logFd, trace, step, seccomp, cgroup, noNewKeyring, ...facts } = others; // of hooks; what isCacheable excludes; the config
   const { rootless, securityModules, resctrl, netDevices, ...unknown } = facts;
-  const { arch, euid, kernel, hostname, capBounding, sigIgnored, noFile, cwd, now, ...uncompared } = host;
+  const { arch, euid, inUserNamespace, kernel, hostname, capBounding, ...moreFacts } = host;
+  const { sigIgnored, noFile, cwd, now, ...uncompared } = moreFacts;
   unknown satisfies Record<string, never>;
   uncompared satisfies Record<string, never>;
   if (rootfs.kind !== 'directory' || resolved.size > 0 || terminal !== undefined) return undefined;
   if (hasHooks(input, ...POINTS)) return undefined; // they may depend on the environment
   // What few containers have, and what may change at any time.
-  if (rootless !== undefined || resctrl !== undefined || securityModules.length + netDevices.length > 0)
+  if (
+    inUserNamespace ||
+    rootless !== undefined ||
+    resctrl !== undefined ||
+    securityModules.length + netDevices.length > 0
+  )
     return undefined;
   const root = rootfs.path;
   const checks: Check[] = [

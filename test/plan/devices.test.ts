@@ -70,6 +70,13 @@ test("a listed /dev/ptmx is the container's own all the same", () => {
   assert.equal(made(withDevices([ptmx])), made(withDevices([])));
 });
 
+test("where the caller is in a user namespace already, the host's nodes are bound", () => {
+  const change: Change = { host: { inUserNamespace: true } };
+  const texts = stepsOf(change).map(({ text }) => text);
+  assert.not.ok(texts.some((text) => /^mknodat.*, 020666/.test(text)));
+  assert.ok(texts.some((text) => text.includes('open_tree(AT_FDCWD, "/dev/null"')));
+});
+
 test('nodes: types, numbers, modes and owners', () => {
   const rows: [Device, string[]][] = [
     [{ type: 'c', path: '/dev/x', major: 10, minor: 229 }, ['mknodat($tree-0, "x", 020666, 0xae5)']],

@@ -123,6 +123,35 @@ rootlessTest(
 );
 
 rootlessTest(
+  'root of a user namespace that an engine has made: a state root of his own, devices that are bound, no cgroup',
+  (rootless) => {
+    if (!existsSync('/usr/bin/newuidmap')) return skip('newuidmap', 'it is not installed');
+    const { bundle } = rootless;
+    const top = dirname(bundle.dir);
+    const inside = ['unshare', '--user', '--mount', '--map-root-user', '--map-auto'];
+    const script = `mkdir $XDG_RUNTIME_DIR; t="$0 --data-root ${bundle.dataRoot}"
+      $t run --bundle ${bundle.dir} c1
+      $t create --bundle ${bundle.dir} c2 >/dev/null
+      $t list -q; ls $XDG_RUNTIME_DIR/tinyrun; $t exec c2 /payload args in; $t start c2; $t delete --force c2; $t list -q`;
+    const result = runCommand(
+      [...withRanges(rootless), ...asDaemon, ...inside, 'sh', '-ec', script, join(top, 'tinyrun')],
+      { env: { HOME: top, PATH: process.env['PATH']!, XDG_RUNTIME_DIR: join(top, 'xdg') } },
+    );
+    assert.is(result.code, 0, result.stderr);
+    assert.is(result.stdout, 'uid 5 5\ngid 6 6\ngroups 7\nc2\nc2\nin\n');
+    assert.match(result.stderr, '/linux/resources: no cgroup is delegated to this user');
+  },
+  (config) => {
+    config.linux!.namespaces = config.linux!.namespaces!.filter(({ type }) => type !== 'user');
+    delete config.linux!.uidMappings;
+    delete config.linux!.gidMappings;
+    config.linux!.resources = { memory: { limit: 1 << 26 } };
+    config.process.user = { uid: 5, gid: 6, additionalGids: [7] };
+    config.process.args = ['/payload', 'ids', '--', 'write', '/dev/null', 'x'];
+  },
+);
+
+rootlessTest(
   'without a user namespace one must be root',
   ({ bundle, call }) => {
     const { stderr, code } = call(['run', bundle.dir]);

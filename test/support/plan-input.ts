@@ -32,6 +32,7 @@ const HOST: HostFacts = {
   hostname: 'host',
   capBounding: ALL_CAPABILITIES,
   sigIgnored: SIGPIPE_AND_SIGXFSZ,
+  inUserNamespace: false,
   noFile: { soft: 1024, hard: 1048576 },
   cwd: '/home/user',
   now: Date.UTC(2030, 0, 2, 3, 4, 5),
