@@ -196,6 +196,7 @@ function planProcess(input: ExecInput): Op[] {
         ]
       : []),
     ...planBecomeRoot(input),
+    ...(hasUser(input) ? planDeathWatch('root') : []), // the change of user has cleared the watch
     // Its SELinux label would have to go to a file of proc, as the container's had.
     ...(input.config.process.selinuxLabel ? [] : planKeyring(input)),
     o.call(
