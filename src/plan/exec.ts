@@ -24,7 +24,7 @@ import type { ExecInput } from './input.ts';
 import { planKeyring } from './keyring.ts';
 import { hasLabels, planOpenLabels, planSetLabels } from './labels.ts';
 import { planRlimits, planScheduling } from './limits.ts';
-import { HIDE, planBecomeRoot } from './namespaces.ts';
+import { HIDE, hasUser, planBecomeRoot } from './namespaces.ts';
 import { planCloseDescriptors, planCwd, planExec, planName, planUmask, processBuffers } from './process.ts';
 import { planGiveBackTerminal, planKeys, planRelay, planTakeTerminal, relayBuffers } from './relay.ts';
 import { retryRaces } from './retry.ts';
