@@ -7,7 +7,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { close } from '../../native-bindings/libc.ts';
 import type { Config } from '../../src/oci/config.ts';
-import { lockContainer } from '../../src/runtime/store.ts';
+import { lockContainer } from '../../src/runtime/removal.ts';
 import { type Bundle, runTinyrun, startTinyrun, withBundle } from '../support/bundle.ts';
 import { all, inParallel, inUserNamespace, soon, WORKERS, withEverything } from '../support/killed.ts';
 import { assertSucceeds, leftovers, processesOf } from '../support/refusal.ts';
