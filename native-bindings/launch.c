@@ -289,6 +289,7 @@ static void run_child(i64 memory) {
   if (call(SYS_rt_sigaction, SIGCHLD, usual, before, 8) != 0) return;
   i64 child = call(SYS_clone, SIGCHLD);
   if (child == 0) {
+    call(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL); // who kills tinyrun kills its work
     execute(memory);
     call(SYS_exit_group, NOT_ME);
   }
