@@ -60,7 +60,7 @@ enum { SYS_close_range = 436, SYS_openat2 = 437 };
   call7(number, (u64)(a), (u64)(b), (u64)(c), (u64)(d), (u64)(e), (u64)(f))
 
 enum { ENOENT = 2, EINTR = 4, EBADF = 9, EINVAL = 22 };
-enum { SIGCHLD = 17 };
+enum { SIGKILL = 9, SIGCHLD = 17 };
 enum { AT_FDCWD = -100, AT_EMPTY_PATH = 0x1000 };
 enum { O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2, O_CREAT = 0100, O_APPEND = 02000, O_NONBLOCK = 04000, O_CLOEXEC = 02000000, O_PATH = 010000000 };
 enum { PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4, MAP_PRIVATE = 2, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20, MAP_POPULATE = 0x8000 };

@@ -34,7 +34,7 @@ enum { NOT_ME = 75, NAME = 160, ID = 255, MOST = 1 << 26 };
 
 enum { RESOLVE_NO_MAGICLINKS = 2, RESOLVE_NO_SYMLINKS = 4, RESOLVE_BENEATH = 8, RESOLVE_IN_ROOT = 0x10 };
 enum { MFD_CLOEXEC = 1, MFD_ALLOW_SEALING = 2, MFD_EXEC = 0x10, F_SETFD = 2, F_ADD_SEALS = 1033, SEAL_ALL = 0xf };
-enum { CLOSE_RANGE_CLOEXEC = 4, PR_CAPBSET_READ = 23, SIGNALS = 64, SIG_IGN = 1, STATX_BASIC_STATS = 0x7ff };
+enum { CLOSE_RANGE_CLOEXEC = 4, PR_CAPBSET_READ = 23, PR_SET_PDEATHSIG = 1, SIGNALS = 64, SIG_IGN = 1, STATX_BASIC_STATS = 0x7ff };
 enum { S_IFMT = 0170000, S_IFDIR = 0040000, S_IFREG = 0100000 };
 
 struct statx {
@@ -289,6 +289,7 @@ static void run_child(i64 memory) {
   if (call(SYS_rt_sigaction, SIGCHLD, usual, before, 8) != 0) return;
   i64 child = call(SYS_clone, SIGCHLD);
   if (child == 0) {
+    call(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL); // who kills tinyrun kills its work
     execute(memory);
     call(SYS_exit_group, NOT_ME);
   }

@@ -24,7 +24,7 @@ import type { ExecInput } from './input.ts';
 import { planKeyring } from './keyring.ts';
 import { hasLabels, planOpenLabels, planSetLabels } from './labels.ts';
 import { planRlimits, planScheduling } from './limits.ts';
-import { HIDE, planBecomeRoot } from './namespaces.ts';
+import { HIDE, hasUser, planBecomeRoot } from './namespaces.ts';
 import { planCloseDescriptors, planCwd, planExec, planName, planUmask, processBuffers } from './process.ts';
 import { planGiveBackTerminal, planKeys, planRelay, planTakeTerminal, relayBuffers } from './relay.ts';
 import { retryRaces } from './retry.ts';
@@ -196,6 +196,7 @@ function planProcess(input: ExecInput): Op[] {
         ]
       : []),
     ...planBecomeRoot(input),
+    ...(hasUser(input) ? planDeathWatch('root') : []), // the change of user has cleared the watch
     // Its SELinux label would have to go to a file of proc, as the container's had.
     ...(input.config.process.selinuxLabel ? [] : planKeyring(input)),
     o.call(

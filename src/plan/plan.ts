@@ -177,6 +177,7 @@ function planInit(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
     ...planReleaseScope(input),
     ...planTimeNamespace(input), // who has changed his user cannot open the files of his own /proc/self (proc(5))
     ...planBecomeRoot(input),
+    ...(hasUser(input) ? planDeathWatch('root') : []), // the change of user has cleared the watch
     ...planKeyring(input),
     o.call(
       'setsid',
@@ -206,7 +207,7 @@ function planInit(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
     ...planSetLabels(input),
     // From here on init has the container's rights only, and what follows must get through its seccomp filter.
     ...planCredentials(input, [
-      // The change of user has cleared the watch.
+      // So has this change of user.
       ...(input.lifecycle === 'foreground' ? planDeathWatch('last') : planStandAlone()),
       ...planRestoreSignals(input.host.sigIgnored),
       ...(input.lifecycle === 'foreground' ? [] : planLookup(input)),

@@ -138,11 +138,14 @@ function planStart(stateRoot: string): Program {
 }
 const ALL_SIGNALS = 0xffffffffffffffffn;
 
+/** A file of the state directory is read without waiting: nobody would write to a fifo in its place. */
+const READ = ['O_RDONLY', 'O_NONBLOCK', 'O_NOFOLLOW'];
+
 /** Opens a pidfd of init, or goes to `gone` if that has ended. */
 function planInit(gone: string): Op[] {
   const why = 'Another process may have got the pid meanwhile: the inode of the pidfd tells them apart.';
   return [
-    o.openat(o.reg('dir'), INIT_PIDFD, ['O_RDONLY', 'O_NOFOLLOW'], {
+    o.openat(o.reg('dir'), INIT_PIDFD, READ, {
       ...words('open init.pidfd', why),
       to: 'file',
     }),
@@ -232,7 +235,7 @@ function planState(stateRoot: string): Program {
   };
   return programOf([
     ...planOpen(stateRoot),
-    o.openat(o.reg('dir'), STATE_TEXT, ['O_RDONLY', 'O_NOFOLLOW'], {
+    o.openat(o.reg('dir'), STATE_TEXT, READ, {
       ...words('open state.text', why),
       to: 'text',
     }),
@@ -272,7 +275,7 @@ function planDelete(stateRoot: string): Program {
       ...planOpen(stateRoot),
       o.flock(o.reg('root'), ['LOCK_EX'], words('lock the state root', lock)),
       o.flock(o.reg('dir'), ['LOCK_EX', 'LOCK_NB'], words('lock the state directory', lock)),
-      o.openat(o.reg('dir'), CGROUP_PATHS, ['O_RDONLY', 'O_NOFOLLOW'], {
+      o.openat(o.reg('dir'), CGROUP_PATHS, READ, {
         ...words(`open ${CGROUP_PATHS}`, why),
         to: 'file',
       }),
@@ -284,7 +287,7 @@ function planDelete(stateRoot: string): Program {
       ...planInit('stopped'),
       o.jump('not-me', words('it lives', 'JavaScript says so, or kills it.')),
       o.label('stopped'),
-      o.openat(o.reg('dir'), 'init.stat', ['O_RDONLY', 'O_NONBLOCK', 'O_NOFOLLOW'], {
+      o.openat(o.reg('dir'), 'init.stat', READ, {
         ...words('open init.stat', changes),
         to: 'file',
       }),

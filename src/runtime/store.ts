@@ -11,7 +11,7 @@
 
 import { close, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
 import { TinyrunError } from '../errors.ts';
-import { CREATING_FIFO, EXEC_FIFO, type State } from '../oci/state.ts';
+import { CGROUP_PATHS, CREATING_FIFO, EXEC_FIFO, type State } from '../oci/state.ts';
 import { errnos } from '../sys/errno.ts';
 import { isPaused } from './cgroup/freezer.ts';
 import type { SavedCgroup } from './cgroup-remove.ts';
@@ -98,7 +98,9 @@ export function readLocked(fd: number, root: string, id: string, salvage?: strin
   const saved = readSaved(fd, root, id, salvage);
   if (saved === undefined) return undefined;
   const { tinyrun, pid } = saved;
-  const created = parseStat(readStat(fd, salvage));
+  const created = parseStat(
+    salvage === undefined ? (readSmall(fd, 'init.stat') ?? '') : readOrNone(fd, 'init.stat'),
+  );
   const { cgroups = [] } = tinyrun;
   const frozen = () => isPaused(cgroups);
   const status = pid === 0 ? 'creating' : statusOf(created, statOf(pid), () => fifoIn(fd), frozen);
@@ -169,25 +171,28 @@ function readSaved(fd: number, root: string, id: string, salvage?: string): Save
   });
 }
 
-/** What is known without state.json: init, from init.stat, and where its own files would be. */
+/** What is known without state.json: init, from init.stat; where its own files would be; some cgroups (plan/verbs.ts). */
 function salvaged(fd: number, id: string, dataRoot: string): SavedState {
-  const pid = Number.parseInt(readStat(fd, dataRoot), 10) || 0;
-  const unknown = { ociVersion: '', bundle: '', rootfs: '', created: '', owner: '' };
+  const pid = Number.parseInt(readOrNone(fd, 'init.stat'), 10) || 0;
+  const paths = readOrNone(fd, CGROUP_PATHS).split('\0').filter(Boolean);
   return {
-    ...unknown,
-    id,
-    pid,
-    tinyrun: { transient: false, dataDirectory: `${dataRoot}/containers/${id}` },
+    ...{ ociVersion: '', bundle: '', rootfs: '', created: '', owner: '' },
+    ...{ id, pid },
+    tinyrun: {
+      transient: false,
+      dataDirectory: `${dataRoot}/containers/${id}`,
+      cgroups: paths.map((path) => ({ controllers: 'unknown', path })),
+    },
   };
 }
 
-/** init.stat; of a container that is damaged anyway, one that cannot be read is none. */
-function readStat(fd: number, salvage: string | undefined): string {
+/** A file of a container that is damaged anyway: one that cannot be read is none. */
+function readOrNone(fd: number, name: string): string {
   try {
-    return readSmall(fd, 'init.stat') ?? '';
+    return readSmall(fd, name) ?? '';
   } catch (error) {
-    if (salvage === undefined || !(error instanceof SystemError)) throw error;
-    return '';
+    if (error instanceof SystemError) return '';
+    throw error;
   }
 }
 

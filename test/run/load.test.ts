@@ -10,7 +10,7 @@ import { type Bundle, withBundle } from '../support/bundle.ts';
 import { children, reap, takingOrphans } from '../support/orphans.ts';
 import { leftovers, processesOf } from '../support/refusal.ts';
 import { dockerShaped } from '../support/seccomp.ts';
-import { say, stateOf, succeeds } from '../support/verbs.ts';
+import { say, share, stateOf, succeeds } from '../support/verbs.ts';
 
 const CONTAINERS = 200;
 const WORKERS = 16;
@@ -64,16 +64,6 @@ async function live(bundle: Bundle, way: number, other: string): Promise<void> {
     await succeeds(bundle, 'delete', id);
   }
   assert.is(await stateOf(bundle, id), undefined);
-}
-
-/** Does all jobs, some at a time; the first that fails ends it. */
-async function share(jobs: number, workers: number, work: (job: number) => Promise<void>): Promise<void> {
-  let next = 0;
-  const worker = async () => {
-    while (next < jobs) await work(next++);
-  };
-  const results = await Promise.allSettled(Array.from({ length: workers }, worker));
-  for (const result of results) if (result.status === 'rejected') throw result.reason;
 }
 
 test(`${CONTAINERS} containers by ${WORKERS} callers at once, from their creation to their end`, () =>

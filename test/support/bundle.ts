@@ -138,7 +138,8 @@ export const signalNumber = (signal: NodeJS.Signals | number | null | undefined)
 
 function deleteContainers(bundle: Bundle): void {
   if (!existsSync(bundle.root)) return;
-  for (const id of readdirSync(bundle.root)) runTinyrun(bundle, ['delete', '--force', id], { cwd: '/' });
+  const ids = readdirSync(bundle.root).filter((name) => !name.startsWith('.')); // what is kept for later runs
+  for (const id of ids) runTinyrun(bundle, ['delete', '--force', id], { cwd: '/' });
 }
 
 /** Removes a folder, unless something is mounted in it: that would remove what is mounted. */

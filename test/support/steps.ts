@@ -1,11 +1,12 @@
 // A run that is held at each op: `--step-fd` makes the interpreter read a byte before each, in the host program and in
 // the init program alike, and a test decides how many bytes there are.
 
-import { closeSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { close, open, syscall } from '../../native-bindings/libc.ts';
 import { constants } from '../../src/sys/constants.ts';
 import { type Bundle, tinyrun } from './bundle.ts';
+import { parseTrace, type TracedOp } from './traced.ts';
 
 const FIONREAD = 0x541b; // <asm-generic/ioctls.h>: how many bytes can be read
 
@@ -92,13 +93,50 @@ export function startStepped(
 }
 
 /** How many ops a whole run takes, both programs together. */
-export function countOps(bundle: Bundle, args: readonly string[], terminal?: Terminal, verb = 'run'): number {
+export const countOps = (
+  bundle: Bundle,
+  args: readonly string[],
+  terminal?: Terminal,
+  verb?: string,
+): number => traceOps(bundle, args, terminal, verb).length;
+
+/** What the state directory and the locks are made by, or what makes and tells init: each such op is worth a look. */
+const WEIGHTY =
+  /state\.json|state\.text|init\.|config\.json|cgroup\.paths|\.fifo|flock|clone3|pwrite64|\$stateroot/;
+
+/**
+ * Behind how many ops of a run something is tried: in both programs behind the first of each kind of op (call and
+ * section), and behind each that the state depends on. With `all`, behind each op.
+ */
+export function sampleOps(
+  traced: readonly TracedOp[],
+  { all, section }: { all: boolean; section?: string },
+): number[] {
+  const seen = new Set<string>();
+  const isFirst = (kind: string): boolean => seen.size < seen.add(kind).size;
+  return traced.flatMap((op, i) => {
+    const first = isFirst(`${op.section} ${/^(?:\$\S+ = )?(\w+)/.exec(op.text)?.[1]}`);
+    const weighty = op.section === 'host' && WEIGHTY.test(op.text);
+    if (section !== undefined && op.section !== section) return [];
+    return all || first || weighty || i === traced.length - 1 ? [i + 1] : [];
+  });
+}
+
+/** The ops of a whole run, both programs together, in the order in which they happened. */
+export function traceOps(
+  bundle: Bundle,
+  args: readonly string[],
+  terminal?: Terminal,
+  verb = 'run',
+): TracedOp[] {
   const trace = join(bundle.dir, 'trace');
   const roots = ['--root', bundle.root, '--data-root', bundle.dataRoot];
   const fd = terminal?.slave ?? 'ignore';
   const done = Bun.spawnSync([tinyrun, ...roots, verb, '--trace', trace, ...args], { stdio: [fd, fd, fd] });
   if (done.exitCode !== 0) throw new Error(`the run failed: ${done.exitCode}`);
-  return readFileSync(trace, 'utf8').split('\n').length - 1;
+  const ops = parseTrace(readFileSync(trace, 'utf8'));
+  rmSync(trace);
+  return ops;
 }
 
 /** The children of a process, oldest first. */

@@ -68,3 +68,17 @@ export async function stateOf(
   const result = await say(bundle, 'state', id);
   return hasWon(result, /container does not exist/) ? JSON.parse(result.stdout) : undefined;
 }
+
+/** Does all jobs, some at a time; the first that fails ends it. */
+export async function share(
+  jobs: number,
+  workers: number,
+  work: (job: number) => Promise<void>,
+): Promise<void> {
+  let next = 0;
+  const worker = async () => {
+    while (next < jobs) await work(next++);
+  };
+  const results = await Promise.allSettled(Array.from({ length: workers }, worker));
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
+}
