@@ -77,7 +77,7 @@ function planDump(input: CheckpointInput, note: string): Op[] {
     ...(workPath === imagePath ? [] : makeDirectories(workPath, 0o700, 'criu writes its log there.')),
     ...(preDump ? [] : planNote(`${imagePath}/${NOTE_FILE}`, note)),
     ...planChild('dump', {
-      ...{ name, argv: [criu, ...dumpArguments(options, facts)], host, from: 'checkpoint' },
+      ...{ name, argv: [criu, ...dumpArguments(options, facts)], host, from: '--image-path' },
       why: 'It stops the processes and writes all that they are into files.',
       before: () => [
         o.call('dup3', [2, 1, 0], words('make stderr its stdout', 'What it says is no output of ours.')),
@@ -88,7 +88,7 @@ function planDump(input: CheckpointInput, note: string): Op[] {
     ...planTellFailure(
       self,
       ['criu-failed', 'checkpoint', id, `${workPath}/${DUMP_LOG}`],
-      { host, from: 'checkpoint' },
+      { host, from: '--image-path' },
       'failed',
     ),
     o.label('failed'),

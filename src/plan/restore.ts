@@ -30,6 +30,7 @@ import { bindSource } from './mounts.ts';
 import { namespaceBuffers } from './namespaces.ts';
 import { planName, planUmask } from './process.ts';
 import { planRootTree, ROOT } from './rootfs.ts';
+import { planReleaseScope } from './scope.ts';
 import { planBlockSignals, planWaitAndForward, signalBuffers } from './signals.ts';
 import {
   makeDirectories,
@@ -84,6 +85,7 @@ export function planRestore(input: RestoreInput): Program {
       ...ownCgroupBuffers(input),
       ...endBuffers,
       ...verbBuffers(input),
+      { name: 'statx', size: 256 },
     ],
     reports: input.reports,
     ...(input.trace === undefined ? {} : { trace: input.trace }),
@@ -117,7 +119,7 @@ function planSetUp(input: RestoreInput, rootfs: string, state: StateFile): Op[] 
     ...planTellFailure(
       self,
       ['criu-failed', 'restore', id, `${options.workPath}/${RESTORE_LOG}`],
-      { host, from: 'restore' },
+      { host, from: '--image-path' },
       'not-restored',
     ),
     o.label('not-restored'),
@@ -126,6 +128,7 @@ function planSetUp(input: RestoreInput, rootfs: string, state: StateFile): Op[] 
     o.jump('undo', runtime('undo everything', 'A container that could not be restored is none.')),
     o.label('restored'),
     ...planReadPid(),
+    ...planReleaseScope(input),
     ...planWritePid(state),
     ...planVerbFiles(input),
     ...planPidFile(input),
@@ -189,7 +192,7 @@ function planCriu(input: RestoreInput, rootfs: string): Op[] {
           }),
         ]),
     ...planChild('criu', {
-      ...{ name: 'criu restore', argv: [criu, ...argv], host, from: 'restore' },
+      ...{ name: 'criu restore', argv: [criu, ...argv], host, from: '--image-path' },
       why: 'It makes the processes again, as they were when they were written to files.',
       before: () => [
         ...(cgroup?.places ?? []).flatMap(({ path }) => [

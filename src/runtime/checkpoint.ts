@@ -13,10 +13,11 @@ import { createLog } from './log.ts';
 import type { GlobalOptions } from './options.ts';
 import { keepOpen, openLog, openTrace, reports } from './outputs.ts';
 import { probeCgroups, probeHost, readText } from './probe.ts';
+import { lockContainer } from './removal.ts';
 import type { TraceLines } from './run.ts';
 import { parseSavedConfig } from './saved-config.ts';
 import { assertLegal } from './status.ts';
-import { type Container, lockContainer, readContainer } from './store.ts';
+import { type Container, readContainer } from './store.ts';
 
 /**
  * Writes a container to files: this process becomes the program that does.

@@ -63,6 +63,8 @@ export function assertPortable(verb: string, id: string, config: Config): void {
   };
   if (config.process.terminal === true)
     refuse('its terminal: criu hands none over on its command line (/process/terminal)');
+  const named = config.mounts?.find(({ destination }) => destination.includes(']'));
+  if (named !== undefined) refuse(`criu has no way to name a mount on ${named.destination}`);
   const namespaces = config.linux?.namespaces ?? [];
   for (const type of ['mount', 'pid'] as const)
     if (!namespaces.some((one) => one.type === type && !one.path))

@@ -13,9 +13,9 @@ import { assertPortable, findCriu, maskedFiles, ownWords } from './criu.ts';
 import { destinationsInRootfs, gatherInput } from './gather.ts';
 import { createLog } from './log.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
-import { probeHost, readText, refused } from './probe.ts';
+import { probeHost, readText, refused, statPath } from './probe.ts';
+import { removeStale } from './removal.ts';
 import type { TraceLines } from './run.ts';
-import { removeStale } from './store.ts';
 
 /**
  * Restores a container: this process becomes its host program. In the foreground it ends with the container's exit code.
@@ -44,8 +44,8 @@ export async function restoreContainer(
         hint: 'leave --detach out: a process that dies with its parent stays one (PR_SET_PDEATHSIG)',
       },
     );
-  const input = await gatherInput(global, options, host, log, readConfig(configPath(options)), false);
-  const { config } = input;
+  const gathered = await gatherInput(global, options, host, log, readConfig(configPath(options)), false);
+  const { config } = gathered;
   assertPortable('restore', id, config);
   if (config.hooks?.prestart?.length || config.hooks?.createRuntime?.length)
     throw new TinyrunError(
@@ -53,6 +53,11 @@ export async function restoreContainer(
       `restore container ${id}: only criu knows the moment of its prestart and createRuntime hooks`,
     );
   removeStale(global.root, id, global.dataRoot);
+  const isFree = typeof statPath(`${global.root}/${id}`) === 'number';
+  const input =
+    gathered.cgroup?.scope !== undefined && isFree
+      ? await (await import('./scope.ts')).makeScope(gathered, log.debug)
+      : gathered;
   const program = planRestore({
     ...input,
     self: ownWords(global),
