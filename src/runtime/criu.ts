@@ -15,7 +15,7 @@ export function findCriu(verb: 'checkpoint' | 'restore', id: string): string {
     .map((directory) => `${directory}/criu`)
     .find((path) => {
       const stat = statPath(path);
-      return typeof stat !== 'number' && stat.kind === 'file';
+      return typeof stat !== 'number' && stat.kind === 'file' && (stat.mode & 0o111) !== 0;
     });
   if (found === undefined)
     throw new TinyrunError('HOST', `${verb} container ${id}: the host has no criu in ${TOOLS_PATH}`, {
