@@ -18,7 +18,7 @@ import type { Mount } from '../oci/config.ts';
 import { parseMountOptions } from '../oci/mount-options.ts';
 import type { Op, Program, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
-import { ownCgroupBuffers, planCgroups } from './cgroup.ts';
+import { ownCgroupBuffers, planCgroups, planLateLimits } from './cgroup.ts';
 import type { CheckpointNote } from './checkpoint.ts';
 import { type ExternalMount, RESTORE_LOG, type RestoreOptions, restoreArguments } from './criu.ts';
 import { planChild, planTellFailure } from './criu-process.ts';
@@ -128,6 +128,7 @@ function planSetUp(input: RestoreInput, rootfs: string, state: StateFile): Op[] 
     o.jump('undo', runtime('undo everything', 'A container that could not be restored is none.')),
     o.label('restored'),
     ...planReadPid(),
+    ...planLateLimits(input),
     ...planReleaseScope(input),
     ...planWritePid(state),
     ...planVerbFiles(input),
@@ -220,6 +221,15 @@ function planCriu(input: RestoreInput, rootfs: string): Op[] {
           [ROOT, '', o.AT_FDCWD, rootfs, o.flags('MOVE_MOUNT_F_EMPTY_PATH', 'MOVE_MOUNT_T_SYMLINKS')],
           { ...runtime('attach the rootfs', mounts), from: '/root/path' },
         ),
+        ...(config.process.noNewPrivileges
+          ? [
+              o.prctl('PR_SET_NO_NEW_PRIVS', [1, 0, 0, 0], {
+                what: 'set no_new_privs',
+                why: 'criu before 4.0 does not make it again; but what criu makes inherits it.',
+                from: '/process/noNewPrivileges',
+              }),
+            ]
+          : []),
       ],
       keep: network === undefined ? [] : [{ fd: o.reg('network'), as: NETWORK_FD }],
     }),

@@ -6,6 +6,7 @@ import {
   existsSync,
   mkdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -240,6 +241,54 @@ testWithCriu('a restored container has its cgroup with its limits', async (bundl
   assert.is(data.pids.limit, 77);
   assertSucceeds(say(bundle, 'delete', '--force', bundle.id));
   assert.equal(leftovers(bundle), []);
+});
+
+testWithCriu(
+  'no_new_privs, capabilities, ids and the seccomp filter are those that it had',
+  async (bundle) => {
+    bundle.config.process.noNewPrivileges = true;
+    bundle.config.process.user = { uid: 1000, gid: 100 };
+    bundle.config.linux!.seccomp = {
+      defaultAction: 'SCMP_ACT_ALLOW',
+      syscalls: [{ names: ['mount', 'ptrace'], action: 'SCMP_ACT_ERRNO' }],
+    };
+    const credentials = (): string[] => {
+      const { pid } = JSON.parse(output(say(bundle, 'state', bundle.id)));
+      const lines = readFileSync(`/proc/${pid}/status`, 'utf8').split('\n');
+      return lines.filter((line) => /^(Uid|Gid|Groups|Cap\w+|NoNewPrivs|Seccomp):/.test(line));
+    };
+    await runTrap(bundle, '--detach');
+    const before = credentials();
+    assert.ok(before.includes('NoNewPrivs:\t1') && before.includes('Seccomp:\t2'));
+    assertSucceeds(say(bundle, 'checkpoint', ...into(bundle), bundle.id));
+    sayToOutput(bundle, ...restore(bundle, '--detach'));
+    assert.equal(credentials(), before);
+    assertSucceeds(say(bundle, 'delete', '--force', bundle.id));
+  },
+);
+
+testWithCriu('a network namespace that it was given is joined again', async (bundle) => {
+  const file = join(bundle.dir, 'network');
+  writeFileSync(file, '');
+  // Bound here, since the file of another process goes with it.
+  assert.is(runCommand(['unshare', `--net=${file}`, 'true']).code, 0);
+  try {
+    bundle.config.linux!.namespaces = bundle.config.linux!.namespaces!.map((one) =>
+      one.type === 'network' ? { ...one, path: file } : one,
+    );
+    const network = (): string => {
+      const { pid } = JSON.parse(output(say(bundle, 'state', bundle.id)));
+      return readlinkSync(`/proc/${pid}/ns/net`);
+    };
+    await runTrap(bundle, '--detach');
+    const before = network();
+    assertSucceeds(say(bundle, 'checkpoint', ...into(bundle), bundle.id));
+    sayToOutput(bundle, ...restore(bundle, '--detach'));
+    assert.is(network(), before);
+    assertSucceeds(say(bundle, 'delete', '--force', bundle.id));
+  } finally {
+    runCommand(['umount', file]);
+  }
 });
 
 testWithCriu('one that goes on can be written to files again, and only what has changed', async (bundle) => {
