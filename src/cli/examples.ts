@@ -56,6 +56,13 @@ export const examples: Readonly<Record<string, readonly (readonly [typed: string
     ['tinyrun update --memory 50M --pids-limit 100 web', 'new limits'],
     ['tinyrun update --resources new.json web', 'the same from a file, in the form of linux.resources'],
   ],
+  checkpoint: [
+    ['tinyrun checkpoint --image-path ./images web', 'it is in ./images, and nowhere else'],
+    ['tinyrun checkpoint --image-path ./images --leave-running web', 'and it goes on'],
+  ],
+  restore: [
+    ['tinyrun restore --bundle ./bundle --image-path ./images --detach web', 'it goes on where it was'],
+  ],
   features: [['tinyrun features', 'for engines; OCI features.md']],
   explain: [
     ['tinyrun explain ./bundle', 'each system call and why; needs no root'],

@@ -33,9 +33,12 @@ const load: Readonly<Record<string, () => Promise<Command>>> = {
   ps: () => import('./commands/ps.ts'),
   events: () => import('./commands/events.ts'),
   update: () => import('./commands/update.ts'),
+  checkpoint: () => import('./commands/checkpoint.ts'),
+  restore: () => import('./commands/restore.ts'),
   features: () => import('./commands/features.ts'),
   explain: () => import('./commands/explain.ts'),
   purge: () => import('./commands/purge.ts'),
+  'criu-failed': () => import('./commands/criu-failed.ts'),
   'copy-up': () => import('./commands/copy-up.ts'),
 };
 

@@ -103,6 +103,30 @@ const runOptions: OptionTable = {
   'no-subreaper': { type: 'flag', description: 'no effect: no subreaper is used', hidden: true },
 };
 
+/** Of `checkpoint` and `restore`. */
+const criuOptions: OptionTable = {
+  'image-path': { type: 'text', description: 'directory of the images', default: './checkpoint' },
+  'work-path': { type: 'text', description: "directory of criu's log; default: that of the images" },
+  'tcp-established': { type: 'flag', description: 'with established TCP connections' },
+  'ext-unix-sk': { type: 'flag', description: 'with unix sockets to others outside' },
+  'shell-job': { type: 'flag', description: 'with a session that began outside' },
+  'file-locks': { type: 'flag', description: 'with file locks' },
+  'manage-cgroups-mode': {
+    type: 'text',
+    choices: ['soft', 'full', 'strict', 'ignore'],
+    description: 'what of cgroups is saved and made again',
+    default: 'soft',
+  },
+  'empty-ns': {
+    type: 'text',
+    choices: ['network'],
+    description: 'a namespace whose contents are not saved, or not made',
+  },
+  'auto-dedup': { type: 'flag', description: 'free pages of older images that are of no use any more' },
+  'lazy-pages': { type: 'flag', description: 'move memory on demand, by userfaultfd' },
+  trace: engineOptions['trace']!,
+};
+
 const updateOptions: OptionTable = {
   resources: {
     type: 'text',
@@ -256,6 +280,38 @@ export const commands: Readonly<Record<string, CommandSpec>> = {
     args: [1, 1],
     options: updateOptions,
   },
+  checkpoint: {
+    usage: 'ID',
+    description: 'write a running container to files, by criu, and delete it',
+    args: [1, 1],
+    options: {
+      ...criuOptions,
+      'parent-path': { type: 'text', description: 'images of an earlier one, relative to --image-path' },
+      'leave-running': { type: 'flag', description: 'let the container go on' },
+      'pre-dump': { type: 'flag', description: 'its memory only, and let it go on' },
+      'status-fd': { type: 'number', description: 'with --lazy-pages: write a zero byte there when ready' },
+      'page-server': { type: 'text', description: 'ADDRESS:PORT that memory is sent to' },
+    },
+  },
+  restore: {
+    usage: '[--bundle BUNDLE] ID',
+    description: 'make a container from the files of a checkpoint, by criu',
+    args: [1, 1],
+    options: {
+      ...criuOptions,
+      bundle: { type: 'text', alias: 'b', description: 'the bundle that it was made of', default: '.' },
+      detach: { type: 'flag', alias: 'd', description: 'do not wait for its end' },
+      'pid-file': { type: 'text', description: 'write the pid of the container process to this file' },
+      'console-socket': { type: 'text', description: 'refused: criu cannot hand over a terminal this way' },
+      'no-pivot': { type: 'flag', description: 'no effect: criu makes the root', hidden: true },
+      'no-subreaper': { type: 'flag', description: 'no effect: no subreaper is used', hidden: true },
+      'lsm-profile': { type: 'text', description: 'apparmor:NAME or selinux:LABEL in place of its own' },
+      'lsm-mount-context': {
+        type: 'text',
+        description: 'SELinux context of its mounts in place of their own',
+      },
+    },
+  },
   features: { usage: '', description: 'print what tinyrun can do, as JSON', args: [0, 0], options: {} },
   explain: {
     usage: runUsage,
@@ -274,6 +330,13 @@ export const commands: Readonly<Record<string, CommandSpec>> = {
     usage: 'ID CODE',
     description: 'remove what a transient container left, and exit with CODE',
     args: [2, 2],
+    options: {},
+    hidden: true,
+  },
+  'criu-failed': {
+    usage: 'VERB ID LOG',
+    description: "say the last error of criu's log",
+    args: [3, 3],
     options: {},
     hidden: true,
   },

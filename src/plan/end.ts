@@ -17,11 +17,11 @@ import { planRemoveState } from './state.ts';
 
 const runtime = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
 export const endBuffers = [{ name: 'exittext', size: 24 }];
+const EXIT_CODE = "The container's exit code is ours: 128 + signal where a signal ended it, as in a shell.";
 
 /** Host program: from the container's wait status to our own exit. Failures come in at `undo`. */
 export function planEnd(input: PlanInput): Op[] {
-  const why = "The container's exit code is ours: 128 + signal where a signal ended it, as in a shell.";
-  const leave = { onError: { fail: 'leave' } };
+  const why = EXIT_CODE;
   return [
     ...(input.lifecycle === 'foreground' ? [] : planDetach(input)),
     o.load(o.buf('status'), 4, 'status', runtime('take the wait status', why)),
@@ -33,7 +33,15 @@ export function planEnd(input: PlanInput): Op[] {
           o.set('keep', 1, runtime('keep the container', 'It has a name: it stays until it is deleted.')),
         ]),
     o.jump('give-back', runtime('the container has ended', why)),
+    ...planGiveBack(input),
+  ];
+}
 
+/** Host program: removes what it has made, and ends with `exit`. Failures come in at `undo`, ended containers at `give-back`. */
+export function planGiveBack(input: PlanInput): Op[] {
+  const why = EXIT_CODE;
+  const leave = { onError: { fail: 'leave' } };
+  return [
     ...planUndo('init'),
     o.label('give-back'),
     ...planGiveBackTerminal(input),

@@ -7,26 +7,41 @@ import type { CgroupHierarchy } from '../cgroup/path.ts';
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import type { PlanInput } from './input.ts';
-import { planTarget } from './mount-point.ts';
+import { cleanInside, planTarget } from './mount-point.ts';
 import type { PlannedMount } from './mounts.ts';
 import { hasNew } from './namespaces.ts';
 import type { Places } from './place.ts';
 
+type CgroupFacts = Pick<PlanInput, 'config' | 'cgroups' | 'cgroup'>;
+
 const isCgroup = ({ mount, options }: PlannedMount): boolean =>
   mount.type === 'cgroup' && options.bind === false;
 /** The v1 hierarchies; where there are none, the host is unified. */
-const legacy = (input: PlanInput): CgroupHierarchy[] =>
+const legacy = (input: CgroupFacts): CgroupHierarchy[] =>
   input.cgroups.filter(({ controllers }) => controllers !== '');
 /** What is mounted: the v1 hierarchies, or else the unified one. */
-const shown = (input: PlanInput): readonly CgroupHierarchy[] =>
+const shown = (input: CgroupFacts): readonly CgroupHierarchy[] =>
   legacy(input).length > 0 ? legacy(input) : input.cgroups.slice(0, 1);
 const bindsCgroups = (mounts: readonly PlannedMount[], input: PlanInput): boolean =>
   mounts.some(isCgroup) && !hasNew(input, 'cgroup');
 
 /** The container's cgroup in a hierarchy; without one of its own it is the caller's. */
-function placeIn({ controllers, mountPoint, path }: CgroupHierarchy, { cgroup }: PlanInput): string {
+function placeIn({ controllers, mountPoint, path }: CgroupHierarchy, { cgroup }: CgroupFacts): string {
   const own = cgroup?.places.find((place) => place.controllers === controllers);
   return own?.path ?? (path === '/' ? mountPoint : `${mountPoint}${path}`);
+}
+
+/** The binds of hierarchies, for who makes the container's mounts in our place: where they are, and what is bound there. */
+export function listCgroupBinds(input: CgroupFacts): { inside: string; outside: string }[] {
+  const mounts = (input.config.mounts ?? []).filter(({ type }) => type === 'cgroup');
+  if (hasNew(input, 'cgroup')) return [];
+  const nested = legacy(input).length > 0;
+  return mounts.flatMap(({ destination }) =>
+    shown(input).map((hierarchy) => ({
+      inside: `/${cleanInside(destination)}${nested ? hierarchy.mountPoint.slice(hierarchy.mountPoint.lastIndexOf('/')) : ''}`,
+      outside: placeIn(hierarchy, input),
+    })),
+  );
 }
 
 /** The buffer for the detached binds of hierarchies. */

@@ -41,7 +41,12 @@ export function featuresOf(build: { version: string; commit: string }): object {
       mountExtensions: { idmap: { enabled: features.idmap } },
       netDevices: { enabled: features.netDevices },
     },
-    annotations: { 'io.tinyrun.commit': build.commit, 'io.tinyrun.version': build.version },
+    annotations: {
+      'io.tinyrun.commit': build.commit,
+      'io.tinyrun.version': build.version,
+      // By this name engines ask for it; it says nothing of criu on this host.
+      'org.opencontainers.runc.checkpoint.enabled': 'true',
+    },
     potentiallyUnsafeConfigAnnotations: unsafeAnnotations,
   };
 }

@@ -54,6 +54,7 @@ export type Operation =
   | 'pause'
   | 'resume'
   | 'update'
+  | 'checkpoint'
   | 'exec'
   | 'exec-ignore-paused';
 
@@ -106,6 +107,12 @@ export const transitions: Readonly<Record<Operation, Transition>> = {
     from: ['created', 'running', 'paused'],
     to: 'as before',
     refusal: (id, status) => `cannot update container ${id}: container not running: ${status}`,
+  },
+  // `as before` with --leave-running and --pre-dump. `restore` has none: as `create`, it has no container before it.
+  checkpoint: {
+    from: ['running'],
+    to: undefined,
+    refusal: (id, status) => `container ${id} cannot be checkpointed in ${status} state`,
   },
   exec: { from: ['created', 'running'], to: 'as before', refusal: execRefusal },
   'exec-ignore-paused': { from: ['created', 'running', 'paused'], to: 'as before', refusal: execRefusal },

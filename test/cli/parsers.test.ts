@@ -122,6 +122,19 @@ const valid: Record<string, Expected> = {
     ['c1'],
     ['exec', 'c2'],
   ],
+  'checkpoint --image-path i --leave-running --tcp-established --status-fd 3 c1': [
+    'checkpoint',
+    { 'image-path': 'i', 'leave-running': true, 'tcp-established': true, 'status-fd': 3 },
+    ['c1'],
+  ],
+  'restore -d -b /b --image-path i --manage-cgroups-mode ignore --pid-file p --no-subreaper c1': [
+    'restore',
+    {
+      ...{ detach: true, bundle: '/b', 'image-path': 'i', 'manage-cgroups-mode': 'ignore' },
+      ...{ 'pid-file': 'p', 'no-subreaper': true },
+    },
+    ['c1'],
+  ],
   '--root /r --data-root /d purge c1 7': ['purge', { root: '/r', 'data-root': '/d' }, ['c1', '7']],
 };
 
@@ -224,7 +237,7 @@ test('the completion script asks for words, which yargs answers from the table',
   assert.match(await outputOf('completion'), 'tinyrun --get-yargs-completions');
   assert.is(
     await outputOf('--get-yargs-completions tinyrun l'),
-    'run\ncreate\nstart\nkill\nexec\nspec\nlist\nstate\ndelete\npause\nresume\nps\nevents\nupdate\nfeatures\nexplain\ncompletion\n',
+    'run\ncreate\nstart\nkill\nexec\nspec\nlist\nstate\ndelete\npause\nresume\nps\nevents\nupdate\ncheckpoint\nrestore\nfeatures\nexplain\ncompletion\n',
   );
   const options = (await outputOf('--get-yargs-completions tinyrun delete --f')).split('\n');
   assert.ok(options.includes('--force') && options.includes('--root'), options.join(' '));

@@ -79,6 +79,7 @@ test('assertLegal: allows what the table says, and nothing else', () => {
     pause: ['created', 'running'],
     resume: ['paused'],
     update: ['created', 'running', 'paused'],
+    checkpoint: ['running'],
     exec: ['created', 'running'],
     'exec-ignore-paused': ['created', 'running', 'paused'],
   });

@@ -15,6 +15,7 @@ if [ $$ = 1 ]; then
   $busybox hostname vm
   $busybox mount --make-rshared /
 fi
+modprobe -q tun # criu wants it
 port=$(cd /dev && echo vport*p1)
 # Through a pipe: a test must not find the port itself as its stdout.
 $busybox mkfifo /run/vm/output
