@@ -7,11 +7,15 @@
 // the program), the ffi engine, and probing.
 
 import { dlopen, FFIType, type Pointer, ptr, read } from 'bun:ffi';
-import { constants } from '../src/sys/constants.ts';
+import { constants, constantValue } from '../src/sys/constants.ts';
 import { errnoName, errnoWords } from '../src/sys/errno.ts';
 import { type Arch, syscallNumber } from '../src/sys/syscalls.ts';
 
 const arch: Arch = process.arch === 'arm64' ? 'arm64' : 'x64';
+
+/** Constants of this machine by name, together: of open(2) some have values of their own on aarch64. */
+export const flag = (...names: string[]): number =>
+  names.reduce((all, name) => all | constantValue(name, arch)!, 0);
 
 const { symbols } = dlopen('libc.so.6', {
   // syscall(2): variadic in C; integer and pointer arguments travel the same way on x86_64 and aarch64.

@@ -5,6 +5,7 @@ import {
   close,
   execFd,
   fcntl,
+  flag,
   memfdCreate,
   open,
   rawSyscall,
@@ -12,11 +13,8 @@ import {
   writeAll,
 } from '../../native-bindings/libc.ts';
 import { TinyrunError } from '../errors.ts';
-import { constants } from '../sys/constants.ts';
 import { errnos } from '../sys/errno.ts';
 import type { EngineOptions } from './engine.ts';
-
-const value = (...names: string[]): number => names.reduce((sum, name) => sum | constants[name]!, 0);
 
 /** Replaces this process by a linked program, with an empty environment. Returns never; throws HOST. */
 export function becomeImage(image: Uint8Array, options: EngineOptions): never {
@@ -37,14 +35,14 @@ export function executable(image: Uint8Array, options: EngineOptions): number {
   }
   if (fd < 0) throw refused('make a file in memory for the program', -fd);
   writeAll(fd, image);
-  fcntl(fd, value('F_ADD_SEALS'), value('F_SEAL_SEAL', 'F_SEAL_SHRINK', 'F_SEAL_GROW', 'F_SEAL_WRITE'));
+  fcntl(fd, flag('F_ADD_SEALS'), flag('F_SEAL_SEAL', 'F_SEAL_SHRINK', 'F_SEAL_GROW', 'F_SEAL_WRITE'));
   return fd;
 }
 
 /** Linux 6.3 wants to be told that a file will be executed; before, it did not know the flag. */
 function createMemfd(name: string): number {
-  const fd = memfdCreate(name, value('MFD_CLOEXEC', 'MFD_ALLOW_SEALING', 'MFD_EXEC'));
-  return fd === -errnos['EINVAL']! ? memfdCreate(name, value('MFD_CLOEXEC', 'MFD_ALLOW_SEALING')) : fd;
+  const fd = memfdCreate(name, flag('MFD_CLOEXEC', 'MFD_ALLOW_SEALING', 'MFD_EXEC'));
+  return fd === -errnos['EINVAL']! ? memfdCreate(name, flag('MFD_CLOEXEC', 'MFD_ALLOW_SEALING')) : fd;
 }
 
 /** A file that has no name any more and that nobody has open for writing, since that is not executed (ETXTBSY). */
@@ -54,18 +52,18 @@ function unlinkedFile(image: Uint8Array, directory: string): number {
     return fd;
   };
   // Not every filesystem makes files without a name.
-  const nameless = open(directory, value('O_TMPFILE', 'O_RDWR'), 0o500);
+  const nameless = open(directory, flag('O_TMPFILE', 'O_RDWR'), 0o500);
   const name = nameless < 0 ? `${directory}/.program-${process.pid}-${crypto.randomUUID()}` : undefined;
   const writer =
     name === undefined
       ? nameless
-      : check(open(name, value('O_CREAT', 'O_EXCL', 'O_RDWR'), 0o500), 'make a file for the program');
+      : check(open(name, flag('O_CREAT', 'O_EXCL', 'O_RDWR'), 0o500), 'make a file for the program');
   try {
     writeAll(writer, image);
-    return check(open(`/proc/self/fd/${writer}`, value('O_RDONLY')), 'open the program for reading');
+    return check(open(`/proc/self/fd/${writer}`, flag('O_RDONLY')), 'open the program for reading');
   } finally {
     close(writer);
-    if (name !== undefined) rawSyscall('unlinkat', value('AT_FDCWD'), name, 0);
+    if (name !== undefined) rawSyscall('unlinkat', flag('AT_FDCWD'), name, 0);
   }
 }
 

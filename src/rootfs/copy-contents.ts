@@ -1,14 +1,10 @@
 // The bytes of one file into another, by the kernel alone: copy_file_range(2), which shares blocks where both are on a
 // filesystem that can (btrfs, xfs), and sendfile(2) between different ones. Holes stay holes: lseek(2), "SEEK_DATA".
 
-import { rawSyscall } from '../../native-bindings/libc.ts';
-import { errno, flag, must } from './inode.ts';
+import { flag, rawSyscall } from '../../native-bindings/libc.ts';
+import { errno, must } from './inode.ts';
 
-const [SEEK_SET, SEEK_DATA, SEEK_HOLE] = ['SEEK_SET', 'SEEK_DATA', 'SEEK_HOLE'].map(flag) as [
-  number,
-  number,
-  number,
-];
+const [SEEK_SET, SEEK_DATA, SEEK_HOLE] = [flag('SEEK_SET'), flag('SEEK_DATA'), flag('SEEK_HOLE')];
 
 /**
  * Copies a regular file.

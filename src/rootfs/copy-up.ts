@@ -6,13 +6,12 @@
 // (inode.ts). Nothing is read or changed but below the two directories. A tree may be as deep as it likes: only the
 // innermost directory is open, and the way back is `..`, checked to be where we came from.
 
-import { close, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
+import { close, flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
 import { copyContents } from './copy-contents.ts';
 import {
   copyAttributes,
   decodeName,
   errno,
-  flag,
   type Inode,
   type Kept,
   must,
@@ -25,10 +24,10 @@ import {
 
 const AT_FDCWD = flag('AT_FDCWD');
 const AT_SYMLINK_FOLLOW = flag('AT_SYMLINK_FOLLOW');
-const PIN = flag('O_PATH') | flag('O_NOFOLLOW') | flag('O_CLOEXEC');
-const DIRECTORY = flag('O_RDONLY') | flag('O_DIRECTORY') | flag('O_NOFOLLOW') | flag('O_CLOEXEC');
-const READ = flag('O_RDONLY') | flag('O_CLOEXEC');
-const CREATE = flag('O_WRONLY') | flag('O_CREAT') | flag('O_EXCL') | flag('O_NOFOLLOW') | flag('O_CLOEXEC');
+const PIN = flag('O_PATH', 'O_NOFOLLOW', 'O_CLOEXEC');
+const DIRECTORY = flag('O_RDONLY', 'O_DIRECTORY', 'O_NOFOLLOW', 'O_CLOEXEC');
+const READ = flag('O_RDONLY', 'O_CLOEXEC');
+const CREATE = flag('O_WRONLY', 'O_CREAT', 'O_EXCL', 'O_NOFOLLOW', 'O_CLOEXEC');
 const PATH_MAX = 4096; // <linux/limits.h>: of a path and its NUL
 
 /** Bytes, NUL-terminated: names need not be UTF-8. */
@@ -207,7 +206,7 @@ function copyEntry(tree: Tree, here: Directory, name: Name): Directory | undefin
 /** Links a name to an earlier copy. Returns false where it has too many links by now, or is too deep to be named. */
 function linkTo(top: number, first: Uint8Array, dir: number, name: Name, what: string): boolean {
   if (first.length >= PATH_MAX) return false;
-  const resolve = flag('RESOLVE_BENEATH') | flag('RESOLVE_NO_SYMLINKS');
+  const resolve = flag('RESOLVE_BENEATH', 'RESOLVE_NO_SYMLINKS');
   const how = new Uint8Array(new BigUint64Array([BigInt(PIN), 0n, BigInt(resolve)]).buffer);
   const path = Buffer.concat([first, Buffer.from('\0')]);
   const words = `${what}: link it to ${decodeName(first)}`;

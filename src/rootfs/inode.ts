@@ -3,12 +3,9 @@
 // What the kernel offers by path only goes through /proc/self/fd/N, which leads to the pinned file itself, be it a
 // symlink (proc_pid_fd(5)).
 
-import { rawSyscall, SystemError } from '../../native-bindings/libc.ts';
-import { constantValue } from '../sys/constants.ts';
+import { flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
 import { errnos } from '../sys/errno.ts';
 
-const arch = process.arch === 'arm64' ? 'arm64' : 'x64';
-export const flag = (name: string): number => constantValue(name, arch)!;
 export const errno = (name: string): number => -errnos[name]!;
 
 const AT_EMPTY_PATH = flag('AT_EMPTY_PATH');

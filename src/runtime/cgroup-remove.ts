@@ -2,8 +2,7 @@
 // what still runs there is killed. By raw system calls, as files.ts. cgroups(7); kernel, cgroup-v2.rst, "cgroup.kill";
 // cgroup-v1/freezer-subsystem.rst.
 
-import { close, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
-import { constants, constantValue } from '../sys/constants.ts';
+import { close, flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
 import { errnos } from '../sys/errno.ts';
 import { AT_FDCWD, openDirectory, readDirectory, readSmall } from './files.ts';
 
@@ -18,8 +17,8 @@ export interface SavedCgroup {
 
 /** How long killed processes may take to leave. */
 const PATIENCE_MS = 10_000;
-const O_WRONLY = constants['O_WRONLY']! | constants['O_CLOEXEC']!;
-const AT_REMOVEDIR = constantValue('AT_REMOVEDIR', 'x64')!;
+const O_WRONLY = flag('O_WRONLY', 'O_CLOEXEC');
+const AT_REMOVEDIR = flag('AT_REMOVEDIR');
 
 /** Kills all processes in a container's cgroups and below, also when they are frozen; some may end a moment later. */
 export function killCgroups(cgroups: readonly SavedCgroup[]): void {
@@ -33,7 +32,7 @@ export function killCgroups(cgroups: readonly SavedCgroup[]): void {
   if (freezer !== undefined && !killed) write(`${freezer.path}/freezer.state`, 'FROZEN');
   for (const path of [place.path, ...below(place.path)]) {
     const pids = killed ? [] : readProcesses(path).split('\n').filter(Boolean);
-    for (const pid of pids) rawSyscall('kill', Number(pid), constants['SIGKILL']!);
+    for (const pid of pids) rawSyscall('kill', Number(pid), flag('SIGKILL'));
     if (freezer !== undefined) write(`${path}/freezer.state`, 'THAWED');
   }
 }

@@ -1,10 +1,10 @@
 // `tinyrun events`: statistics of a container at intervals, and a line when the kernel ended one of its processes for want
 // of memory; until the container's end.
 
+import { flag } from '../../native-bindings/libc.ts';
 import { TinyrunError } from '../errors.ts';
 import { watchOom } from './cgroup/oom.ts';
 import { readStatistics, statisticsLine } from './cgroup/stats.ts';
-import { flag } from './files.ts';
 import { waitFor } from './poll.ts';
 import { withPidfd } from './process.ts';
 import { type Container, readContainer } from './store.ts';

@@ -1,7 +1,7 @@
 // `tinyrun exec`: one more process in a container. The facts are the container's: its state, the config it was made of, and
 // init, held by a pidfd from the first look on.
 
-import { close, fcntl, rawSyscall } from '../../native-bindings/libc.ts';
+import { close, fcntl, flag, rawSyscall } from '../../native-bindings/libc.ts';
 import { becomeImage } from '../engine/image.ts';
 import { linkProgram } from '../engine/native.ts';
 import { TinyrunError } from '../errors.ts';
@@ -10,7 +10,6 @@ import { ungrantableCapabilities } from '../plan/credentials.ts';
 import { planExecProgram } from '../plan/exec.ts';
 import type { ExecInput } from '../plan/input.ts';
 import { hasNew } from '../plan/namespaces.ts';
-import { constants } from '../sys/constants.ts';
 import { readConfig } from './config-file.ts';
 import { execProcess } from './exec-process.ts';
 import { gatherFilter } from './filter.ts';
@@ -39,7 +38,7 @@ export async function execInContainer(
 ): Promise<never> {
   const log = createLog(global);
   // What the caller has open besides is no business of the container.
-  rawSyscall('close_range', 3 + options.preserveFds, 0xffffffff, constants['CLOSE_RANGE_CLOEXEC']!);
+  rawSyscall('close_range', 3 + options.preserveFds, 0xffffffff, flag('CLOSE_RANGE_CLOEXEC'));
   if (options.preserveFds > 0) preserve(options.preserveFds);
   const input = await gatherExec(global, options, log);
   const program = planExecProgram(input);
@@ -110,7 +109,7 @@ export const EXIT = 255;
 
 /** A descriptor that the program inherits, above all that the container is to get. */
 function moveUp(fd: number, from: number): number {
-  const moved = fcntl(fd, constants['F_DUPFD_CLOEXEC']!, from);
+  const moved = fcntl(fd, flag('F_DUPFD_CLOEXEC'), from);
   close(fd);
   return keepOpen(moved);
 }

@@ -1,18 +1,14 @@
 // Directories through raw system calls, for the state store: node:fs costs a millisecond to load, and has no functions
 // relative to an open directory, without which a path may lead elsewhere the second time it is used.
 
-import { close, rawSyscall, readInto, SystemError } from '../../native-bindings/libc.ts';
-import { constantValue } from '../sys/constants.ts';
+import { close, flag, rawSyscall, readInto, SystemError } from '../../native-bindings/libc.ts';
 import { errnos } from '../sys/errno.ts';
 
-const arch = process.arch === 'arm64' ? 'arm64' : 'x64';
-/** A constant of this architecture, by name. */
-export const flag = (name: string): number => constantValue(name, arch)!;
 const errno = (name: string): number => -errnos[name]!;
 
 export const AT_FDCWD = flag('AT_FDCWD');
 const AT_REMOVEDIR = flag('AT_REMOVEDIR');
-const DIRECTORY = flag('O_RDONLY') | flag('O_DIRECTORY') | flag('O_NOFOLLOW') | flag('O_CLOEXEC');
+const DIRECTORY = flag('O_RDONLY', 'O_DIRECTORY', 'O_NOFOLLOW', 'O_CLOEXEC');
 
 /** A directory entry's name, NUL-terminated: names need not be UTF-8. */
 type Name = Uint8Array;
@@ -35,7 +31,7 @@ export function openDirectory(dir: number, path: string): number | undefined {
 
 /** Whether something is there, be it a dangling symlink. */
 export function exists(dir: number, path: string): boolean {
-  const fd = rawSyscall('openat', dir, path, flag('O_PATH') | flag('O_NOFOLLOW') | flag('O_CLOEXEC'), 0);
+  const fd = rawSyscall('openat', dir, path, flag('O_PATH', 'O_NOFOLLOW', 'O_CLOEXEC'), 0);
   if (fd < 0) return false;
   close(fd);
   return true;
@@ -48,7 +44,7 @@ export function exists(dir: number, path: string): boolean {
  */
 export function readSmall(dir: number, path: string, limit = 1 << 20): string | undefined {
   // Of a fifo in its place, nobody would write: that must not be waited for.
-  const flags = flag('O_RDONLY') | flag('O_NOFOLLOW') | flag('O_NONBLOCK') | flag('O_CLOEXEC');
+  const flags = flag('O_RDONLY', 'O_NOFOLLOW', 'O_NONBLOCK', 'O_CLOEXEC');
   const fd = rawSyscall('openat', dir, path, flags, 0);
   if (fd === errno('ENOENT')) return undefined;
   if (fd < 0) throw new SystemError(`open ${path}`, -fd);
@@ -181,7 +177,7 @@ function removeEmpty(parent: Place, name: Name, path: string): boolean {
 
 /** Opens a subdirectory. EXDEV: something is mounted there, whose contents are not ours to remove. */
 function openBelow(parent: Place, name: Name, path: string): number {
-  const resolve = flag('RESOLVE_BENEATH') | flag('RESOLVE_NO_SYMLINKS') | flag('RESOLVE_NO_XDEV');
+  const resolve = flag('RESOLVE_BENEATH', 'RESOLVE_NO_SYMLINKS', 'RESOLVE_NO_XDEV');
   const how = new Uint8Array(new BigUint64Array([BigInt(DIRECTORY), 0n, BigInt(resolve)]).buffer);
   const fd = rawSyscall('openat2', parent.fd, name, how, how.length);
   if (fd < 0) throw new SystemError(`remove ${path}: open it`, -fd);

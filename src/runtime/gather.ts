@@ -1,6 +1,6 @@
 // All that a plan depends on (plan/input.ts), from the bundle, the command line and the host. Only reads.
 
-import { close, rawSyscall } from '../../native-bindings/libc.ts';
+import { close, flag, rawSyscall } from '../../native-bindings/libc.ts';
 import { resourceWarnings } from '../cgroup/resources.ts';
 import { TinyrunError } from '../errors.ts';
 import type { Config, Hook, Mount } from '../oci/config.ts';
@@ -22,7 +22,6 @@ import { hasNew } from '../plan/namespaces.ts';
 import { hasNetDevices } from '../plan/net-devices.ts';
 import { isKernelFilesystem } from '../plan/place.ts';
 import { hasRdt } from '../plan/rdt.ts';
-import { constants } from '../sys/constants.ts';
 import { parseBundle } from './bundle.ts';
 import { placeCgroup } from './cgroup.ts';
 import { configPath, readConfig } from './config-file.ts';
@@ -175,7 +174,7 @@ function gatherCgroup(
   return { cgroups, cgroup };
 }
 
-const isWritable = (path: string): boolean => rawSyscall('faccessat', constants['AT_FDCWD']!, path, 2) === 0; // W_OK
+const isWritable = (path: string): boolean => rawSyscall('faccessat', flag('AT_FDCWD'), path, 2) === 0; // W_OK
 
 const absolute = (path: string, bundle: string): string =>
   path.startsWith('/') ? path : `${bundle}/${path}`;

@@ -4,9 +4,8 @@
 // The folder belongs to root alone, so what is in it was written by tinyrun; a file is written aside and renamed, so it is
 // whole; and a damaged one is as good as none.
 
-import { close, rawSyscall, readInto, syscall, writeAll } from '../../native-bindings/libc.ts';
-import { constants } from '../sys/constants.ts';
-import { readDirectory } from './files.ts';
+import { close, flag, rawSyscall, readInto, syscall, writeAll } from '../../native-bindings/libc.ts';
+import { AT_FDCWD, readDirectory } from './files.ts';
 import { statPath } from './probe.ts';
 
 export interface Kept {
@@ -22,7 +21,7 @@ const decoder = new TextDecoder();
 export function findKept(root: string, folder: string, key: string): Kept | undefined {
   const directory = openFolder(root, folder);
   if (directory < 0) return undefined;
-  const fd = rawSyscall('openat', directory, key, constants['O_RDONLY']! | constants['O_CLOEXEC']!);
+  const fd = rawSyscall('openat', directory, key, flag('O_RDONLY', 'O_CLOEXEC'));
   close(directory);
   if (fd < 0) return undefined;
   const bytes = readWhole(fd);
@@ -61,7 +60,7 @@ export function keepFile(
   const directory = makeFolder(root, folder, most);
   if (directory < 0) return `${root}/${folder} cannot be used`;
   const aside = `.${key}.${process.pid}`;
-  const how = constants['O_WRONLY']! | constants['O_CREAT']! | constants['O_EXCL']! | constants['O_CLOEXEC']!;
+  const how = flag('O_WRONLY', 'O_CREAT', 'O_EXCL', 'O_CLOEXEC');
   const fd = rawSyscall('openat', directory, aside, how, 0o600);
   try {
     if (fd < 0) return `${root}/${folder} takes no file`;
@@ -89,8 +88,8 @@ function readWhole(fd: number): Uint8Array<ArrayBuffer> {
 
 /** The folder, if it is root's alone; else a negative number. */
 function openFolder(root: string, folder: string): number {
-  const how = constants['O_DIRECTORY']! | constants['O_NOFOLLOW']! | constants['O_CLOEXEC']!;
-  const fd = rawSyscall('openat', constants['AT_FDCWD']!, `${root}/${folder}`, how);
+  const how = flag('O_DIRECTORY', 'O_NOFOLLOW', 'O_CLOEXEC');
+  const fd = rawSyscall('openat', AT_FDCWD, `${root}/${folder}`, how);
   if (fd < 0) return fd;
   const stat = statPath(`/proc/self/fd/${fd}`);
   if (typeof stat !== 'number' && stat.uid === 0 && (stat.mode & 0o077) === 0) return fd;
@@ -100,10 +99,9 @@ function openFolder(root: string, folder: string): number {
 
 /** The same, made where it is missing, and emptied where it has grown large. */
 function makeFolder(root: string, folder: string, most: number): number {
-  const cwd = constants['AT_FDCWD']!;
   // Should more of the way be missing, the host program makes it, and the next run finds it.
-  rawSyscall('mkdirat', cwd, root, 0o711);
-  rawSyscall('mkdirat', cwd, `${root}/${folder}`, 0o700);
+  rawSyscall('mkdirat', AT_FDCWD, root, 0o711);
+  rawSyscall('mkdirat', AT_FDCWD, `${root}/${folder}`, 0o700);
   const directory = openFolder(root, folder);
   if (directory < 0) return directory;
   const names = readDirectory(directory);

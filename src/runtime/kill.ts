@@ -1,7 +1,6 @@
 // `tinyrun kill`: a signal to the container process, or to all processes of the container. OCI runtime.md, "Kill".
 
-import { rawSyscall, SystemError } from '../../native-bindings/libc.ts';
-import { constants } from '../sys/constants.ts';
+import { flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
 import { errnos } from '../sys/errno.ts';
 import { AT_FDCWD, readSmall } from './files.ts';
 import type { GlobalOptions } from './options.ts';
@@ -9,7 +8,7 @@ import { signalProcess } from './process.ts';
 import { assertLegal } from './status.ts';
 import { type Container, readContainer } from './store.ts';
 
-const SIGKILL = constants['SIGKILL']!;
+const SIGKILL = flag('SIGKILL');
 
 /**
  * Sends a signal to the init of a container.

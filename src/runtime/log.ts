@@ -1,8 +1,7 @@
 // Messages: to people on stderr, and to the file of --log in the forms that engines read from runc, logrus' text and
 // JSON. With a log file, warnings go only there, as runc's do: stderr belongs to the container as well.
 
-import { close, open, SystemError, writeAll } from '../../native-bindings/libc.ts';
-import { constants } from '../sys/constants.ts';
+import { close, flag, open, SystemError, writeAll } from '../../native-bindings/libc.ts';
 import type { GlobalOptions } from './options.ts';
 
 export interface Log {
@@ -60,7 +59,7 @@ export function createLog({
 
 /** Returns what went wrong, if anything did: a message that cannot be logged must not hide the one it is about. */
 function appendTo(file: string, text: string): string | undefined {
-  const flags = constants['O_WRONLY']! | constants['O_CREAT']! | constants['O_APPEND']!;
+  const flags = flag('O_WRONLY', 'O_CREAT', 'O_APPEND');
   const fd = open(file, flags, 0o644);
   if (fd < 0) return new SystemError(`open log file ${file}`, -fd).message;
   try {

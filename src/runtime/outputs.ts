@@ -1,11 +1,10 @@
 // What a program inherits besides its input: where it tells of failures, where it shows its ops, and whether it has to do
 // with a terminal.
 
-import { fcntl, open } from '../../native-bindings/libc.ts';
+import { fcntl, flag, open } from '../../native-bindings/libc.ts';
 import { TinyrunError } from '../errors.ts';
 import type { HostFacts } from '../plan/host.ts';
 import type { Report } from '../program/op.ts';
-import { constants } from '../sys/constants.ts';
 import { logEnds } from './log.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
 import { refused } from './probe.ts';
@@ -49,9 +48,9 @@ export const openLog = ({ log }: GlobalOptions): number | undefined =>
 
 /** Opens a file for appending so that the program inherits it; the container does not. */
 export function openInherited(path: string, option: '--log' | '--trace'): number {
-  const fd = open(path, constants['O_WRONLY']! | constants['O_CREAT']! | constants['O_APPEND']!, 0o644);
+  const fd = open(path, flag('O_WRONLY', 'O_CREAT', 'O_APPEND'), 0o644);
   if (fd < 0) throw refused('HOST', `${option}: open ${path}`, -fd, { option });
-  fcntl(fd, constants['F_SETFD']!, 0);
+  fcntl(fd, flag('F_SETFD'), 0);
   return fd;
 }
 
@@ -60,6 +59,6 @@ export const openTrace = (trace: string): number =>
 
 /** The JavaScript engine marks all descriptors from 4 up close-on-exec at its start: takes that back. */
 export function keepOpen(fd: number): number {
-  fcntl(fd, constants['F_SETFD']!, 0);
+  fcntl(fd, flag('F_SETFD'), 0);
   return fd;
 }

@@ -1,11 +1,10 @@
 // Facts about the interfaces that a container takes over (linux.netDevices): their numbers and addresses. Loaded only
 // for those. netlink(7), rtnetlink(7).
 
-import { close, rawSyscall } from '../../native-bindings/libc.ts';
+import { close, flag, rawSyscall } from '../../native-bindings/libc.ts';
 import { TinyrunError } from '../errors.ts';
 import type { Config } from '../oci/config.ts';
 import type { NetAddressInput, NetDeviceInput } from '../plan/input.ts';
-import { constants } from '../sys/constants.ts';
 import { refused } from './probe.ts';
 
 // <linux/netlink.h>, <linux/rtnetlink.h>, <linux/if_addr.h>
@@ -26,12 +25,7 @@ interface Address extends NetAddressInput {
 export function probeNetDevices({ linux }: Config): NetDeviceInput[] {
   const names = Object.keys(linux?.netDevices ?? {});
   if (names.length === 0) return [];
-  const socket = rawSyscall(
-    'socket',
-    constants['AF_NETLINK']!,
-    constants['SOCK_RAW']! | constants['SOCK_CLOEXEC']!,
-    0,
-  );
+  const socket = rawSyscall('socket', flag('AF_NETLINK'), flag('SOCK_RAW', 'SOCK_CLOEXEC'), 0);
   if (socket < 0) throw refused('HOST', 'look at network devices: open a netlink socket', -socket);
   try {
     const addresses = dumpAddresses(socket);
@@ -48,7 +42,7 @@ export function probeNetDevices({ linux }: Config): NetDeviceInput[] {
 function indexOf(socket: number, name: string): number {
   const ifreq = new Uint8Array(40);
   new TextEncoder().encodeInto(name, ifreq.subarray(0, 15));
-  const result = rawSyscall('ioctl', socket, constants['SIOCGIFINDEX']!, ifreq);
+  const result = rawSyscall('ioctl', socket, flag('SIOCGIFINDEX'), ifreq);
   if (result === 0) return new DataView(ifreq.buffer).getInt32(16, true);
   throw new TinyrunError(
     'CONFIG',

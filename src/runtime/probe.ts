@@ -1,20 +1,20 @@
 // Asks the host what the planner must know (plan/host.ts, plan/input.ts): the only place that does, with a handful of
 // raw system calls, since this is the hot path.
 
-import { close, open, openat2, rawSyscall, readInto, SystemError } from '../../native-bindings/libc.ts';
+import { close, flag, open, openat2, rawSyscall, readInto, SystemError } from '../../native-bindings/libc.ts';
 import { type CgroupHierarchy, isUnified } from '../cgroup/path.ts';
 import { TinyrunError } from '../errors.ts';
 import type { HostFacts } from '../plan/host.ts';
 import type { SourceKind } from '../plan/input.ts';
-import { constants } from '../sys/constants.ts';
 import { errnoName, errnoWords } from '../sys/errno.ts';
 import { readPrelude } from './prelude.ts';
 import { inUserNamespace } from './user-namespace.ts';
 
 const decoder = new TextDecoder();
-const O_PATH = constants['O_PATH']!;
-const O_DIRECTORY = constants[process.arch === 'arm64' ? 'O_DIRECTORY' : 'O_DIRECTORY']!;
-const IN_ROOT = constants['RESOLVE_IN_ROOT']! | constants['RESOLVE_NO_MAGICLINKS']!;
+const AT_FDCWD = flag('AT_FDCWD');
+const O_PATH = flag('O_PATH');
+const O_DIRECTORY = flag('O_DIRECTORY');
+const IN_ROOT = flag('RESOLVE_IN_ROOT', 'RESOLVE_NO_MAGICLINKS');
 
 /** `open /etc/x: ENOENT no such file or directory`, as an error of the given kind. */
 export function refused(
@@ -33,7 +33,7 @@ export function refused(
  * @returns its text, or the negative errno; -EFBIG where it is larger
  */
 export function readText(path: string, limit: number): string | number {
-  const fd = open(path, constants['O_RDONLY']! | constants['O_NONBLOCK']!);
+  const fd = open(path, flag('O_RDONLY', 'O_NONBLOCK'));
   return fd < 0 ? fd : readFd(fd, limit);
 }
 
@@ -103,7 +103,7 @@ export function statPath(
   path: string,
 ): { kind: SourceKind; mode: number; uid: number; gid: number } | number {
   const statx = new Uint8Array(256);
-  const result = rawSyscall('statx', constants['AT_FDCWD']!, path, 0, constants['STATX_BASIC_STATS']!, statx);
+  const result = rawSyscall('statx', AT_FDCWD, path, 0, flag('STATX_BASIC_STATS'), statx);
   if (result < 0) return result;
   const view = new DataView(statx.buffer);
   const mode = view.getUint16(28, true);
@@ -118,7 +118,7 @@ export function statPath(
 /** What tells a file from a newer one in its place: inode, size, time of the last change. Empty where there is none. */
 export function stampOf(path: string): string {
   const statx = new Uint8Array(256);
-  const result = rawSyscall('statx', constants['AT_FDCWD']!, path, 0, constants['STATX_BASIC_STATS']!, statx);
+  const result = rawSyscall('statx', AT_FDCWD, path, 0, flag('STATX_BASIC_STATS'), statx);
   if (result < 0) return '';
   const view = new DataView(statx.buffer); // struct statx: stx_ino 32, stx_size 40, stx_ctime 96
   return [32, 40, 96, 104].map((at) => view.getBigUint64(at, true)).join(' ');
@@ -157,10 +157,7 @@ function readInRoot(root: string, path: string, limit: number): string | undefin
   if (dir < 0) return undefined;
   try {
     // O_NONBLOCK: a fifo of a hostile image must not hold us up.
-    const text = readFd(
-      openat2(dir, path, constants['O_CLOEXEC']! | constants['O_NONBLOCK']!, 0, IN_ROOT),
-      limit,
-    );
+    const text = readFd(openat2(dir, path, flag('O_CLOEXEC', 'O_NONBLOCK'), 0, IN_ROOT), limit);
     return typeof text === 'string' ? text : undefined;
   } catch (error) {
     if (error instanceof SystemError) return undefined;
@@ -278,13 +275,7 @@ function readLinkInRoots(roots: readonly string[], path: string): string | undef
     const dir = open(root, O_PATH | O_DIRECTORY);
     if (dir < 0) continue;
     try {
-      const link = openat2(
-        dir,
-        path,
-        O_PATH | constants['O_NOFOLLOW']! | constants['O_CLOEXEC']!,
-        0,
-        IN_ROOT,
-      );
+      const link = openat2(dir, path, O_PATH | flag('O_NOFOLLOW', 'O_CLOEXEC'), 0, IN_ROOT);
       const into = new Uint8Array(4096);
       const size = rawSyscall('readlinkat', link, '', into, into.length);
       close(link);
@@ -303,8 +294,8 @@ function readLinkInRoots(roots: readonly string[], path: string): string | undef
  * @param plain only if no part of it is a symlink: then what is mounted there lands there, and nowhere else
  */
 export function existsInRoot(dir: number, path: string, plain: boolean): boolean {
-  const resolve = IN_ROOT | (plain ? constants['RESOLVE_NO_SYMLINKS']! : 0);
-  const how = new BigUint64Array([BigInt(O_PATH | constants['O_CLOEXEC']!), 0n, BigInt(resolve)]);
+  const resolve = IN_ROOT | (plain ? flag('RESOLVE_NO_SYMLINKS') : 0);
+  const how = new BigUint64Array([BigInt(O_PATH | flag('O_CLOEXEC')), 0n, BigInt(resolve)]);
   const fd = rawSyscall('openat2', dir, path, new Uint8Array(how.buffer), 24);
   if (fd >= 0) close(fd);
   return fd >= 0;

@@ -1,8 +1,7 @@
 // Processes by pid and start time: signals that cannot hit another process that got the pid meanwhile. pidfd_open(2).
 
-import { close, pidfdOpen, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
+import { close, flag, pidfdOpen, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
 import { TinyrunError } from '../errors.ts';
-import { constants } from '../sys/constants.ts';
 import { errnos } from '../sys/errno.ts';
 import { AT_FDCWD, readSmall } from './files.ts';
 import { waitFor } from './poll.ts';
@@ -49,7 +48,7 @@ const STEP_MS = 50;
  */
 export function endProcess(process: Process, whose: string, again: () => void = () => {}): void {
   withPidfd(process, (pidfd) => {
-    sendSignal(pidfd, constants['SIGKILL']!, whose);
+    sendSignal(pidfd, flag('SIGKILL'), whose);
     for (let waited = 0; !waitForEnd(pidfd, STEP_MS); waited += STEP_MS) {
       if (waited >= PATIENCE_MS)
         throw new TinyrunError('STATE', `kill ${whose}: process ${process.pid} was killed and does not end`, {
@@ -102,5 +101,5 @@ function openPidfd(pid: number): number | undefined {
 
 /** A pidfd becomes readable when its process has ended, zombie or not: pidfd_open(2). Returns false after `patience`. */
 function waitForEnd(pidfd: number, patience: number): boolean {
-  return waitFor([{ fd: pidfd, events: constants['POLLIN']! }], patience)[0]!;
+  return waitFor([{ fd: pidfd, events: flag('POLLIN') }], patience)[0]!;
 }

@@ -1,11 +1,10 @@
 // The removal of what is left of containers, and the locks that it goes by; store.ts says which there are.
 
-import { close, open, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
+import { close, flag, open, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
 import { MOUNTED } from '../oci/state.ts';
-import { constants } from '../sys/constants.ts';
 import { errnos } from '../sys/errno.ts';
 import { killCgroups, removeCgroups } from './cgroup-remove.ts';
-import { AT_FDCWD, exists, flag, openDirectory, removeTree } from './files.ts';
+import { AT_FDCWD, exists, openDirectory, removeTree } from './files.ts';
 import { endProcess, PATIENCE_MS } from './process.ts';
 import { assertLegal, type Operation } from './status.ts';
 import { type Container, notFound, readContainer, readLocked } from './store.ts';
@@ -30,7 +29,7 @@ export function withChanges<T>(
     return container;
   };
   try {
-    const result = rawSyscall('flock', fd, constants['LOCK_EX']!);
+    const result = rawSyscall('flock', fd, flag('LOCK_EX'));
     if (result < 0) throw new SystemError(`lock container ${id}`, -result);
     const container = legal();
     try {
@@ -45,13 +44,13 @@ export function withChanges<T>(
 }
 
 const openStat = (root: string, id: string): number =>
-  open(`${root}/${id}/init.stat`, flag('O_RDONLY') | flag('O_NOFOLLOW') | flag('O_NONBLOCK'));
+  open(`${root}/${id}/init.stat`, flag('O_RDONLY', 'O_NOFOLLOW', 'O_NONBLOCK'));
 
 /** Waits, with some patience, until nobody changes the container any more: what they write would be in the way. */
 function awaitChanges(root: string, id: string): void {
   const fd = openStat(root, id);
   if (fd < 0) return;
-  const lock = (): number => rawSyscall('flock', fd, constants['LOCK_EX']! | constants['LOCK_NB']!);
+  const lock = (): number => rawSyscall('flock', fd, flag('LOCK_EX', 'LOCK_NB'));
   for (let waited = 0; waited < PATIENCE_MS && lock() === -errnos['EAGAIN']!; waited++) Bun.sleepSync(1);
   close(fd);
 }
@@ -64,7 +63,7 @@ export function lockContainer(root: string, id: string): Lock {
   return withRoot(root, 'gone', (rootFd) => {
     const fd = openDirectory(rootFd, id);
     if (fd === undefined) return 'gone';
-    const result = rawSyscall('flock', fd, constants['LOCK_EX']! | constants['LOCK_NB']!);
+    const result = rawSyscall('flock', fd, flag('LOCK_EX', 'LOCK_NB'));
     if (result === 0 && exists(rootFd, id)) return { fd };
     close(fd);
     if (result === 0) return 'gone'; // its host program removed it before we got the lock
@@ -78,7 +77,7 @@ function withRoot<T>(root: string, absent: T, use: (rootFd: number) => T): T {
   const rootFd = openDirectory(AT_FDCWD, root);
   if (rootFd === undefined) return absent;
   try {
-    const result = rawSyscall('flock', rootFd, constants['LOCK_EX']!);
+    const result = rawSyscall('flock', rootFd, flag('LOCK_EX'));
     if (result < 0) throw new SystemError(`lock the state root ${root}`, -result);
     return use(rootFd);
   } finally {
@@ -104,7 +103,7 @@ export function removeLocked(
   if (state !== undefined && exists(AT_FDCWD, `${root}/${id}/${MOUNTED}`)) unmount(root, id, state.rootfs);
   awaitChanges(root, id);
   for (const path of resctrl) {
-    const result = rawSyscall('unlinkat', AT_FDCWD, path, constants['AT_REMOVEDIR']!);
+    const result = rawSyscall('unlinkat', AT_FDCWD, path, flag('AT_REMOVEDIR'));
     if (result < 0 && result !== -errnos['ENOENT']!) throw new SystemError(`remove ${path}`, -result);
   }
   if (dataDirectory !== undefined) removeData(dataDirectory);
@@ -113,7 +112,7 @@ export function removeLocked(
 
 /** Unmounts what a container without a mount namespace left in ours (plan/rootfs.ts); only once. */
 function unmount(root: string, id: string, path: string): void {
-  const result = rawSyscall('umount2', path, constants['MNT_DETACH']!);
+  const result = rawSyscall('umount2', path, flag('MNT_DETACH'));
   if (result < 0 && result !== -errnos['EINVAL']!) throw new SystemError(`unmount ${path}`, -result);
   rawSyscall('unlinkat', AT_FDCWD, `${root}/${id}/${MOUNTED}`, 0);
 }

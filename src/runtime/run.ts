@@ -1,9 +1,8 @@
 // `tinyrun run` and `create`: into a container. That no program of an earlier run fits is certain by now: the launcher
 // would have become it, and no JavaScript would run (program-cache.ts). Everything before the program only reads.
 
-import { rawSyscall } from '../../native-bindings/libc.ts';
+import { flag, rawSyscall } from '../../native-bindings/libc.ts';
 import type { Program } from '../program/op.ts';
-import { constants } from '../sys/constants.ts';
 import { configPath, readConfig } from './config-file.ts';
 import { createLog } from './log.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
@@ -27,7 +26,7 @@ export async function runContainer(
   const log = createLog(global);
   const host = probeHost();
   // What the caller has open besides is no business of the container, which could reach it while init has it open.
-  rawSyscall('close_range', 3 + options.preserveFds, 0xffffffff, constants['CLOSE_RANGE_CLOEXEC']!);
+  rawSyscall('close_range', 3 + options.preserveFds, 0xffffffff, flag('CLOSE_RANGE_CLOEXEC'));
   if (options.preserveFds > 0) preserve(options.preserveFds);
   const text = readConfig(configPath(options));
   return await planAndRun(global, options, host, log, text, traceLines);
@@ -41,6 +40,5 @@ export async function runContainer(
 export function preserve(count: number): void {
   const open = readPrelude()?.openFds ?? [-1, -1];
   for (let fd = 3; fd < 3 + count; fd++)
-    if (fd >= 64 || ((open[fd >> 5]! >>> (fd & 31)) & 1) === 1)
-      rawSyscall('fcntl', fd, constants['F_SETFD']!, 0);
+    if (fd >= 64 || ((open[fd >> 5]! >>> (fd & 31)) & 1) === 1) rawSyscall('fcntl', fd, flag('F_SETFD'), 0);
 }

@@ -1,7 +1,7 @@
 // The scope of systemd that a container's cgroup is: asked for before the program, held by a placeholder until init is in
 // it (plan/scope.ts), changed by `update`, ended by `delete`.
 
-import { close, fcntl, syscall } from '../../native-bindings/libc.ts';
+import { close, fcntl, flag, syscall } from '../../native-bindings/libc.ts';
 import { deviceRules } from '../cgroup/devices.ts';
 import { type CgroupPlace, isUnified } from '../cgroup/path.ts';
 import { type ScopeName, scopeName } from '../cgroup/scope.ts';
@@ -19,7 +19,6 @@ import { TinyrunError } from '../errors.ts';
 import type { Resources } from '../oci/config.ts';
 import type { CgroupInput, PlanInput } from '../plan/input.ts';
 import { planPlaceholder } from '../plan/scope.ts';
-import { constants } from '../sys/constants.ts';
 import type { SavedCgroup } from './cgroup-remove.ts';
 import { probeCgroups, readText } from './probe.ts';
 import { isTaken, type Systemd, withSystemd } from './systemd.ts';
@@ -57,7 +56,7 @@ export async function makeScope(input: PlanInput, debug: (text: string) => void)
     throw new TinyrunError('HOST', `start a placeholder in ${name.unit}: ${started.stderr.trim()}`);
   const properties = [...scopeProperties(id, name.slice, pid, version), ...annotated, ...limits];
   await withSystemd((systemd) => startAnew(systemd, name, properties, cgroup));
-  fcntl(writer, constants['F_SETFD']!, 0); // the program has it
+  fcntl(writer, flag('F_SETFD'), 0); // the program has it
   return {
     ...input,
     cgroup: { ...cgroup, places: placesOf(pid, cgroup), scope: { unit: name.unit, holder: writer } },
@@ -66,7 +65,7 @@ export async function makeScope(input: PlanInput, debug: (text: string) => void)
 
 function pipe(): [reader: number, writer: number] {
   const fds = new Int32Array(2);
-  syscall('make a pipe', 'pipe2', new Uint8Array(fds.buffer), constants['O_CLOEXEC']!);
+  syscall('make a pipe', 'pipe2', new Uint8Array(fds.buffer), flag('O_CLOEXEC'));
   const [reader = -1, writer = -1] = fds;
   return [reader, writer];
 }

@@ -1,9 +1,8 @@
 // `tinyrun start`: releases the init of a created container, which waits at its exec fifo. OCI runtime.md, "Start".
 
-import { close, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
+import { close, flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
 import { TinyrunError } from '../errors.ts';
 import { EXEC_FIFO } from '../oci/state.ts';
-import { constants } from '../sys/constants.ts';
 import { errnos } from '../sys/errno.ts';
 import { AT_FDCWD, exists, openDirectory } from './files.ts';
 import type { GlobalOptions } from './options.ts';
@@ -35,14 +34,14 @@ function release(root: string, id: string, { hooks }: Container): void {
     'openat',
     directory,
     EXEC_FIFO,
-    constants['O_WRONLY']! | constants['O_NONBLOCK']! | constants['O_NOFOLLOW']! | constants['O_CLOEXEC']!,
+    flag('O_WRONLY', 'O_NONBLOCK', 'O_NOFOLLOW', 'O_CLOEXEC'),
     0,
   );
   try {
     // Another caller was faster; or init has ended, or another caller has just started it: nobody reads from the fifo.
     if (fifo === -errnos['ENOENT']! || fifo === -errnos['ENXIO']!) refuse(root, id);
     check(id, 'open its exec fifo', fifo);
-    check(id, 'lock its exec fifo', rawSyscall('flock', fifo, constants['LOCK_EX']!));
+    check(id, 'lock its exec fifo', rawSyscall('flock', fifo, flag('LOCK_EX')));
     if (!exists(directory, EXEC_FIFO)) refuse(root, id);
     if (rawSyscall('lseek', fifo, 0, 0) !== -errnos['ESPIPE']!)
       throw new TinyrunError('HOST', `start container ${id}: ${root}/${id}/${EXEC_FIFO} is no fifo`);

@@ -9,13 +9,13 @@
 // or transient, ended and unlocked: the leftover of a tinyrun that was killed. A removal that is interrupted leaves
 // state.json in place, and is repeated.
 
-import { close, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
+import { close, flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
 import { TinyrunError } from '../errors.ts';
 import { CGROUP_PATHS, CREATING_FIFO, EXEC_FIFO, type State } from '../oci/state.ts';
 import { errnos } from '../sys/errno.ts';
 import { isPaused } from './cgroup/freezer.ts';
 import type { SavedCgroup } from './cgroup-remove.ts';
-import { AT_FDCWD, exists, flag, openDirectory, ownerOf, readDirectory, readSmall } from './files.ts';
+import { AT_FDCWD, exists, openDirectory, ownerOf, readDirectory, readSmall } from './files.ts';
 import { isId } from './id.ts';
 import { statOf } from './process.ts';
 import { type Fifo, type ProcessStat, parseStat, statusOf } from './status.ts';
@@ -131,7 +131,7 @@ export function readLocked(fd: number, root: string, id: string, salvage?: strin
 
 /** A `start` that was killed may have left the fifo: then nobody waits at it any more, and it has no reader (fifo(7)). */
 function fifoIn(fd: number): Fifo {
-  const how = flag('O_WRONLY') | flag('O_NONBLOCK') | flag('O_NOFOLLOW') | flag('O_CLOEXEC');
+  const how = flag('O_WRONLY', 'O_NONBLOCK', 'O_NOFOLLOW', 'O_CLOEXEC');
   const fifo = rawSyscall('openat', fd, EXEC_FIFO, how, 0);
   if (fifo >= 0) close(fifo);
   if (fifo >= 0) return 'created';

@@ -1,7 +1,7 @@
 // `tinyrun update`: new limits for a container that was created and has not ended. What is not named stays as it is; so
 // does the access to devices. The state directory's config.json has the new limits afterwards.
 
-import { close, open, readInto, SystemError, syscall, writeAll } from '../../native-bindings/libc.ts';
+import { close, flag, open, readInto, SystemError, syscall, writeAll } from '../../native-bindings/libc.ts';
 import { isUnified } from '../cgroup/path.ts';
 import { resourceWarnings, resourceWrites } from '../cgroup/resources.ts';
 import type { CgroupWrite } from '../cgroup/row.ts';
@@ -21,7 +21,7 @@ import {
   writeCgroupFile,
 } from './cgroup/files.ts';
 import { applyLimits } from './cgroup/limits.ts';
-import { AT_FDCWD, flag, readSmall } from './files.ts';
+import { AT_FDCWD, readSmall } from './files.ts';
 import type { Log } from './log.ts';
 import { withChanges } from './removal.ts';
 
@@ -128,7 +128,7 @@ function readConfigFile(file: string): Config | undefined {
 function prepareFile(file: string, config: Config): { keep: () => void; drop: () => void } {
   // The name of what is written aside in a state directory (plan/state.ts), which is removed with it.
   const aside = file.replace(/[^/]*$/, 'state.json.tmp');
-  const flags = flag('O_WRONLY') | flag('O_CREAT') | flag('O_TRUNC') | flag('O_NOFOLLOW');
+  const flags = flag('O_WRONLY', 'O_CREAT', 'O_TRUNC', 'O_NOFOLLOW');
   const fd = open(aside, flags, 0o600);
   if (fd < 0) throw new SystemError(`create ${aside}`, -fd);
   try {
@@ -136,13 +136,12 @@ function prepareFile(file: string, config: Config): { keep: () => void; drop: ()
   } finally {
     close(fd);
   }
-  const cwd = flag('AT_FDCWD');
   return {
     keep: () => {
-      syscall(`replace ${file}`, 'renameat2', cwd, aside, cwd, file, 0);
+      syscall(`replace ${file}`, 'renameat2', AT_FDCWD, aside, AT_FDCWD, file, 0);
     },
     drop: () => {
-      syscall(`remove ${aside}`, 'unlinkat', cwd, aside, 0);
+      syscall(`remove ${aside}`, 'unlinkat', AT_FDCWD, aside, 0);
     },
   };
 }

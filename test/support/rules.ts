@@ -1,6 +1,8 @@
 // The house rules that a program can check, as functions from files to problems. test/rules.test.ts runs them over the
 // sources, and over a bad sample each.
 
+import { allConstants, arm64Constants, constants } from '../../src/sys/constants.ts';
+
 export interface SourceFile {
   /** Relative to the project's folder. */
   path: string;
@@ -70,6 +72,20 @@ const lines = (text: string, pattern: RegExp) => text.split('\n').filter((line) 
 const isTest = (path: string) => path.endsWith('.test.ts');
 const isCode = (path: string) => /\.(ts|c|h|sh)$/.test(path);
 
+/** The names of constants that a file looks up where that gives no value, or another machine's: `flag` of libc.ts knows all. */
+function wrongConstants({ path, text }: SourceFile): string[] {
+  if (!/^(src|native-bindings)\//.test(path) || path.startsWith('src/sys/')) return [];
+  const looked = [...text.matchAll(/\bconstants\['(\w+)'\]/g)].map(([, name = '']) => name);
+  const flags = [...text.matchAll(/\bflag\(((?:'[A-Z]\w*'(?:,\s*)?)+)\)/g)]
+    .flatMap(([, list = '']) => list.split(/,\s*/))
+    .map((name) => name.slice(1, -1));
+  const all = allConstants();
+  return [
+    ...looked.filter((name) => !(name in constants) || name in arm64Constants),
+    ...flags.filter((name) => !(name in all)),
+  ];
+}
+
 // Put together, so that this file keeps its own rule.
 const hosts = ['registry.' + 'npmjs', 'registry.' + 'yarnpkg', 'deb.' + 'debian.org'];
 const workplace = /(?<![\w.}~*-])\/work\/(?:main|shared)|(?:^|[\s'"`(])\/work\//;
@@ -130,6 +146,15 @@ export const rules: Rule[] = [
     check: ({ text }) =>
       text.split('\n').filter((line) => workplace.test(line) || hosts.some((host) => line.includes(host))),
     bad: { path: 'README.md', text: `run ${'/work'}/main/dist/tinyrun\n` },
+  },
+  {
+    name: 'constants have a value, on every machine',
+    message: "say flag('NAME'), with a name of src/sys/constants.ts",
+    check: wrongConstants,
+    bad: {
+      path: 'src/runtime/files.ts',
+      text: "open(path, constants['O_NOFOLLOW']! | flag('O_NOFOLOW'));\n",
+    },
   },
   {
     name: 'types are not evaded',

@@ -3,11 +3,18 @@
 // On a host with v1 hierarchies each controller has a directory of its own (`memory`, `cpu,cpuacct`, `name=systemd`), and
 // the unified one, if it is mounted as well, may have what v1 does not use. On a unified host there is one directory.
 
-import { close, open, rawSyscall, readInto, SystemError, writeAll } from '../../../native-bindings/libc.ts';
+import {
+  close,
+  flag,
+  open,
+  rawSyscall,
+  readInto,
+  SystemError,
+  writeAll,
+} from '../../../native-bindings/libc.ts';
 import { TinyrunError } from '../../errors.ts';
 import { errnos } from '../../sys/errno.ts';
 import type { SavedCgroup } from '../cgroup-remove.ts';
-import { flag } from '../files.ts';
 
 /** The directories of a container's cgroup, as state.json has them. */
 export type Cgroups = readonly Pick<SavedCgroup, 'controllers' | 'path'>[];

@@ -4,9 +4,8 @@
 // v1 has no notice of the moment when all are frozen, and may stay in FREEZING for ever: a process that is made while its
 // cgroup freezes can hold up the others. Thawing and freezing once more resolves that. v2 knows neither problem.
 
-import { close, open, readInto, SystemError } from '../../../native-bindings/libc.ts';
+import { close, flag, open, readInto, SystemError } from '../../../native-bindings/libc.ts';
 import { TinyrunError } from '../../errors.ts';
-import { flag } from '../files.ts';
 import { waitFor } from '../poll.ts';
 import {
   type Cgroups,

@@ -1,9 +1,16 @@
 // Notices of processes that the kernel ended for want of memory in the container's cgroup. v1: an eventfd that is
 // registered in cgroup.event_control; v2: memory.events, whose changes poll(2) sees.
 
-import { close, open, rawSyscall, readInto, SystemError, syscall } from '../../../native-bindings/libc.ts';
+import {
+  close,
+  flag,
+  open,
+  rawSyscall,
+  readInto,
+  SystemError,
+  syscall,
+} from '../../../native-bindings/libc.ts';
 import { errnos } from '../../sys/errno.ts';
-import { flag } from '../files.ts';
 import type { Waiting } from '../poll.ts';
 import { type Cgroups, directoryV1, directoryV2, readCgroupFile, rewind, writeCgroupFile } from './files.ts';
 
@@ -29,7 +36,7 @@ function watchV1(directory: string): OomWatch | undefined {
   const control = open(path, flag('O_RDONLY'));
   if (control === -errnos['ENOENT']!) return undefined;
   if (control < 0) throw new SystemError(`open ${path}`, -control);
-  const flags = flag('EFD_CLOEXEC') | flag('EFD_NONBLOCK');
+  const flags = flag('EFD_CLOEXEC', 'EFD_NONBLOCK');
   const fd = syscall('make an eventfd', 'eventfd2', 0, flags);
   writeCgroupFile(`${directory}/cgroup.event_control`, `${fd} ${control}`);
   return {
