@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Process } from '../../src/oci/config.ts';
-import { type Bundle, runTinyrun, startTinyrun, withBundle, writeConfig } from '../support/bundle.ts';
+import { runTinyrun, withBundle, writeConfig } from '../support/bundle.ts';
 import { elf } from '../support/elf.ts';
 import { assertFails, assertRefused, assertSucceeds, leftovers } from '../support/refusal.ts';
+import { whileRunning } from '../support/running.ts';
 
 interface Program {
   name: string;
@@ -242,30 +243,25 @@ for (const [name, id] of Object.entries(ids))
       assertFails(bundle, runTinyrun(bundle, ['delete', '--force', id]), says, 1);
     }));
 
-/** Waits until the bundle's own id is that of a running container. */
-async function untilRunning(bundle: Bundle): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
-    const { stdout } = runTinyrun(bundle, ['state', bundle.id]);
-    if (stdout.includes('"status": "running"')) return;
-    await Bun.sleep(10);
-  }
-  throw new Error('the container does not run');
-}
-
 const TAKEN = /^tinyrun: container with given ID already exists: .+\n$/;
 
 test('run refuses the id of a running container, which goes on', () =>
-  withBundle(async (bundle) => {
-    const first = startTinyrun(bundle, ['run', '--bundle', bundle.dir, bundle.id, '--', '/payload', 'trap']);
-    await untilRunning(bundle);
-    const second = runTinyrun(bundle, ['run', '--bundle', bundle.dir, bundle.id]);
-    assert.match(second.stderr, TAKEN);
-    assert.is(second.code, 1);
-    assert.match(runTinyrun(bundle, ['state', bundle.id]).stdout, /"status": "running"/);
-    first.kill('SIGTERM');
-    assert.is(await first.exited, 0);
-    assert.equal(leftovers(bundle), []);
-  }));
+  withBundle((bundle) =>
+    whileRunning(
+      bundle,
+      ['run', '--bundle', bundle.dir, bundle.id, '--', '/payload', 'trap'],
+      async (first) => {
+        await first.shows('ready\n'); // a signal before that would have no effect on the first process of a pid namespace
+        const second = runTinyrun(bundle, ['run', '--bundle', bundle.dir, bundle.id]);
+        assert.match(second.stderr, TAKEN);
+        assert.is(second.code, 1);
+        assert.match(runTinyrun(bundle, ['state', bundle.id]).stdout, /"status": "running"/);
+        first.kill('SIGTERM');
+        assert.is(await first.exited, 0);
+        assert.equal(leftovers(bundle), []);
+      },
+    ),
+  ));
 
 test('run refuses the id of a kept container, until it is deleted', () =>
   withBundle((bundle) => {
