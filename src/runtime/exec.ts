@@ -1,24 +1,22 @@
 // `tinyrun exec`: one more process in a container. The facts are the container's: its state, the config it was made of, and
 // init, held by a pidfd from the first look on.
 
-import { close, fcntl, flag, rawSyscall } from '../../native-bindings/libc.ts';
-import { becomeImage } from '../engine/image.ts';
-import { linkProgram } from '../engine/native.ts';
+import { close, fcntl, flag } from '../../native-bindings/libc.ts';
 import { TinyrunError } from '../errors.ts';
 import type { Config } from '../oci/config.ts';
 import { ungrantableCapabilities } from '../plan/credentials.ts';
 import { planExecProgram } from '../plan/exec.ts';
 import type { ExecInput } from '../plan/input.ts';
 import { hasNew } from '../plan/namespaces.ts';
+import { becomeProgram, type TraceLines } from './become.ts';
 import { readConfig } from './config-file.ts';
 import { execProcess } from './exec-process.ts';
-import { gatherFilter } from './filter.ts';
+import { gatherProcess } from './gather-process.ts';
 import { createLog, type Log } from './log.ts';
 import type { ExecOptions, GlobalOptions } from './options.ts';
-import { checkTerminal, keepOpen, openLog, openTrace, reports } from './outputs.ts';
-import { findHome, probeHost, readText } from './probe.ts';
+import { checkTerminal, inheritFds, keepOpen, openLog, openTrace, reports } from './outputs.ts';
+import { probeHost, readText } from './probe.ts';
 import { openProcess } from './process.ts';
-import { preserve, type TraceLines } from './run.ts';
 import { parseSavedConfig } from './saved-config.ts';
 import { assertLegal, refusal } from './status.ts';
 import { type Container, readContainer } from './store.ts';
@@ -37,21 +35,10 @@ export async function execInContainer(
   traceLines: TraceLines,
 ): Promise<never> {
   const log = createLog(global);
-  // What the caller has open besides is no business of the container.
-  rawSyscall('close_range', 3 + options.preserveFds, 0xffffffff, flag('CLOSE_RANGE_CLOEXEC'));
-  if (options.preserveFds > 0) preserve(options.preserveFds);
+  inheritFds(options.preserveFds);
   const input = await gatherExec(global, options, log);
   const program = planExecProgram(input);
-  const lines = options.trace === undefined ? undefined : await traceLines(program);
-  const engineOptions = {
-    name: 'tinyrun',
-    fallbackDirectory: global.root,
-    debug: log.debug,
-    ...(lines === undefined ? {} : { lines }),
-  };
-  if (options.engine === 'ffi')
-    return (await import('../engine/ffi.ts')).becomeProgram(program, input.host.arch, engineOptions);
-  return becomeImage(linkProgram(program, input.host.arch, lines), engineOptions);
+  return becomeProgram(global, options, input.host, log, program, traceLines);
 }
 
 async function gatherExec(global: GlobalOptions, options: ExecOptions, log: Log): Promise<ExecInput> {
@@ -64,8 +51,7 @@ async function gatherExec(global: GlobalOptions, options: ExecOptions, log: Log)
   const config = parseSavedConfig(readConfig(path), path);
   config.process = execProcess(config.process, options, log);
   const lifecycle = options.detach ? 'detached' : 'foreground';
-  const terminal = config.process.terminal === true;
-  checkTerminal(terminal, { lifecycle, consoleSocket: options.consoleSocket });
+  checkTerminal(config.process.terminal === true, { lifecycle, consoleSocket: options.consoleSocket });
   const host = probeHost();
   if (host.euid !== 0)
     throw new TinyrunError('HOST', 'start a process in a container: you are not root', { hint: 'use sudo' });
@@ -81,22 +67,16 @@ async function gatherExec(global: GlobalOptions, options: ExecOptions, log: Log)
     init: { pid: init.pid, fd: moveUp(pidfd, 3 + options.preserveFds) },
     bundle: state.bundle,
     rootless: undefined,
-    securityModules: await securityModules(config),
     noNewKeyring: false,
-    seccomp: await gatherFilter(config, host, global.root, log),
     chroot: noPivot || !hasNew({ config }, 'mount'),
     cgroups: await cgroupsOf(cgroups, options, init.pid),
-    home: config.process.env?.some((entry) => entry.startsWith('HOME='))
-      ? '/'
-      : findHome([`/proc/${init.pid}/root`], config.process.user?.uid ?? 0),
+    ...(await gatherProcess(config, host, lifecycle, [`/proc/${init.pid}/root`], global.root, log)),
     exits: { failure: EXIT, notExecutable: EXIT, notFound: EXIT },
     listenFds: options.listenFds,
     preserveFds: options.preserveFds,
     pidFile: options.pidFile,
     consoleSocket: options.consoleSocket,
     pidfdSocket: options.pidfdSocket,
-    terminal:
-      terminal && lifecycle === 'foreground' ? (await import('./terminal.ts')).probeTerminal() : undefined,
     reports: reports(global, host, logFd, EXEC_FAILED),
     logFd,
     trace: options.trace === undefined ? undefined : openTrace(options.trace),
@@ -112,12 +92,6 @@ function moveUp(fd: number, from: number): number {
   const moved = fcntl(fd, flag('F_DUPFD_CLOEXEC'), from);
   close(fd);
   return keepOpen(moved);
-}
-
-async function securityModules(config: Config): Promise<ExecInput['securityModules']> {
-  const { apparmorProfile, selinuxLabel } = config.process;
-  if (!apparmorProfile && !selinuxLabel && !config.linux?.mountLabel) return [];
-  return (await import('./probe-security.ts')).probeSecurityModules(config);
 }
 
 /** The cgroups to join. Few containers have none, and few calls ask for others than the container's on a v1 host. */

@@ -1,12 +1,41 @@
-// The seccomp filter of a config, if it wants one: what makes filters is loaded only then.
+// What a process depends on besides its config, be it a container's first one or one of `exec`. What few configs ask for is
+// loaded only for those.
 
 import type { Config } from '../oci/config.ts';
 import type { HostFacts } from '../plan/host.ts';
-import type { SeccompInput } from '../plan/input.ts';
+import type { ProcessInput, SeccompInput } from '../plan/input.ts';
 import type { Log } from './log.ts';
+import { findHome } from './probe.ts';
 
-/** @param root of the state, where compiled filters are kept; undefined: nothing is written */
-export async function gatherFilter(
+/**
+ * The facts about the process of a config.
+ * @param roots directories that its rootfs is made of, the topmost layer first
+ * @param filters state root, where compiled seccomp filters are kept; undefined: nothing is written
+ */
+export async function gatherProcess(
+  config: Config,
+  host: HostFacts,
+  lifecycle: ProcessInput['lifecycle'],
+  roots: readonly string[],
+  filters: string | undefined,
+  log: Log,
+): Promise<Pick<ProcessInput, 'home' | 'securityModules' | 'seccomp' | 'terminal'>> {
+  const { apparmorProfile, selinuxLabel, terminal, user } = config.process;
+  const isLabelled = Boolean(apparmorProfile || selinuxLabel || config.linux?.mountLabel);
+  return {
+    home: setsHome(config) ? '/' : findHome(roots, user?.uid ?? 0),
+    securityModules: isLabelled ? (await import('./probe-security.ts')).probeSecurityModules(config) : [],
+    seccomp: await gatherFilter(config, host, filters, log),
+    terminal:
+      terminal && lifecycle === 'foreground' ? (await import('./terminal.ts')).probeTerminal() : undefined,
+  };
+}
+
+/** Whether the config says itself where home is. */
+export const setsHome = ({ process }: Config): boolean =>
+  process.env?.some((entry) => entry.startsWith('HOME=')) === true;
+
+async function gatherFilter(
   config: Config,
   host: HostFacts,
   root: string | undefined,

@@ -13,7 +13,6 @@ import type {
   PlanInput,
   RootfsInput,
   RootlessInput,
-  SecurityModule,
   SourceKind,
 } from '../plan/input.ts';
 import { cleanInside } from '../plan/mount-point.ts';
@@ -25,20 +24,12 @@ import { hasRdt } from '../plan/rdt.ts';
 import { parseBundle } from './bundle.ts';
 import { placeCgroup } from './cgroup.ts';
 import { configPath, readConfig } from './config-file.ts';
-import { gatherFilter } from './filter.ts';
+import { gatherProcess } from './gather-process.ts';
 import type { Log } from './log.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
 import { checkTerminal, keepOpen, openLog, openTrace, reports } from './outputs.ts';
 import { callerEnvironment } from './prelude.ts';
-import {
-  existsInRoot,
-  findHome,
-  openDirectory,
-  probeCgroups,
-  refused,
-  resolveDangling,
-  statPath,
-} from './probe.ts';
+import { existsInRoot, openDirectory, probeCgroups, refused, resolveDangling, statPath } from './probe.ts';
 
 /**
  * Throws TinyrunError where the bundle or the flags are wrong, or name what is not there.
@@ -85,10 +76,6 @@ export async function gatherInput(
     sources: gatherSources(config, flagMounts, options.bundle),
     ...gatherDestinations(config, flagMounts, roots, rootfs.kind === 'overlay'),
     environment: inheritsEnvironment(config) ? callerEnvironment() : [],
-    home: config.process.env?.some((entry) => entry.startsWith('HOME='))
-      ? '/'
-      : findHome(roots, config.process.user?.uid ?? 0),
-    securityModules: await gatherSecurityModules(config),
     resctrl: hasRdt({ config }) ? (await import('./probe-resctrl.ts')).probeResctrl(config) : undefined,
     netDevices: await gatherNetDevices(config),
     ...gatherCgroup(global, options, config, rootless !== undefined || host.inUserNamespace, log),
@@ -104,11 +91,14 @@ export async function gatherInput(
     pidFile: options.pidFile,
     consoleSocket: options.consoleSocket,
     pidfdSocket: options.pidfdSocket,
-    terminal:
-      config.process.terminal && options.lifecycle === 'foreground'
-        ? (await import('./terminal.ts')).probeTerminal()
-        : undefined,
-    seccomp: await gatherFilter(config, host, keepFilter ? global.root : undefined, log),
+    ...(await gatherProcess(
+      config,
+      host,
+      options.lifecycle,
+      roots,
+      keepFilter ? global.root : undefined,
+      log,
+    )),
     self: [process.execPath],
     reports: reports(global, host, logFd),
     logFd,
@@ -126,12 +116,6 @@ function gatherRootless(
   const user = linux?.namespaces?.find(({ type }) => type === 'user');
   if (rootless === 'false' || user === undefined || user.path) return undefined;
   return { uid: euid, gid: rawSyscall('getegid') };
-}
-
-async function gatherSecurityModules(config: Config): Promise<readonly SecurityModule[]> {
-  const { apparmorProfile, selinuxLabel } = config.process;
-  if (!apparmorProfile && !selinuxLabel && !config.linux?.mountLabel) return [];
-  return (await import('./probe-security.ts')).probeSecurityModules(config);
 }
 
 async function gatherNetDevices(config: Config): Promise<readonly NetDeviceInput[]> {

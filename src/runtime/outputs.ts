@@ -1,12 +1,13 @@
-// What a program inherits besides its input: where it tells of failures, where it shows its ops, and whether it has to do
-// with a terminal.
+// What a program inherits besides its input: descriptors of the caller, where it tells of failures, where it shows its ops,
+// and whether it has to do with a terminal.
 
-import { fcntl, flag, open } from '../../native-bindings/libc.ts';
+import { fcntl, flag, open, rawSyscall } from '../../native-bindings/libc.ts';
 import { TinyrunError } from '../errors.ts';
 import type { HostFacts } from '../plan/host.ts';
 import type { Report } from '../program/op.ts';
 import { logEnds } from './log.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
+import { readPrelude } from './prelude.ts';
 import { refused } from './probe.ts';
 
 /** A terminal is relayed by `run` in the foreground, and else by whoever listens at the console socket. */
@@ -56,6 +57,19 @@ export function openInherited(path: string, option: '--log' | '--trace'): number
 
 export const openTrace = (trace: string): number =>
   /^\d+$/.test(trace) ? keepOpen(Number(trace)) : openInherited(trace, '--trace');
+
+/**
+ * Lets the first `count` descriptors from 3 on pass, all of which the JavaScript engine marked close-on-exec, and no other:
+ * what the caller has open besides is no business of the container, which could reach it while init has it open. One that
+ * the caller promised but did not open is tolerated; the engine may have opened a file of its own under that number,
+ * which stays out.
+ */
+export function inheritFds(count: number): void {
+  rawSyscall('close_range', 3 + count, 0xffffffff, flag('CLOSE_RANGE_CLOEXEC'));
+  const open = (count > 0 ? readPrelude()?.openFds : undefined) ?? [-1, -1];
+  for (let fd = 3; fd < 3 + count; fd++)
+    if (fd >= 64 || ((open[fd >> 5]! >>> (fd & 31)) & 1) === 1) rawSyscall('fcntl', fd, flag('F_SETFD'), 0);
+}
 
 /** The JavaScript engine marks all descriptors from 4 up close-on-exec at its start: takes that back. */
 export function keepOpen(fd: number): number {

@@ -1,21 +1,19 @@
 // Planning a container, from the bundle to its program, and running that. What few containers need (volume flags,
 // overlays, traces, the ffi engine) is loaded only for those.
 
-import { becomeImage } from '../engine/image.ts';
-import { linkProgram } from '../engine/native.ts';
 import { TinyrunError } from '../errors.ts';
 import type { Config } from '../oci/config.ts';
 import { ungrantableCapabilities } from '../plan/credentials.ts';
 import type { HostFacts } from '../plan/host.ts';
 import { planContainer } from '../plan/plan.ts';
 import type { Program } from '../program/op.ts';
+import { becomeProgram, type TraceLines } from './become.ts';
 import { configPath, readConfig } from './config-file.ts';
 import { gatherInput } from './gather.ts';
 import { createLog, type Log } from './log.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
 import { probeHost, statPath } from './probe.ts';
 import { keepProgram } from './program-cache.ts';
-import type { TraceLines } from './run.ts';
 
 /**
  * Plans and becomes the program.
@@ -44,21 +42,10 @@ export async function planAndRun(
     gathered.cgroup?.scope !== undefined && typeof statPath(`${global.root}/${options.id}`) === 'number';
   const input = needsScope ? await (await import('./scope.ts')).makeScope(gathered, log.debug) : gathered;
   const program = planContainer(input);
-  const lines = options.trace === undefined ? undefined : await traceLines(program);
-  const engineOptions = {
-    name: 'tinyrun',
-    fallbackDirectory: global.root,
-    debug: log.debug,
-    ...(lines === undefined ? {} : { lines }),
-  };
-  if (options.engine === 'ffi')
-    return (await import('../engine/ffi.ts')).becomeProgram(program, host.arch, engineOptions);
-  const image = linkProgram(program, host.arch, lines);
-  if (!warned) {
-    const problem = keepProgram(global, options, input, text, image);
+  return becomeProgram(global, options, host, log, program, traceLines, (image) => {
+    const problem = warned ? undefined : keepProgram(global, options, input, text, image);
     if (problem !== undefined) log.debug(`the program is not kept: ${problem}`);
-  }
-  return becomeImage(image, engineOptions);
+  });
 }
 
 function notRoot({ rootless }: GlobalOptions, { linux }: Config): TinyrunError {

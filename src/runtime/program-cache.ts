@@ -14,6 +14,7 @@ import { close } from '../../native-bindings/libc.ts';
 import { hasHooks, POINTS } from '../plan/hook-points.ts';
 import type { PlanInput } from '../plan/input.ts';
 import { destinationsInRootfs } from './gather.ts';
+import { setsHome } from './gather-process.ts';
 import { keepFile } from './kept.ts';
 import { type Check, encodeLaunchFile, patchesOf } from './launch-file.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
@@ -117,7 +118,7 @@ function checksOf(options: RunOptions, input: PlanInput, text: string): Check[] 
     if (!present.has(destination) && isThroughLinks(root, destination)) return undefined;
     checks.push({ want: present.has(destination) ? 'plain' : 'missing', root, path: destination });
   }
-  if (!config.process.env?.some((entry) => entry.startsWith('HOME='))) {
+  if (!setsHome(config)) {
     const check = homeCheck(root, config.process.user?.uid ?? 0, home);
     if (check === undefined) return undefined;
     checks.push(check);

@@ -4,12 +4,11 @@ import { EXEC_FAILED, EXIT, execInContainer } from '../../runtime/exec.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
 import type { CommandLine } from '../command-line.ts';
 import { toExecOptions } from '../exec-options.ts';
+import { traceLines } from '../trace.ts';
 
 export async function run(line: CommandLine, global: GlobalOptions, cwd: string): Promise<never> {
   try {
-    return await execInContainer(global, toExecOptions(line, cwd), async (program) =>
-      (await import('../../explain/listing.ts')).traceLines(program),
-    );
+    return await execInContainer(global, toExecOptions(line, cwd), traceLines);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     const known = error instanceof TinyrunError ? error : undefined;
