@@ -4,7 +4,8 @@
 
 import { close, flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
 import { errnos } from '../sys/errno.ts';
-import { AT_FDCWD, openDirectory, readDirectory, readSmall } from './files.ts';
+import { pidsBelow } from './cgroup/processes.ts';
+import { AT_FDCWD, openDirectory, readDirectory } from './files.ts';
 
 /** As state.json keeps it. */
 export interface SavedCgroup {
@@ -30,11 +31,9 @@ export function killCgroups(cgroups: readonly SavedCgroup[]): void {
   if (place === undefined) return;
   // Frozen, nobody forks away while the list is read; what is killed dies when it is thawed.
   if (freezer !== undefined && !killed) write(`${freezer.path}/freezer.state`, 'FROZEN');
-  for (const path of [place.path, ...below(place.path)]) {
-    const pids = killed ? [] : readProcesses(path).split('\n').filter(Boolean);
-    for (const pid of pids) rawSyscall('kill', Number(pid), flag('SIGKILL'));
-    if (freezer !== undefined) write(`${path}/freezer.state`, 'THAWED');
-  }
+  if (!killed) for (const pid of pidsBelow(place.path)) rawSyscall('kill', pid, flag('SIGKILL'));
+  if (freezer !== undefined)
+    for (const path of [freezer.path, ...below(freezer.path)]) write(`${path}/freezer.state`, 'THAWED');
 }
 
 /**
@@ -86,16 +85,6 @@ function isDirectory(path: string): boolean {
   const fd = openDirectory(AT_FDCWD, path);
   if (fd !== undefined) close(fd);
   return fd !== undefined;
-}
-
-/** The pids in a cgroup; none where it is gone, or threaded. */
-function readProcesses(path: string): string {
-  try {
-    return readSmall(AT_FDCWD, `${path}/cgroup.procs`, 1 << 26) ?? '';
-  } catch (error) {
-    if (error instanceof SystemError && ['ENODEV', 'EOPNOTSUPP'].includes(error.errno)) return '';
-    throw error;
-  }
 }
 
 /** Writes a word to a file; the negative errno where it cannot. */

@@ -1,16 +1,16 @@
 // The text of a bundle's config.json. OCI bundle.md.
 
 import { TinyrunError } from '../errors.ts';
+import { errnos } from '../sys/errno.ts';
 import type { RunOptions } from './options.ts';
 import { readText, refused } from './probe.ts';
 
 /** A config.json beyond this is no config: megabytes of JSON would only exhaust our memory. */
-const CONFIG_LIMIT = 16 * 1024 * 1024;
+export const CONFIG_LIMIT = 16 * 1024 * 1024;
 
 /** Where the config of a container is; messages call it so. */
 export const configPath = ({ bundle, configFile }: Pick<RunOptions, 'bundle' | 'configFile'>): string =>
   configFile ?? `${bundle}/config.json`;
-const [ENOENT, EFBIG] = [2, 27];
 
 /**
  * Reads a config.json.
@@ -20,10 +20,10 @@ const [ENOENT, EFBIG] = [2, 27];
 export function readConfig(path: string): string {
   const text = readText(path, CONFIG_LIMIT);
   if (typeof text === 'string') return text;
-  if (text === -EFBIG)
+  if (text === -errnos['EFBIG']!)
     throw new TinyrunError('CONFIG', `read ${path}: it is larger than ${CONFIG_LIMIT / 1024 / 1024} MiB`);
   const error = refused('CONFIG', `read ${path}`, -text);
-  if (text !== -ENOENT) throw error;
+  if (text !== -errnos['ENOENT']!) throw error;
   throw new TinyrunError('CONFIG', error.message, {
     data: error.data,
     hint: 'a bundle is a directory with a config.json: make one with `tinyrun spec`',

@@ -4,11 +4,10 @@ import { TinyrunError } from '../errors.ts';
 import type { CapabilitySets, Process } from '../oci/config.ts';
 import { parseJsonObject } from '../oci/json.ts';
 import { formatProblems, validateProcess } from '../oci/validate.ts';
+import { CONFIG_LIMIT } from './config-file.ts';
 import type { Log } from './log.ts';
 import type { ExecOptions } from './options.ts';
 import { readText, refused } from './probe.ts';
-
-const PROCESS_LIMIT = 16 * 1024 * 1024; // bytes, as of a config.json
 
 /**
  * The process to start, checked.
@@ -27,7 +26,7 @@ export function execProcess(own: Process, options: ExecOptions, log: Log): Proce
 }
 
 function readProcess(path: string): object {
-  const text = readText(path, PROCESS_LIMIT);
+  const text = readText(path, CONFIG_LIMIT);
   if (typeof text === 'number') throw refused('CONFIG', `read ${path}`, -text);
   return parseJsonObject(text, path);
 }

@@ -9,7 +9,6 @@ import { planExecProgram } from '../plan/exec.ts';
 import type { ExecInput } from '../plan/input.ts';
 import { hasNew } from '../plan/namespaces.ts';
 import { becomeProgram, type TraceLines } from './become.ts';
-import { readConfig } from './config-file.ts';
 import { execProcess } from './exec-process.ts';
 import { gatherProcess } from './gather-process.ts';
 import { createLog, type Log } from './log.ts';
@@ -17,7 +16,7 @@ import type { ExecOptions, GlobalOptions } from './options.ts';
 import { checkTerminal, inheritFds, keepOpen, openLog, openTrace, reports } from './outputs.ts';
 import { probeHost, readText } from './probe.ts';
 import { openProcess } from './process.ts';
-import { parseSavedConfig } from './saved-config.ts';
+import { readSavedConfig } from './saved-config.ts';
 import { assertLegal, refusal } from './status.ts';
 import { type Container, readContainer } from './store.ts';
 
@@ -47,8 +46,7 @@ async function gatherExec(global: GlobalOptions, options: ExecOptions, log: Log)
   assertLegal(options.ignorePaused ? 'exec-ignore-paused' : 'exec', id, state.status);
   const pidfd = openProcess(init);
   if (pidfd === undefined) throw refusal('exec', id, 'stopped');
-  const path = `${global.root}/${id}/config.json`;
-  const config = parseSavedConfig(readConfig(path), path);
+  const config = readSavedConfig(global.root, id);
   config.process = execProcess(config.process, options, log);
   const lifecycle = options.detach ? 'detached' : 'foreground';
   checkTerminal(config.process.terminal === true, { lifecycle, consoleSocket: options.consoleSocket });

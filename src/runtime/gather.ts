@@ -21,6 +21,7 @@ import { hasNew } from '../plan/namespaces.ts';
 import { hasNetDevices } from '../plan/net-devices.ts';
 import { isKernelFilesystem } from '../plan/place.ts';
 import { hasRdt } from '../plan/rdt.ts';
+import { errnos } from '../sys/errno.ts';
 import { parseBundle } from './bundle.ts';
 import { placeCgroup } from './cgroup.ts';
 import { configPath, readConfig } from './config-file.ts';
@@ -190,7 +191,7 @@ async function gatherRootfs(
 export function statDirectory(path: string, from: string): { mode: number; uid: number; gid: number } {
   const stat = statPath(path);
   if (typeof stat === 'number') throw refused('CONFIG', `${from}: open rootfs ${path}`, -stat);
-  if (stat.kind !== 'directory') throw refused('CONFIG', `${from}: open rootfs ${path}`, 20); // ENOTDIR
+  if (stat.kind !== 'directory') throw refused('CONFIG', `${from}: open rootfs ${path}`, errnos['ENOTDIR']!);
   return stat;
 }
 
@@ -214,8 +215,8 @@ function gatherSources(
     const path = bindSource({ destination: '', ...mount }, bundle);
     const stat = statPath(path);
     if (typeof stat !== 'number') sources.set(path, stat.kind);
-    else if (createSource && stat === -2) sources.set(path, 'missing');
-    else if (from.startsWith('--mount') && stat === -2)
+    else if (createSource && stat === -errnos['ENOENT']!) sources.set(path, 'missing');
+    else if (from.startsWith('--mount') && stat === -errnos['ENOENT']!)
       throw new TinyrunError(
         'USAGE',
         `invalid mount config for type "bind": bind source path does not exist: ${path}`,

@@ -4,13 +4,12 @@
 import { spawnProgram } from '../engine/native.ts';
 import type { Hook } from '../oci/config.ts';
 import { planHookProgram } from '../plan/hook-program.ts';
-import { configPath, readConfig } from './config-file.ts';
 import { createLog } from './log.ts';
 import type { GlobalOptions } from './options.ts';
 import { openLog, reports } from './outputs.ts';
 import { callerEnvironment } from './prelude.ts';
 import { probeHost } from './probe.ts';
-import { parseSavedConfig } from './saved-config.ts';
+import { readSavedConfig } from './saved-config.ts';
 import type { Container } from './store.ts';
 
 /** What hooks of a point need; read while the state directory is still there. */
@@ -30,8 +29,7 @@ export function readHooks(
   container: Container,
   point: PendingHooks['point'],
 ): PendingHooks {
-  const path = configPath({ bundle: `${root}/${container.state.id}`, configFile: undefined });
-  const { hooks, ociVersion } = parseSavedConfig(readConfig(path), path);
+  const { hooks, ociVersion } = readSavedConfig(root, container.state.id);
   return { point, hooks: hooks?.[point] ?? [], ociVersion, container };
 }
 

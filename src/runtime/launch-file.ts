@@ -11,6 +11,9 @@
 // The launcher only compares. It looks at each check's path, inside a root where one is given, and uses the program if it
 // finds what is wanted everywhere.
 
+/** The folder of the state root where the launcher looks for such files; with more than these it is emptied. */
+export const PROGRAMS = { folder: '.programs', most: 100 };
+
 /** What is looked at again before the program is used. */
 export interface Check {
   /**

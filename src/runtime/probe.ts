@@ -6,7 +6,7 @@ import { type CgroupHierarchy, isUnified } from '../cgroup/path.ts';
 import { TinyrunError } from '../errors.ts';
 import type { HostFacts } from '../plan/host.ts';
 import type { SourceKind } from '../plan/input.ts';
-import { errnoName, errnoWords } from '../sys/errno.ts';
+import { errnoName, errnos, errnoWords } from '../sys/errno.ts';
 import { readPrelude } from './prelude.ts';
 import { inUserNamespace } from './user-namespace.ts';
 
@@ -50,7 +50,7 @@ function readFd(fd: number, limit: number): string | number {
     used += got;
     if (used > limit) {
       close(fd);
-      return -27; // EFBIG
+      return -errnos['EFBIG']!;
     }
     if (used === bytes.length) {
       const larger = new Uint8Array(4 * used);
@@ -262,7 +262,7 @@ export function resolveDangling(
       continue;
     }
     links += 1;
-    if (links > 40) throw refused('CONFIG', `resolve mount destination /${destination}`, 40); // ELOOP
+    if (links > 40) throw refused('CONFIG', `resolve mount destination /${destination}`, errnos['ELOOP']!);
     changed = true;
     if (target.startsWith('/')) done.length = 0;
     todo.unshift(...target.split('/').filter((piece) => piece !== '' && piece !== '.'));

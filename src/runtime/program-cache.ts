@@ -16,7 +16,7 @@ import type { PlanInput } from '../plan/input.ts';
 import { destinationsInRootfs } from './gather.ts';
 import { setsHome } from './gather-process.ts';
 import { keepFile } from './kept.ts';
-import { type Check, encodeLaunchFile, patchesOf } from './launch-file.ts';
+import { type Check, encodeLaunchFile, PROGRAMS, patchesOf } from './launch-file.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
 import { readInvocation } from './prelude.ts';
 import {
@@ -29,7 +29,6 @@ import {
   readPasswd,
 } from './probe.ts';
 
-const MOST_PROGRAMS = 100;
 const utf8 = new TextEncoder();
 
 /** Whether programs of such runs are kept at all. */
@@ -72,7 +71,7 @@ export function keepProgram(
     ],
     image,
   });
-  return keepFile(global.root, '.programs', invocation.name, [file], MOST_PROGRAMS);
+  return keepFile(global.root, PROGRAMS.folder, invocation.name, [file], PROGRAMS.most);
 }
 
 /**

@@ -21,9 +21,11 @@ import {
   writeCgroupFile,
 } from './cgroup/files.ts';
 import { applyLimits } from './cgroup/limits.ts';
+import { CONFIG_LIMIT } from './config-file.ts';
 import { AT_FDCWD, readSmall } from './files.ts';
 import type { Log } from './log.ts';
 import { withChanges } from './removal.ts';
+import { savedConfigPath } from './saved-config.ts';
 
 /** Schemata of Intel RDT, which linux.resources has no field for. */
 export interface RdtChange {
@@ -47,7 +49,7 @@ export function updateContainer(
   assertResources(asked);
   return withChanges(root, id, 'update', ({ cgroups, unit }) => {
     for (const warning of resourceWarnings(asked)) log.warn(warning);
-    const file = `${root}/${id}/config.json`;
+    const file = savedConfigPath(root, id);
     const config = readConfigFile(file);
     const schemata = schemataFile(id, rdt, config);
     const changes = withoutZeros(asked);
@@ -114,9 +116,6 @@ function schemataFile(id: string, rdt: RdtChange, config: Config | undefined): s
 }
 
 // Files
-
-/** A config.json beyond this is none (config-file.ts). */
-const CONFIG_LIMIT = 16 << 20;
 
 /** The config that the container was made of; undefined: it is not kept. */
 function readConfigFile(file: string): Config | undefined {

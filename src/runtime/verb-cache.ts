@@ -8,11 +8,10 @@
 
 import type { Verb } from '../plan/verbs.ts';
 import { AT_FDCWD, exists } from './files.ts';
+import { PROGRAMS } from './launch-file.ts';
 
 /** A digest of all sources, set by scripts/build.ts; the launcher has the same. */
 declare const TINYRUN_BUILD: string | undefined;
-
-const MOST_PROGRAMS = 100;
 
 /**
  * Keeps the program of a verb, unless there is one, or it cannot be kept: then JavaScript does the work.
@@ -22,8 +21,8 @@ const MOST_PROGRAMS = 100;
 export async function keepVerb(root: string, verb: Verb, ...words: readonly string[]): Promise<void> {
   if (typeof TINYRUN_BUILD === 'undefined' || process.geteuid?.() !== 0) return;
   const file = `${[verb.name, ...words].join('+')}.${TINYRUN_BUILD}`;
-  if (!/^[\w+.-]{1,159}$/.test(file) || exists(AT_FDCWD, `${root}/.programs/${file}`)) return;
+  if (!/^[\w+.-]{1,159}$/.test(file) || exists(AT_FDCWD, `${root}/${PROGRAMS.folder}/${file}`)) return;
   const { verbFile } = await import('./verb-file.ts');
   const { keepFile } = await import('./kept.ts');
-  keepFile(root, '.programs', file, [verbFile(root, verb)], MOST_PROGRAMS);
+  keepFile(root, PROGRAMS.folder, file, [verbFile(root, verb)], PROGRAMS.most);
 }

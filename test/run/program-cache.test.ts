@@ -35,7 +35,7 @@ const still = ['--cgroup-manager', 'disabled'];
 const kept = (bundle: Bundle): string[] =>
   existsSync(programs(bundle)) ? readdirSync(programs(bundle)) : [];
 
-/** What a container sees, without what differs between any two: mount ids, the container's own, devices and inode numbers. */
+/** What a container sees, without what differs between any two: mount ids, the container's own, devices and inode numbers, counts. */
 function look(bundle: Bundle): string {
   const args = [...still, 'run', bundle.dir, '--', '/payload'];
   const words = ['mountinfo', '--', 'status', '--', 'env', '--', 'limits', '--', 'hostname', '--', 'fds'];
@@ -44,7 +44,10 @@ function look(bundle: Bundle): string {
   return stdout
     .replace(/^\d+ \d+ \d+:\d+ /gm, '')
     .replace(/(master|shared):\d+/g, '$1')
-    .replace(/^(Pid|Tgid|NSpid|voluntary_ctxt_switches|nonvoluntary_ctxt_switches|Vm\w+|Rss\w+):.*$/gm, '')
+    .replace(
+      /^(Pid|Tgid|NSpid|SigQ|voluntary_ctxt_switches|nonvoluntary_ctxt_switches|Vm\w+|Rss\w+):.*$/gm,
+      '',
+    )
     .replace(/\/[0-9a-f]{12}( \/sys\/fs\/cgroup)/g, '/ID$1') // its cgroup is named after it
     .replace(/(pipe|socket):\[\d+\]/g, '$1');
 }

@@ -15,6 +15,14 @@ export function pidsOf(cgroups: Cgroups): number[] {
     ? directoryV2(cgroups)
     : cgroups.find(({ controllers }) => controllers !== '')?.path;
   if (directory === undefined) return [];
+  return pidsBelow(directory);
+}
+
+/**
+ * The pids in a cgroup and in all that were made below it.
+ * @param directory absolute
+ */
+export function pidsBelow(directory: string): number[] {
   const pids = new Set<number>();
   collect(AT_FDCWD, directory, pids);
   return [...pids];
