@@ -14,7 +14,9 @@ const folders = 'src,native-bindings,test,scripts,bench,spec,rootfs-examples,.ci
 function sources(): SourceFile[] {
   return ['*', ...folders.map((folder) => `${folder}/**/*`)]
     .flatMap((pattern) => [...new Bun.Glob(pattern).scanSync({ cwd: top, dot: true })])
-    .filter((path) => !/^package-lock\.json$|^rootfs-examples\/[^/]+\/(rootfs|layers)\/|\.tmp$/.test(path))
+    .filter(
+      (path) => !/^package-lock\.json$|^\.git$|^rootfs-examples\/[^/]+\/(rootfs|layers)\/|\.tmp$/.test(path),
+    )
     .map((path) => ({ path, text: readFileSync(join(top, path), 'utf8') }));
 }
 
