@@ -98,7 +98,7 @@ function quota(quota: Int64 = 0, period: Int64 = 0): Property[] {
 }
 
 /** `0-2,5` as the bytes of a bit mask, the lowest first. */
-export function cpuMask(list: string, field: string): Variant {
+function cpuMask(list: string, field: string): Variant {
   const bytes: number[] = [];
   for (const part of list.split(',')) {
     const range = /^\s*(\d+)(?:-(\d+))?\s*$/.exec(part);

@@ -47,7 +47,7 @@ import { type Kernel, type Machine, runOp, startMachine } from './interpret.ts';
 import { finished } from './spawn.ts';
 
 /** `tinyrun --ffi-program FD` runs a program that was handed over: the command line calls runHandedOver(FD). */
-export const HANDED_OVER = '--ffi-program';
+const HANDED_OVER = '--ffi-program';
 
 /** Keeps the JavaScript engine to one thread. The executable's prelude lets exactly these settings through. */
 const oneThread: Readonly<Record<string, string>> = {

@@ -1,7 +1,7 @@
 // Lists such as `0-3,7` of CPUs and of memory nodes -> the bit masks that system calls take. cpuset(7), "Formats".
 
 /** More than any kernel can have of either; the kernel itself says which of them there are. */
-export const MOST_IDS = 8192;
+const MOST_IDS = 8192;
 const WORD = 64; // bits of an unsigned long, in which the kernel counts masks
 
 /** Whether it is a list of numbers and ranges, none of them backwards or beyond `MOST_IDS`. Spaces are no part of it. */

@@ -30,7 +30,7 @@ const JOIN = 'All that init starts will be in the cgroup with it.';
 const REMOVE = 'Nothing runs in it any more.';
 
 /** The container's place in the unified hierarchy, also where that has no controllers. */
-export const unifiedPlace = ({ cgroup }: Pick<PlanInput, 'cgroup'>): CgroupPlace | undefined =>
+const unifiedPlace = ({ cgroup }: Pick<PlanInput, 'cgroup'>): CgroupPlace | undefined =>
   cgroup?.places.find(({ controllers }) => controllers === '');
 
 /** Host program: the cgroup with its limits, and in register `cgroup` or buffer `joins` what init gets into it by. */

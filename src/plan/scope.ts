@@ -16,7 +16,7 @@ const words = (what: string, why: string): Words => ({ what, why, from: '--cgrou
 const HOLD = 'systemd makes a scope around a process, and takes it away when it is empty.';
 
 /** Where the placeholder has its end of the pipe. */
-export const PLACEHOLDER_PIPE = 3;
+const PLACEHOLDER_PIPE = 3;
 
 /** Writes the placeholder's pid to stdout and ends; whose child it was, becomes init's of the machine. */
 export function planPlaceholder(): Program {

@@ -309,7 +309,7 @@ function planDelete(stateRoot: string): Program {
 const [SLOTS, SLOT] = [16, 256];
 
 /** Whether a container is one that programs may deal with. */
-export const isOrdinary = (input: PlanInput): boolean =>
+const isOrdinary = (input: PlanInput): boolean =>
   (input.lifecycle !== 'foreground' || !input.transient) &&
   hasNew(input, 'pid') &&
   !hasHooks(input, 'poststart', 'poststop') &&

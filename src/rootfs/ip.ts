@@ -10,7 +10,7 @@ export function isIpv4(text: string): boolean {
   return parts.length === 4 && parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) < 256);
 }
 
-export function isIpv6(text: string): boolean {
+function isIpv6(text: string): boolean {
   return canonicalIpv6(text) !== undefined;
 }
 

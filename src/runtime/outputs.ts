@@ -48,7 +48,7 @@ export const openLog = ({ log }: GlobalOptions): number | undefined =>
   log === undefined ? undefined : openInherited(log, '--log');
 
 /** Opens a file for appending so that the program inherits it; the container does not. */
-export function openInherited(path: string, option: '--log' | '--trace'): number {
+function openInherited(path: string, option: '--log' | '--trace'): number {
   const fd = open(path, flag('O_WRONLY', 'O_CREAT', 'O_APPEND'), 0o644);
   if (fd < 0) throw refused('HOST', `${option}: open ${path}`, -fd, { option });
   fcntl(fd, flag('F_SETFD'), 0);

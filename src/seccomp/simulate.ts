@@ -105,7 +105,7 @@ const names = new Map(
 );
 
 /** The name of a filter's result. */
-export function answerOf(result: number): Answer {
+function answerOf(result: number): Answer {
   return { action: names.get((result & 0xffff0000) >>> 0) ?? 'unknown', data: result & 0xffff };
 }
 

@@ -134,7 +134,7 @@ function subpathProblem(subpath: string): string | undefined {
 }
 
 /** @throws TinyrunError USAGE if a volume of the local driver cannot have this name */
-export function assertVolumeName(name: string): void {
+function assertVolumeName(name: string): void {
   if (name.length === 1) {
     throw new TinyrunError(
       'USAGE',

@@ -115,15 +115,15 @@ function fileOf(pid: number, fd: number): string | undefined {
   }
 }
 
+/** Whether it is the payload, asleep until a signal comes; before that, init of a pid namespace ignores SIGTERM. */
+const waitsForTerm = (status: string): boolean => /^Name:\tpayload$[^]*^State:\tS/m.test(status);
+
 /** The pid of a container's process, once it is the payload that waits for its end. */
 async function payloadPid(bundle: Bundle): Promise<number> {
   for (let tries = 0; tries < 500; tries++) {
     const { stdout } = runTinyrun(bundle, ['state', bundle.id]);
     const pid = Number(/"pid": (\d+)/.exec(stdout)?.[1] ?? 0);
-    if (pid > 0 && readFileSync(`/proc/${pid}/comm`, 'utf8') === 'payload\n') {
-      await Bun.sleep(300); // until it waits for signals: before, init of a pid namespace ignores them
-      return pid;
-    }
+    if (pid > 0 && waitsForTerm(readFileSync(`/proc/${pid}/status`, 'utf8'))) return pid;
     await Bun.sleep(10);
   }
   throw new Error('the container does not run');

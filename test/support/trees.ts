@@ -68,7 +68,7 @@ function readAttributes(path: string): string[] {
     });
 }
 
-export function setAttribute(path: string, name: string, value: Uint8Array): void {
+function setAttribute(path: string, name: string, value: Uint8Array): void {
   syscall(`set ${name} of ${path}`, 'lsetxattr', path, name, value, value.length, 0);
 }
 
