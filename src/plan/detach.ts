@@ -21,7 +21,8 @@ import { planShrinkParts } from './shrink.ts';
 import { planPidFile } from './state.ts';
 
 const runtime = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
-const READY = 'r'.charCodeAt(0);
+/** What a process says, as a number, when all is set up. */
+export const READY = 'r'.charCodeAt(0);
 const OUTLIVE = 'From here on the container stands by itself: nobody has to stay beside it.';
 
 const KNOWN = 'Nobody could find and end a container that stands alone, and whose pid is written nowhere.';

@@ -17,6 +17,7 @@ import type { Buffer, Op, Program, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import { planCpuAffinity } from './affinity.ts';
 import { planCredentials, planStdioOwner } from './credentials.ts';
+import { READY } from './detach.ts';
 import { planUndo } from './end.ts';
 import { execStageBuffers, planJoin, planOpenCgroup, planStartStage } from './exec-join.ts';
 import { handshakeBuffers, planDeathWatch } from './handshake.ts';
@@ -26,8 +27,8 @@ import { hasLabels, planOpenLabels, planSetLabels } from './labels.ts';
 import { planRlimits, planScheduling } from './limits.ts';
 import { HIDE, hasUser, planBecomeRoot } from './namespaces.ts';
 import { planCloseDescriptors, planCwd, planExec, planName, planUmask, processBuffers } from './process.ts';
+import { planLog, planProgram } from './program.ts';
 import { planGiveBackTerminal, planKeys, planRelay, planTakeTerminal, relayBuffers } from './relay.ts';
-import { retryRaces } from './retry.ts';
 import { planHandListener, planListenerSockets, seccompBuffers } from './seccomp.ts';
 import { planShrink, planShrinkParts } from './shrink.ts';
 import { planBlockSignals, planRestoreSignals, planWaitAndForward, signalBuffers } from './signals.ts';
@@ -43,27 +44,12 @@ import {
 } from './terminal.ts';
 
 const runtime = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
-const READY = 'r'.charCodeAt(0);
 const FAILED = 'The caller must learn what has become of the process, also where it ends at once.';
 const LEAVE = { onError: { fail: 'leave' } };
 
 /** Plans `tinyrun exec`. Pure. */
 export function planExecProgram(input: ExecInput): Program {
-  return {
-    sections: [
-      { name: 'host', ops: planHost(input), onFail: 'undo', exit: input.exits.failure },
-      {
-        name: 'init',
-        ops: retryRaces(planProcess(input), 'init'),
-        onFail: 'give-up',
-        exit: input.exits.failure,
-      },
-    ],
-    buffers: planBuffers(input),
-    reports: input.reports,
-    ...(input.trace === undefined ? {} : { trace: input.trace }),
-    ...(input.step === undefined ? {} : { step: input.step }),
-  };
+  return planProgram(input, planHost(input), planProcess(input), planBuffers(input));
 }
 
 function planHost(input: ExecInput): Op[] {
@@ -84,15 +70,7 @@ function planSetUp(input: ExecInput): Op[] {
   const close = (fd: string): Op =>
     o.close(o.reg(fd), runtime(`close ${fd}`, 'Only the process has this end: so its closing can be seen.'));
   return [
-    ...(input.logFd === undefined
-      ? []
-      : [
-          o.set('log', input.logFd, {
-            what: 'write failures to the log',
-            why: 'The file was opened before.',
-            from: '--log',
-          }),
-        ]),
+    ...planLog(input),
     planName('tinyrun:host'),
     ...planBlockSignals(),
     planUmask(0, 'Files get the modes that are asked for.', 'runtime'),

@@ -5,6 +5,7 @@ import * as o from '../program/ops.ts';
 import { mayFail } from './hook-points.ts';
 import type { HookRun } from './hook-process.ts';
 import { HOOK_BUFFERS, planHooksAt } from './hooks.ts';
+import { planLog } from './program.ts';
 import { planBlockSignals } from './signals.ts';
 
 export interface HookProgramInput
@@ -24,22 +25,14 @@ export interface HookProgramInput
  * container's SIGKILL. Failing poststop hooks are warnings.
  */
 export function planHookProgram(input: HookProgramInput): Program {
-  const { point, exit, pid, logFd, reports, ociVersion } = input;
+  const { point, exit, pid, reports, ociVersion } = input;
   const words = (what: string, why: string): Words => ({ what, why, from: `/hooks/${point}` });
   const stop = 'OCI: a container whose poststart hook fails is stopped.';
   const failure = mayFail(point, ociVersion) ? undefined : { label: 'undo', exit };
   const run: HookRun = { ...input, directory: input.bundle, outside: true, failure };
   const kills = failure !== undefined && pid !== undefined;
   const ops: Op[] = [
-    ...(logFd === undefined
-      ? []
-      : [
-          o.set('log', logFd, {
-            what: 'write failures to the log',
-            why: 'The file was opened before.',
-            from: '--log',
-          }),
-        ]),
+    ...planLog(input),
     ...planBlockSignals(),
     // Before the hooks, so that the signal reaches this process and no other that got its pid.
     ...(kills

@@ -54,9 +54,9 @@ import {
   planUmask,
   processBuffers,
 } from './process.ts';
+import { planLog, planProgram } from './program.ts';
 import { planJoinRdt, planRdtGroups, rdtBuffers } from './rdt.ts';
 import { planKeys, planRelay, planTakeTerminal, relayBuffers } from './relay.ts';
-import { retryRaces } from './retry.ts';
 import {
   planAttachRoot,
   planFinishRoot,
@@ -88,7 +88,6 @@ import {
   planTerminalSockets,
   planTerminalStdio,
 } from './terminal.ts';
-
 import { planVerbFiles, verbBuffers } from './verbs.ts';
 
 const runtime = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
@@ -97,21 +96,12 @@ const runtime = (what: string, why: string): Words => ({ what, why, from: 'runti
 export function planContainer(input: PlanInput): Program {
   const mounts = listMounts(input);
   const state = stateFile(input);
-  return {
-    sections: [
-      { name: 'host', ops: planHost(input, mounts, state), onFail: 'undo', exit: input.exits.failure },
-      {
-        name: 'init',
-        ops: retryRaces(planInit(input, mounts), 'init'),
-        onFail: 'give-up',
-        exit: input.exits.failure,
-      },
-    ],
-    buffers: planBuffers(input, mounts, state),
-    reports: input.reports,
-    ...(input.trace === undefined ? {} : { trace: input.trace }),
-    ...(input.step === undefined ? {} : { step: input.step }),
-  };
+  return planProgram(
+    input,
+    planHost(input, mounts, state),
+    planInit(input, mounts),
+    planBuffers(input, mounts, state),
+  );
 }
 
 function planHost(input: PlanInput, mounts: readonly PlannedMount[], state: StateFile): Op[] {
@@ -122,15 +112,7 @@ function planHost(input: PlanInput, mounts: readonly PlannedMount[], state: Stat
 /** What the host program does until there is a container. */
 function planSetUp(input: PlanInput, mounts: readonly PlannedMount[], state: StateFile): Op[] {
   return [
-    ...(input.logFd === undefined
-      ? []
-      : [
-          o.set('log', input.logFd, {
-            what: 'write failures to the log',
-            why: 'The file was opened before.',
-            from: '--log',
-          }),
-        ]),
+    ...planLog(input),
     planName('tinyrun:host'),
     ...planBlockSignals(),
     planUmask(0, 'Files get the modes that are asked for.', 'runtime'),

@@ -116,7 +116,7 @@ function fileOf(pid: number, fd: number): string | undefined {
 }
 
 /** Whether it is the payload, asleep until a signal comes; before that, init of a pid namespace ignores SIGTERM. */
-const waitsForTerm = (status: string): boolean => /^Name:\tpayload$[^]*^State:\tS/m.test(status);
+const waitsForTerm = (status: string): boolean => /^Name:\tpayload$[\s\S]*^State:\tS/m.test(status);
 
 /** The pid of a container's process, once it is the payload that waits for its end. */
 async function payloadPid(bundle: Bundle): Promise<number> {
