@@ -88,7 +88,7 @@ import {
   planTerminalSockets,
   planTerminalStdio,
 } from './terminal.ts';
-import { planVerbFiles, verbBuffers } from './verbs.ts';
+import { planVerbFiles, verbBuffers } from './verb-files.ts';
 
 const runtime = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
 

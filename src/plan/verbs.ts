@@ -10,28 +10,13 @@
 //   STATE_ROOT/ID/cgroup.paths  the cgroups that `delete` removes, in slots of 256 bytes; only where that, and the state
 //                               directory, is all there is to remove
 //
-// The id is not known when the program is planned: the launcher puts it into the buffer `id`.
+// verb-files.ts writes the files. The id is not known when the program is planned: the launcher puts it into the buffer `id`.
 
-import {
-  CGROUP_PATHS,
-  CREATING_FIFO,
-  EXEC_FIFO,
-  formatState,
-  INIT_PIDFD,
-  STATE_TEXT,
-  type State,
-  type Status,
-} from '../oci/state.ts';
-import { OCI_VERSION } from '../oci/version.ts';
+import { CGROUP_PATHS, CREATING_FIFO, EXEC_FIFO, INIT_PIDFD, STATE_TEXT, type Status } from '../oci/state.ts';
 import type { Buffer, Op, Program, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
-import { hasHooks } from './hook-points.ts';
-import type { PlanInput } from './input.ts';
-import { hasNew, mountsOutside } from './namespaces.ts';
-import { rdtDirectories } from './rdt.ts';
-import { createFile, PROC_PID, planWriteWhole, rootfsPath, SHARED_FILES, STATE_FILES } from './state.ts';
+import { PROC_PID, SHARED_FILES, STATE_FILES } from './state.ts';
 
-const utf8 = new TextEncoder();
 /** EX_TEMPFAIL of <sysexits.h>: JavaScript is to do it. Keep in sync with launch.c. */
 const NOT_ME = 75;
 /** An id is at most 255 bytes; its place is filled with this, which the launcher looks for nowhere else. */
@@ -196,7 +181,9 @@ function planInit(gone: string): Op[] {
     o.branch('ended', '!=', 0, gone, words('it has', why)),
   ];
 }
-const [POLLIN, STX_INO] = [0x1, 32];
+const POLLIN = 0x1;
+/** Where struct statx has stx_ino. */
+export const STX_INO = 32;
 const EXITING = 'A process on its way out has given up its memory, and its program with it.';
 
 /** `kill`: a signal, by number, to init. */
@@ -306,78 +293,5 @@ function planDelete(stateRoot: string): Program {
     [{ name: 'paths', size: SLOTS * SLOT }],
   );
 }
-const [SLOTS, SLOT] = [16, 256];
-
-/** Whether a container is one that programs may deal with. */
-const isOrdinary = (input: PlanInput): boolean =>
-  (input.lifecycle !== 'foreground' || !input.transient) &&
-  hasNew(input, 'pid') &&
-  !hasHooks(input, 'poststart', 'poststop') &&
-  !mountsOutside(input) &&
-  input.rootless === undefined &&
-  (input.host.kernel[0] > 6 || (input.host.kernel[0] === 6 && input.host.kernel[1] >= 9));
-
-export const verbBuffers = (input: PlanInput): { name: string; size: number }[] =>
-  isOrdinary(input) ? [{ name: 'init-pidfd', size: 16 }] : [];
-
-/** Host program, when init is born: the files that the programs go by. */
-export function planVerbFiles(input: PlanInput): Op[] {
-  if (!isOrdinary(input)) return [];
-  const why = 'start, kill and state go by these two, without reading any JSON.';
-  const inode = 'The inode of a pidfd has a number that no other process ever gets: pidfs.';
-  const [head, tail] = stateText(input);
-  const lengths = new BigUint64Array([head, tail].map((text) => BigInt(utf8.encode(text).length)));
-  const write = (name: string, ops: readonly Op[]): Op[] => [
-    createFile(name, why),
-    ...ops,
-    o.close(o.reg('file'), words(`close ${name}`, why)),
-  ];
-  const text = head + tail;
-  const paths = cgroupPaths(input);
-  return [
-    ...(paths === undefined
-      ? []
-      : write(CGROUP_PATHS, [
-          o.write(o.reg('file'), { bytes: paths }, paths.length, words(`write ${CGROUP_PATHS}`, why)),
-        ])),
-    ...write(STATE_TEXT, [
-      o.write(o.reg('file'), { bytes: new Uint8Array(lengths.buffer) }, 16, words('write two lengths', why)),
-      ...planWriteWhole(STATE_TEXT, text, utf8.encode(text).length, (what) => words(what, why)),
-    ]),
-    o.call('pidfd_open', [o.reg('pid'), 0], { ...words('open a pidfd of init', inode), to: 'pidfd' }),
-    o.fstatx(o.reg('pidfd'), o.buf('statx'), words('look at its inode', inode)),
-    o.close(o.reg('pidfd'), words('close the pidfd', inode)),
-    o.load(o.buf('statx', STX_INO), 8, 'inode', words('take the number of the inode', inode)),
-    o.store('pid', o.buf('init-pidfd', 0), 8, words('put the pid into a buffer', inode)),
-    o.store('inode', o.buf('init-pidfd', 8), 8, words('put the number of the inode behind it', inode)),
-    ...write(INIT_PIDFD, [
-      o.write(o.reg('file'), o.buf('init-pidfd'), 16, words(`write ${INIT_PIDFD}`, inode)),
-    ]),
-  ];
-}
-
-/** The cgroups in their slots; undefined where they do not fit, or there is more to be removed. */
-function cgroupPaths(input: PlanInput): Uint8Array | undefined {
-  const { cgroup, rootfs } = input;
-  const paths = cgroup?.existing ? [] : (cgroup?.places ?? []).map(({ path }) => utf8.encode(path));
-  if (rootfs.kind !== 'directory' || rdtDirectories(input).length > 0) return undefined;
-  if (paths.length > SLOTS || paths.some((path) => path.length >= SLOT)) return undefined;
-  const bytes = new Uint8Array(SLOTS * SLOT);
-  for (const [i, path] of paths.entries()) bytes.set(path, i * SLOT);
-  return bytes;
-}
-
-/** What stands in front of the pid, and behind the status. */
-function stateText(input: PlanInput): [string, string] {
-  const { id, bundle, config, host } = input;
-  const state: State = {
-    ...{ ociVersion: OCI_VERSION, id, pid: 0, status: 'stopped', bundle },
-    ...{ rootfs: rootfsPath(input), created: new Date(host.now).toISOString() },
-    ...(Object.keys(config.annotations ?? {}).length > 0 ? { annotations: config.annotations! } : {}),
-    owner: '',
-  };
-  const gap = '0,\n  "status": "stopped"';
-  const text = formatState(state);
-  const at = text.indexOf(gap);
-  return [text.slice(0, at), text.slice(at + gap.length)];
-}
+/** How cgroup.paths is laid out: that many paths, each with that many bytes. */
+export const [SLOTS, SLOT] = [16, 256];
