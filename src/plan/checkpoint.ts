@@ -8,6 +8,7 @@ import { DUMP_LOG, type DumpFacts, type DumpOptions, dumpArguments } from './cri
 import { CHILD_BUFFERS, planChild, planTellFailure } from './criu-process.ts';
 import type { HostFacts } from './host.ts';
 import { planName } from './process.ts';
+import { planLog } from './program.ts';
 import { planBlockSignals } from './signals.ts';
 import { makeDirectories, planWriteWhole } from './state.ts';
 
@@ -59,13 +60,11 @@ export function planCheckpoint(input: CheckpointInput): Program {
 }
 
 function planDump(input: CheckpointInput, note: string): Op[] {
-  const { id, stateRoot, criu, options, facts, host, self, logFd } = input;
+  const { id, stateRoot, criu, options, facts, host, self } = input;
   const { imagePath, workPath, preDump, leaveRunning, statusFd } = options;
   const name = `criu ${preDump ? 'pre-dump' : 'dump'}`;
   return [
-    ...(logFd === undefined
-      ? []
-      : [o.set('log', logFd, words('write failures to the log', 'The file was opened before.', '--log'))]),
+    ...planLog(input),
     planName('tinyrun:host'),
     ...planBlockSignals(),
     o.openat(o.AT_FDCWD, `${stateRoot}/${id}/init.stat`, ['O_RDONLY', 'O_NOFOLLOW'], {

@@ -29,6 +29,7 @@ import { CLOSE, cleanInside, type Kind, planParts } from './mount-point.ts';
 import { bindSource } from './mounts.ts';
 import { namespaceBuffers } from './namespaces.ts';
 import { planName, planUmask } from './process.ts';
+import { planLog } from './program.ts';
 import { planRootTree, ROOT } from './rootfs.ts';
 import { planReleaseScope } from './scope.ts';
 import { planBlockSignals, planWaitAndForward, signalBuffers } from './signals.ts';
@@ -43,7 +44,7 @@ import {
   stateBuffers,
   stateFile,
 } from './state.ts';
-import { planVerbFiles, verbBuffers } from './verbs.ts';
+import { planVerbFiles, verbBuffers } from './verb-files.ts';
 
 export interface RestoreInput extends PlanInput {
   /** Path of the criu to run. */
@@ -94,17 +95,9 @@ export function planRestore(input: RestoreInput): Program {
 }
 
 function planSetUp(input: RestoreInput, rootfs: string, state: StateFile): Op[] {
-  const { options, logFd, self, id, host, exits } = input;
+  const { options, self, id, host, exits } = input;
   return [
-    ...(logFd === undefined
-      ? []
-      : [
-          o.set('log', logFd, {
-            what: 'write failures to the log',
-            why: 'The file was opened before.',
-            from: '--log',
-          }),
-        ]),
+    ...planLog(input),
     planName('tinyrun:host'),
     ...planBlockSignals(),
     planUmask(0, 'Files get the modes that are asked for.', 'runtime'),

@@ -2,20 +2,17 @@
 
 import { readlinkSync, statSync } from 'node:fs';
 import { close } from '../../native-bindings/libc.ts';
-import { becomeImage } from '../engine/image.ts';
-import { linkProgram } from '../engine/native.ts';
 import { TinyrunError } from '../errors.ts';
 import { planCheckpoint } from '../plan/checkpoint.ts';
 import { type DumpFacts, type DumpOptions, externalMounts } from '../plan/criu.ts';
-import { configPath, readConfig } from './config-file.ts';
+import { becomeProgram, type TraceLines } from './become.ts';
 import { assertPortable, findCriu, maskedFiles, ownWords } from './criu.ts';
 import { createLog } from './log.ts';
 import type { GlobalOptions } from './options.ts';
 import { keepOpen, openLog, openTrace, reports } from './outputs.ts';
 import { probeCgroups, probeHost, readText } from './probe.ts';
 import { lockContainer } from './removal.ts';
-import type { TraceLines } from './run.ts';
-import { parseSavedConfig } from './saved-config.ts';
+import { readSavedConfig } from './saved-config.ts';
 import { assertLegal } from './status.ts';
 import { type Container, readContainer } from './store.ts';
 
@@ -45,18 +42,13 @@ export async function checkpointContainer(
     trace: trace === undefined ? undefined : openTrace(trace),
   });
   if (options.statusFd !== undefined) keepOpen(options.statusFd);
-  const lines = trace === undefined ? undefined : await traceLines(program);
-  return becomeImage(linkProgram(program, host.arch, lines), {
-    ...{ name: 'tinyrun', fallbackDirectory: global.root, debug: createLog(global).debug },
-    ...(lines === undefined ? {} : { lines }),
-  });
+  return becomeProgram(global, { engine: 'native', trace }, host, createLog(global), program, traceLines);
 }
 
 function gatherFacts({ root }: GlobalOptions, container: Container): DumpFacts {
   const { state, init, cgroups, dataDirectory } = container;
   const { id } = state;
-  const path = configPath({ bundle: `${root}/${id}`, configFile: undefined });
-  const config = parseSavedConfig(readConfig(path), path);
+  const config = readSavedConfig(root, id);
   assertPortable('checkpoint', id, config);
   if (dataDirectory !== undefined)
     throw new TinyrunError('UNSUPPORTED', `checkpoint container ${id}: its overlay would go with it`, {

@@ -1,21 +1,18 @@
 // `tinyrun restore`: the facts of a bundle, as for `run`, and those of an image directory, and the program that runs criu.
 
-import { rawSyscall } from '../../native-bindings/libc.ts';
-import { becomeImage } from '../engine/image.ts';
-import { linkProgram } from '../engine/native.ts';
 import { TinyrunError } from '../errors.ts';
 import { type CheckpointNote, NOTE_FILE } from '../plan/checkpoint.ts';
 import { externalMounts, type RestoreOptions } from '../plan/criu.ts';
 import { planRestore } from '../plan/restore.ts';
-import { constants } from '../sys/constants.ts';
+import { becomeProgram, type TraceLines } from './become.ts';
 import { configPath, readConfig } from './config-file.ts';
 import { assertPortable, findCriu, maskedFiles, ownWords } from './criu.ts';
 import { destinationsInRootfs, gatherInput } from './gather.ts';
 import { createLog } from './log.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
+import { inheritFds } from './outputs.ts';
 import { probeHost, readText, refused, statPath } from './probe.ts';
 import { removeStale } from './removal.ts';
-import type { TraceLines } from './run.ts';
 
 /**
  * Restores a container: this process becomes its host program. In the foreground it ends with the container's exit code.
@@ -30,7 +27,7 @@ export async function restoreContainer(
   const { id } = options;
   const log = createLog(global);
   const host = probeHost();
-  rawSyscall('close_range', 3, 0xffffffff, constants['CLOSE_RANGE_CLOEXEC']!);
+  inheritFds(0);
   if (host.euid !== 0)
     throw new TinyrunError('HOST', `restore container ${id}: you are not root`, { hint: 'use sudo' });
   const criu = findCriu('restore', id);
@@ -67,11 +64,7 @@ export async function restoreContainer(
     note,
     onRootfs: destinationsInRootfs(input),
   });
-  const lines = options.trace === undefined ? undefined : await traceLines(program);
-  return becomeImage(linkProgram(program, host.arch, lines), {
-    ...{ name: 'tinyrun', fallbackDirectory: global.root, debug: log.debug },
-    ...(lines === undefined ? {} : { lines }),
-  });
+  return becomeProgram(global, options, host, log, program, traceLines);
 }
 
 /** What `checkpoint` has left beside the images; of other runtimes' images nothing is known. */

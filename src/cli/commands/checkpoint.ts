@@ -5,6 +5,7 @@ import type { GlobalOptions } from '../../runtime/options.ts';
 import type { CommandLine } from '../command-line.ts';
 import { toDumpOptions } from '../criu-options.ts';
 import { engineOptions } from '../run-options.ts';
+import { traceLines } from '../trace.ts';
 
 export function run(line: CommandLine, global: GlobalOptions, cwd: string): Promise<never> {
   const id = line.args[0]!;
@@ -14,6 +15,6 @@ export function run(line: CommandLine, global: GlobalOptions, cwd: string): Prom
     id,
     toDumpOptions(line, cwd),
     engineOptions(line, cwd).trace,
-    async (program) => (await import('../../explain/listing.ts')).traceLines(program),
+    traceLines,
   );
 }

@@ -5,6 +5,7 @@ import type { CommandLine } from '../command-line.ts';
 import { flag } from '../command-line.ts';
 import { toRestoreOptions } from '../criu-options.ts';
 import { toCreateOptions } from '../run-options.ts';
+import { traceLines } from '../trace.ts';
 
 export const run = (line: CommandLine, global: GlobalOptions, cwd: string): Promise<never> =>
   restoreContainer(
@@ -15,5 +16,5 @@ export const run = (line: CommandLine, global: GlobalOptions, cwd: string): Prom
       noPivot: false,
     },
     toRestoreOptions(line, cwd),
-    async (program) => (await import('../../explain/listing.ts')).traceLines(program),
+    traceLines,
   );
