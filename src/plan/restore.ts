@@ -30,7 +30,7 @@ import { bindSource } from './mounts.ts';
 import { namespaceBuffers } from './namespaces.ts';
 import { planName, planUmask } from './process.ts';
 import { planLog } from './program.ts';
-import { planRootTree, ROOT } from './rootfs.ts';
+import { MAKE_SLAVES, planRootTree, ROOT } from './rootfs.ts';
 import { planReleaseScope } from './scope.ts';
 import { planBlockSignals, planWaitAndForward, signalBuffers } from './signals.ts';
 import {
@@ -198,17 +198,7 @@ function planCriu(input: RestoreInput, rootfs: string): Op[] {
           o.close(o.reg('file'), runtime(`close ${path}/cgroup.procs`, joins)),
         ]),
         o.call('unshare', [o.flags('CLONE_NEWNS')], runtime('make a mount namespace', mounts)),
-        o.call(
-          'mount_setattr',
-          [
-            o.AT_FDCWD,
-            '/',
-            o.flags('AT_RECURSIVE'),
-            { struct: 'mount_attr', fields: { propagation: o.flags('MS_SLAVE') } },
-            32,
-          ],
-          runtime('make all mounts slaves', 'From here on no mount or unmount of ours reaches the host.'),
-        ),
+        MAKE_SLAVES,
         o.call(
           'move_mount',
           [ROOT, '', o.AT_FDCWD, rootfs, o.flags('MOVE_MOUNT_F_EMPTY_PATH', 'MOVE_MOUNT_T_SYMLINKS')],

@@ -267,36 +267,38 @@ export function planOwnFiles({ rootfs }: PlanInput, places: Places): Op[] {
 const OWN_FILES = ['hosts', 'hostname', 'resolv.conf'];
 export const rootfsBuffers = [{ name: 'own', size: 4 * OWN_FILES.length }];
 
+/** First of all in a new mount namespace. */
+export const MAKE_SLAVES: Op = o.call(
+  'mount_setattr',
+  [
+    o.AT_FDCWD,
+    '/',
+    o.flags('AT_RECURSIVE'),
+    { struct: 'mount_attr', fields: { propagation: o.flags('MS_SLAVE') } },
+    32,
+  ],
+  runtime('make all mounts slaves', 'From here on no mount or unmount of ours reaches the host.'),
+);
+
 /** Init program: attach the root mount, so that it can become the root. */
 export function planAttachRoot(input: PlanInput): Op[] {
   if (mountsOutside(input)) return []; // the host program has done it
   const why =
     'pivot_root wants a mount that is attached in our namespace; on top of / it hides nothing that matters.';
-  const slave = o.call(
-    'mount_setattr',
-    [
-      o.AT_FDCWD,
-      '/',
-      o.flags('AT_RECURSIVE'),
-      { struct: 'mount_attr', fields: { propagation: o.flags('MS_SLAVE') } },
-      32,
-    ],
-    runtime('make all mounts slaves', 'From here on no mount or unmount of ours reaches the host.'),
-  );
   const { rootfs } = input;
   const mount = rootfs.kind === 'overlay' ? chooseOverlay(input, rootfs) : undefined;
   if (rootfs.kind === 'overlay' && mount?.api === 'mount')
-    return [slave, ...planOldOverlay(mount.data, `${rootfs.dataRoot}/containers/${input.id}/merged`)];
+    return [MAKE_SLAVES, ...planOldOverlay(mount.data, `${rootfs.dataRoot}/containers/${input.id}/merged`)];
   const attach = (path: string, how: o.Flags = [], extra: Partial<o.Extra> = {}): Op =>
     o.call('move_mount', [ROOT, '', o.AT_FDCWD, path, o.flags('MOVE_MOUNT_F_EMPTY_PATH', ...how)], {
       ...runtime('attach the rootfs', why),
       from: '/root/path',
       ...extra,
     });
-  if (!hasHooks(input, 'prestart', 'createRuntime', 'createContainer')) return [slave, attach('/')];
+  if (!hasHooks(input, 'prestart', 'createRuntime', 'createContainer')) return [MAKE_SLAVES, attach('/')];
   const found = 'Hooks look for it, and mount in it, where config.json has it.';
   return [
-    slave,
+    MAKE_SLAVES,
     attach(rootfs.kind === 'directory' ? rootfs.path : rootfs.layers.at(-1)!, ['MOVE_MOUNT_T_SYMLINKS'], {
       why: found,
       onError: { goto: { EACCES: 'attach-on-top' } }, // root of a user namespace may have no way there

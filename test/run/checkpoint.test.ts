@@ -16,7 +16,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Config } from '../../src/oci/config.ts';
 import { type Bundle, runTinyrun, tinyrun, withBundle, writeConfig } from '../support/bundle.ts';
-import { inCgroup } from '../support/cgroups.ts';
+import { inCgroup } from '../support/contained.ts';
 import { output, runCommand, until } from '../support/container.ts';
 import { criuProblem, withCriu } from '../support/criu.ts';
 import { assertFails, assertRefusal, assertSucceeds, leftovers } from '../support/refusal.ts';

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Bundle, runTinyrun, startTinyrun, withBundle, writeConfig } from '../support/bundle.ts';
-import { type Contained, inCgroup, isUnifiedHost, read } from '../support/cgroups.ts';
+import { isV2 } from '../support/cgroup.ts';
+import { type Contained, inCgroup, read } from '../support/contained.ts';
 import { output, runCommand, until } from '../support/container.ts';
 import { isInstalled } from '../support/peers.ts';
 import { assertRefusal, assertSucceeds } from '../support/refusal.ts';
@@ -137,7 +138,7 @@ const settled = (text: string): string =>
 test("the statistics are runc's, field by field", () => {
   const name = "the statistics are runc's";
   if (!isInstalled('runc')) return skip(name, 'runc is not installed');
-  if (isUnifiedHost()) return skip(name, 'this host has no v1 hierarchies');
+  if (isV2) return skip(name, 'this host has no v1 hierarchies');
   return withBundle((bundle) => {
     bundle.config.process.args = ['/payload', 'trap'];
     bundle.config.linux!.cgroupsPath = `/${bundle.id}`;

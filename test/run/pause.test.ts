@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Bundle, runTinyrun, startTinyrun, withBundle } from '../support/bundle.ts';
-import { inCgroup, isUnifiedHost, read } from '../support/cgroups.ts';
+import { isV2 } from '../support/cgroup.ts';
+import { inCgroup, read } from '../support/contained.ts';
 import { output, until } from '../support/container.ts';
 import { assertRefusal, assertSucceeds } from '../support/refusal.ts';
 
@@ -74,7 +75,7 @@ test('processes in cgroups below are paused with the others', () =>
       try {
         writeFileSync(`${below}/cgroup.procs`, String(pid));
         assertSucceeds(say(bundle, 'pause'));
-        const state = isUnifiedHost() ? read(`${below}/cgroup.events`) : read(`${below}/freezer.state`);
+        const state = isV2 ? read(`${below}/cgroup.events`) : read(`${below}/freezer.state`);
         assert.match(state, /^FROZEN$|^frozen 1$/m);
         assertSucceeds(say(bundle, 'resume'));
       } finally {

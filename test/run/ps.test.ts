@@ -4,7 +4,7 @@ import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { runTinyrun, withBundle } from '../support/bundle.ts';
-import { inCgroup } from '../support/cgroups.ts';
+import { inCgroup } from '../support/contained.ts';
 import { output, until, withHelper } from '../support/container.ts';
 import { assertRefusal, assertSucceeds } from '../support/refusal.ts';
 

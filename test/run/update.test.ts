@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Bundle, type Result, runTinyrun, withBundle } from '../support/bundle.ts';
-import { type Contained, inCgroup, isUnifiedHost, read } from '../support/cgroups.ts';
+import { isV2 } from '../support/cgroup.ts';
+import { type Contained, inCgroup, read } from '../support/contained.ts';
 import { output, until, withHelper } from '../support/container.ts';
 import { assertRefusal, assertSucceeds } from '../support/refusal.ts';
 import { skip } from '../support/skip.ts';
@@ -36,7 +37,7 @@ const limitsOf = ({ file }: Contained): Record<string, string> =>
 /** A test for the files of v1. */
 function onV1(name: string, use: (bundle: Bundle, contained: Contained) => void | Promise<void>): void {
   test(name, async () => {
-    if (isUnifiedHost()) skip(name, 'this host has no v1 hierarchies');
+    if (isV2) skip(name, 'this host has no v1 hierarchies');
     else await withBundle((bundle) => inCgroup(bundle, 'run', (contained) => use(bundle, contained)));
   });
 }

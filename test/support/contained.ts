@@ -1,6 +1,6 @@
 // A container in a test that is looked at through its cgroup.
 
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Cgroups } from '../../src/runtime/cgroup/files.ts';
 import { type Bundle, runTinyrun, tinyrun, writeConfig } from './bundle.ts';
@@ -12,9 +12,6 @@ export interface Contained {
   /** A file of a v1 controller's directory, or of the unified one. */
   file: (controller: string, v1: string, v2?: string) => string;
 }
-
-/** Whether this host has no v1 hierarchy. */
-export const isUnifiedHost = (): boolean => !existsSync('/sys/fs/cgroup/freezer');
 
 /**
  * Makes the bundle's container, with an id and a cgroup, calls `use`, and removes all of it.
