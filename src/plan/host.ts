@@ -1,4 +1,4 @@
-// What the planner knows about the host. The planner never looks itself (that is runtime/probe.ts): the same config,
+// What the planner knows about the host. The planner never looks itself (that is runtime/probe*.ts): the same config,
 // flags and host facts always give the same programs, so tests can pretend any host.
 
 /** Facts of the host and of the calling process, gathered before planning. */

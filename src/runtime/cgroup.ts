@@ -5,7 +5,8 @@ import { scopeName, scopePlaces } from '../cgroup/scope.ts';
 import { TinyrunError } from '../errors.ts';
 import type { CgroupInput } from '../plan/input.ts';
 import type { GlobalOptions } from './options.ts';
-import { probeControllers, readText, statPath } from './probe.ts';
+import { readText, statPath } from './probe.ts';
+import { probeControllers } from './probe-cgroups.ts';
 
 /**
  * @param cgroupsPath of the config

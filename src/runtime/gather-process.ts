@@ -5,7 +5,7 @@ import type { Config } from '../oci/config.ts';
 import type { HostFacts } from '../plan/host.ts';
 import type { ProcessInput, SeccompInput } from '../plan/input.ts';
 import type { Log } from './log.ts';
-import { findHome } from './probe.ts';
+import { findHome } from './probe-rootfs.ts';
 
 /**
  * The facts about the process of a config.

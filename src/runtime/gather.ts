@@ -30,7 +30,9 @@ import type { Log } from './log.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
 import { checkTerminal, keepOpen, openLog, openTrace, reports } from './outputs.ts';
 import { callerEnvironment } from './prelude.ts';
-import { existsInRoot, openDirectory, probeCgroups, refused, resolveDangling, statPath } from './probe.ts';
+import { refused, statPath } from './probe.ts';
+import { probeCgroups } from './probe-cgroups.ts';
+import { existsInRoot, openRoot, resolveDangling } from './probe-rootfs.ts';
 
 /**
  * Throws TinyrunError where the bundle or the flags are wrong, or name what is not there.
@@ -264,7 +266,7 @@ function gatherDestinations(
 ): Pick<PlanInput, 'present' | 'resolved'> {
   const resolved = new Map<string, string>();
   const present = new Set<string>();
-  const directories = roots.map(openDirectory);
+  const directories = roots.map(openRoot);
   // What the init layer has is no symlink, whatever the layers below it say.
   const layer = INIT_LAYER.filter(({ type }) => type !== 'link');
   const plain = new Set(overlay ? layer.map(({ path }) => path.slice(1)) : []);

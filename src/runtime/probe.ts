@@ -1,8 +1,8 @@
-// Asks the host what the planner must know (plan/host.ts, plan/input.ts): the only place that does, with a handful of
-// raw system calls, since this is the hot path.
+// Asks the host what the planner must know (plan/host.ts, plan/input.ts), with a handful of raw system calls, since this is the
+// hot path. What only a rootfs or the cgroups tell is in probe-rootfs.ts and probe-cgroups.ts; what few configs ask for, in other
+// modules beside them.
 
-import { close, flag, open, openat2, rawSyscall, readInto, SystemError } from '../../native-bindings/libc.ts';
-import { type CgroupHierarchy, isUnified } from '../cgroup/path.ts';
+import { close, flag, open, rawSyscall, readInto } from '../../native-bindings/libc.ts';
 import { TinyrunError } from '../errors.ts';
 import type { HostFacts } from '../plan/host.ts';
 import type { SourceKind } from '../plan/input.ts';
@@ -12,9 +12,6 @@ import { inUserNamespace } from './user-namespace.ts';
 
 const decoder = new TextDecoder();
 const AT_FDCWD = flag('AT_FDCWD');
-const O_PATH = flag('O_PATH');
-const O_DIRECTORY = flag('O_DIRECTORY');
-const IN_ROOT = flag('RESOLVE_IN_ROOT', 'RESOLVE_NO_MAGICLINKS');
 
 /** `open /etc/x: ENOENT no such file or directory`, as an error of the given kind. */
 export function refused(
@@ -38,7 +35,7 @@ export function readText(path: string, limit: number): string | number {
 }
 
 /** The same for an open file, which it closes. */
-function readFd(fd: number, limit: number): string | number {
+export function readFd(fd: number, limit: number): string | number {
   let bytes = new Uint8Array(16384);
   let used = 0;
   for (;;) {
@@ -123,183 +120,3 @@ export function stampOf(path: string): string {
   const view = new DataView(statx.buffer); // struct statx: stx_ino 32, stx_size 40, stx_ctime 96
   return [32, 40, 96, 104].map((at) => view.getBigUint64(at, true)).join(' ');
 }
-
-/** Bounds for files of a rootfs that is not trusted. */
-const PASSWD_LIMIT = 1 << 20;
-
-/**
- * The home directory of a user in the /etc/passwd of a rootfs: the first of `roots` (topmost layer first) that has the
- * file decides. `/` where nothing says otherwise, as runc.
- */
-export function findHome(roots: readonly string[], uid: number): string {
-  for (const root of roots) {
-    const text = readPasswd(root);
-    if (text !== undefined) return homeIn(text, uid);
-  }
-  return '/';
-}
-
-/** The text of a rootfs' /etc/passwd; undefined where it cannot be read. */
-export const readPasswd = (root: string): string | undefined => readInRoot(root, 'etc/passwd', PASSWD_LIMIT);
-
-/** The home directory of a user by the text of a passwd file (passwd(5)). */
-export function homeIn(passwd: string | undefined, uid: number): string {
-  for (const line of passwd?.split('\n') ?? []) {
-    const fields = line.split(':');
-    if (fields[2] === String(uid) && fields[5]) return fields[5];
-  }
-  return '/';
-}
-
-/** Reads a regular file inside a root, whatever symlinks are there; undefined if it cannot be read. */
-function readInRoot(root: string, path: string, limit: number): string | undefined {
-  const dir = open(root, O_PATH | O_DIRECTORY);
-  if (dir < 0) return undefined;
-  try {
-    // O_NONBLOCK: a fifo of a hostile image must not hold us up.
-    const text = readFd(openat2(dir, path, flag('O_CLOEXEC', 'O_NONBLOCK'), 0, IN_ROOT), limit);
-    return typeof text === 'string' ? text : undefined;
-  } catch (error) {
-    if (error instanceof SystemError) return undefined;
-    throw error;
-  } finally {
-    close(dir);
-  }
-}
-
-/** The cgroup hierarchies of the host and where the caller is in them: cgroups(7), /proc/self/cgroup, mountinfo. */
-export const probeCgroups = (): CgroupHierarchy[] => mountedHierarchies(readCgroupFiles());
-
-/** The files that tell of them, by their paths. */
-interface CgroupFiles {
-  '/proc/self/cgroup': string;
-  '/proc/self/mountinfo': string;
-}
-
-/** undefined where they cannot be read. */
-export function readCgroupFiles(): CgroupFiles | undefined {
-  const own = readText('/proc/self/cgroup', 1 << 20);
-  const mounts = readText('/proc/self/mountinfo', 1 << 26);
-  if (typeof own === 'number' || typeof mounts === 'number') return undefined;
-  return { '/proc/self/cgroup': own, '/proc/self/mountinfo': mounts };
-}
-
-/** The hierarchies that those files tell of. */
-export function mountedHierarchies(files: CgroupFiles | undefined): CgroupHierarchy[] {
-  if (files === undefined) return [];
-  const { '/proc/self/cgroup': own, '/proc/self/mountinfo': mounts } = files;
-  const paths = new Map(
-    own
-      .trim()
-      .split('\n')
-      .map((line) => {
-        const [, controllers = '', path = '/'] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
-        return [controllers, path] as const;
-      }),
-  );
-  const hierarchies: CgroupHierarchy[] = [];
-  for (const line of mounts.split('\n')) {
-    if (!line.includes(' - cgroup')) continue;
-    const [before = '', after = ''] = line.split(' - ');
-    const [type, , options = ''] = after.split(' ');
-    const [, , , root = '/', mountPoint = ''] = before.split(' ');
-    if (type !== 'cgroup' && type !== 'cgroup2') continue;
-    const names = options.split(',');
-    const controllers =
-      type === 'cgroup2'
-        ? ''
-        : [...paths.keys()].find((key) => key !== '' && key.split(',').every((name) => names.includes(name)));
-    if (controllers === undefined || hierarchies.some((known) => known.controllers === controllers)) continue;
-    hierarchies.push({ controllers, mountPoint, path: pathBelow(root, paths.get(controllers) ?? '/') });
-  }
-  return hierarchies;
-}
-
-/** In a container without a cgroup namespace, the path is the host's, and what is mounted a part of its tree. */
-function pathBelow(root: string, path: string): string {
-  if (root === '/') return path;
-  return path.startsWith(`${root}/`) ? path.slice(root.length) : '/';
-}
-
-/** The file that tells of them. */
-export const controllersFile = (hierarchies: readonly CgroupHierarchy[]): string =>
-  `${hierarchies[0]!.mountPoint}/cgroup.controllers`;
-
-/** What the unified hierarchy has to hand on, where all controllers are in it: the cgroup.controllers of its top. */
-export function probeControllers(hierarchies: readonly CgroupHierarchy[]): string[] {
-  if (!isUnified(hierarchies)) return [];
-  const path = controllersFile(hierarchies);
-  const text = readText(path, 4096);
-  if (typeof text === 'number') throw refused('HOST', `read ${path}`, -text);
-  return text.trim().split(' ').filter(Boolean);
-}
-
-/**
- * Where a mount destination leads if symlinks on its way dangle: the path, inside the root, that would have to be made.
- * undefined if the kernel can open it, or make it step by step. As runc (filepath-securejoin): a dangling link is
- * followed lexically.
- * @param plain paths that are no symlinks, whatever the roots say
- */
-export function resolveDangling(
-  roots: readonly string[],
-  destination: string,
-  plain: ReadonlySet<string>,
-): string | undefined {
-  const todo = destination.split('/').filter((part) => part !== '' && part !== '.');
-  const done: string[] = [];
-  let links = 0;
-  let changed = false;
-  while (todo.length > 0) {
-    const part = todo.shift()!;
-    if (part === '..') {
-      done.pop();
-      continue;
-    }
-    const path = [...done, part].join('/');
-    const target = plain.has(path) ? undefined : readLinkInRoots(roots, path);
-    if (target === undefined) {
-      done.push(part);
-      continue;
-    }
-    links += 1;
-    if (links > 40) throw refused('CONFIG', `resolve mount destination /${destination}`, errnos['ELOOP']!);
-    changed = true;
-    if (target.startsWith('/')) done.length = 0;
-    todo.unshift(...target.split('/').filter((piece) => piece !== '' && piece !== '.'));
-  }
-  return changed ? `/${done.join('/')}` : undefined;
-}
-
-function readLinkInRoots(roots: readonly string[], path: string): string | undefined {
-  for (const root of roots) {
-    const dir = open(root, O_PATH | O_DIRECTORY);
-    if (dir < 0) continue;
-    try {
-      const link = openat2(dir, path, O_PATH | flag('O_NOFOLLOW', 'O_CLOEXEC'), 0, IN_ROOT);
-      const into = new Uint8Array(4096);
-      const size = rawSyscall('readlinkat', link, '', into, into.length);
-      close(link);
-      return size < 0 ? undefined : decoder.decode(into.subarray(0, size));
-    } catch (error) {
-      if (!(error instanceof SystemError)) throw error;
-    } finally {
-      close(dir);
-    }
-  }
-  return undefined;
-}
-
-/**
- * Whether a path exists in a root.
- * @param plain only if no part of it is a symlink: then what is mounted there lands there, and nowhere else
- */
-export function existsInRoot(dir: number, path: string, plain: boolean): boolean {
-  const resolve = IN_ROOT | (plain ? flag('RESOLVE_NO_SYMLINKS') : 0);
-  const how = new BigUint64Array([BigInt(O_PATH | flag('O_CLOEXEC')), 0n, BigInt(resolve)]);
-  const fd = rawSyscall('openat2', dir, path, new Uint8Array(how.buffer), 24);
-  if (fd >= 0) close(fd);
-  return fd >= 0;
-}
-
-/** Opens a directory for `existsInRoot`; the negative errno if it cannot. */
-export const openDirectory = (path: string): number => open(path, O_PATH | O_DIRECTORY);

@@ -19,15 +19,8 @@ import { keepFile } from './kept.ts';
 import { type Check, encodeLaunchFile, PROGRAMS, patchesOf } from './launch-file.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
 import { readInvocation } from './prelude.ts';
-import {
-  controllersFile,
-  existsInRoot,
-  homeIn,
-  mountedHierarchies,
-  openDirectory,
-  readCgroupFiles,
-  readPasswd,
-} from './probe.ts';
+import { controllersFile, mountedHierarchies, readCgroupFiles } from './probe-cgroups.ts';
+import { existsInRoot, homeIn, openRoot, readPasswd } from './probe-rootfs.ts';
 
 const utf8 = new TextEncoder();
 
@@ -143,7 +136,7 @@ function checksOf(options: RunOptions, input: PlanInput, text: string): Check[] 
 
 /** Whether a path is there, with a symlink on its way: neither of the checks would ever hold. */
 function isThroughLinks(root: string, path: string): boolean {
-  const directory = openDirectory(root);
+  const directory = openRoot(root);
   if (directory < 0) return false;
   const there = existsInRoot(directory, path, false);
   close(directory);

@@ -20,7 +20,8 @@ import type { Resources } from '../oci/config.ts';
 import type { CgroupInput, PlanInput } from '../plan/input.ts';
 import { planPlaceholder } from '../plan/scope.ts';
 import type { SavedCgroup } from './cgroup-remove.ts';
-import { probeCgroups, readText } from './probe.ts';
+import { readText } from './probe.ts';
+import { probeCgroups } from './probe-cgroups.ts';
 import { isTaken, type Systemd, withSystemd } from './systemd.ts';
 
 /** How long a scope whose container has ended may take to go. */

@@ -15,7 +15,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { syscall } from '../../native-bindings/libc.ts';
 import type { Config, NamespaceType } from '../../src/oci/config.ts';
-import { probeCgroups } from '../../src/runtime/probe.ts';
+import { probeCgroups } from '../../src/runtime/probe-cgroups.ts';
 import { type Bundle, runTinyrun, startTinyrun, tinyrun } from '../support/bundle.ts';
 import { until } from '../support/container.ts';
 import { factCommands, parseFacts } from '../support/facts.ts';

@@ -1,0 +1,122 @@
+// What is in a rootfs, which is not trusted: whatever symlinks are there, nothing outside of it is opened. openat2(2).
+
+import { close, flag, open, openat2, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
+import { errnos } from '../sys/errno.ts';
+import { readFd, refused } from './probe.ts';
+
+const decoder = new TextDecoder();
+const O_PATH = flag('O_PATH');
+const IN_ROOT = flag('RESOLVE_IN_ROOT', 'RESOLVE_NO_MAGICLINKS');
+
+/** Bounds for files of a rootfs that is not trusted. */
+const PASSWD_LIMIT = 1 << 20;
+
+/**
+ * The home directory of a user in the /etc/passwd of a rootfs: the first of `roots` (topmost layer first) that has the
+ * file decides. `/` where nothing says otherwise, as runc.
+ */
+export function findHome(roots: readonly string[], uid: number): string {
+  for (const root of roots) {
+    const text = readPasswd(root);
+    if (text !== undefined) return homeIn(text, uid);
+  }
+  return '/';
+}
+
+/** The text of a rootfs' /etc/passwd; undefined where it cannot be read. */
+export const readPasswd = (root: string): string | undefined => readInRoot(root, 'etc/passwd', PASSWD_LIMIT);
+
+/** The home directory of a user by the text of a passwd file (passwd(5)). */
+export function homeIn(passwd: string | undefined, uid: number): string {
+  for (const line of passwd?.split('\n') ?? []) {
+    const fields = line.split(':');
+    if (fields[2] === String(uid) && fields[5]) return fields[5];
+  }
+  return '/';
+}
+
+/** Reads a regular file inside a root, whatever symlinks are there; undefined if it cannot be read. */
+function readInRoot(root: string, path: string, limit: number): string | undefined {
+  const dir = openRoot(root);
+  if (dir < 0) return undefined;
+  try {
+    // O_NONBLOCK: a fifo of a hostile image must not hold us up.
+    const text = readFd(openat2(dir, path, flag('O_CLOEXEC', 'O_NONBLOCK'), 0, IN_ROOT), limit);
+    return typeof text === 'string' ? text : undefined;
+  } catch (error) {
+    if (error instanceof SystemError) return undefined;
+    throw error;
+  } finally {
+    close(dir);
+  }
+}
+
+/**
+ * Where a mount destination leads if symlinks on its way dangle: the path, inside the root, that would have to be made.
+ * undefined if the kernel can open it, or make it step by step. As runc (filepath-securejoin): a dangling link is
+ * followed lexically.
+ * @param plain paths that are no symlinks, whatever the roots say
+ */
+export function resolveDangling(
+  roots: readonly string[],
+  destination: string,
+  plain: ReadonlySet<string>,
+): string | undefined {
+  const todo = destination.split('/').filter((part) => part !== '' && part !== '.');
+  const done: string[] = [];
+  let links = 0;
+  let changed = false;
+  while (todo.length > 0) {
+    const part = todo.shift()!;
+    if (part === '..') {
+      done.pop();
+      continue;
+    }
+    const path = [...done, part].join('/');
+    const target = plain.has(path) ? undefined : readLinkInRoots(roots, path);
+    if (target === undefined) {
+      done.push(part);
+      continue;
+    }
+    links += 1;
+    if (links > 40) throw refused('CONFIG', `resolve mount destination /${destination}`, errnos['ELOOP']!);
+    changed = true;
+    if (target.startsWith('/')) done.length = 0;
+    todo.unshift(...target.split('/').filter((piece) => piece !== '' && piece !== '.'));
+  }
+  return changed ? `/${done.join('/')}` : undefined;
+}
+
+function readLinkInRoots(roots: readonly string[], path: string): string | undefined {
+  for (const root of roots) {
+    const dir = openRoot(root);
+    if (dir < 0) continue;
+    try {
+      const link = openat2(dir, path, O_PATH | flag('O_NOFOLLOW', 'O_CLOEXEC'), 0, IN_ROOT);
+      const into = new Uint8Array(4096);
+      const size = rawSyscall('readlinkat', link, '', into, into.length);
+      close(link);
+      return size < 0 ? undefined : decoder.decode(into.subarray(0, size));
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+    } finally {
+      close(dir);
+    }
+  }
+  return undefined;
+}
+
+/**
+ * Whether a path exists in a root.
+ * @param plain only if no part of it is a symlink: then what is mounted there lands there, and nowhere else
+ */
+export function existsInRoot(dir: number, path: string, plain: boolean): boolean {
+  const resolve = IN_ROOT | (plain ? flag('RESOLVE_NO_SYMLINKS') : 0);
+  const how = new BigUint64Array([BigInt(O_PATH | flag('O_CLOEXEC')), 0n, BigInt(resolve)]);
+  const fd = rawSyscall('openat2', dir, path, new Uint8Array(how.buffer), 24);
+  if (fd >= 0) close(fd);
+  return fd >= 0;
+}
+
+/** Opens a root for `existsInRoot`; the negative errno if it cannot. */
+export const openRoot = (path: string): number => open(path, flag('O_PATH', 'O_DIRECTORY'));
