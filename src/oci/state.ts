@@ -24,6 +24,13 @@ export interface State {
 /** As `tinyrun state` prints it, indented as runc does. */
 export const formatState = (state: State): string => `${JSON.stringify(state, undefined, 2)}\n`;
 
+// Files of a state directory that the plan makes and others use; spec/lifecycle.md, "Files".
+
+/** What proc_pid_stat(5) said of init when it was made; its lock is held by who changes the container. */
+export const INIT_STAT = 'init.stat';
+/** Where a file is written that then takes the place of an older one. */
+export const ASIDE = 'state.json.tmp';
+
 /**
  * The fifo that a created container waits at, in its state directory, and its name while the container is being made.
  * The plan makes it, `start` writes to it, and which of the two is there tells the status.

@@ -2,6 +2,7 @@
 // changes, runs criu, and then, unless the container goes on, becomes the `delete` that removes what is left of it: as in
 // runc, a container that was written to files is not one any more. spec/checkpoint.md.
 
+import { INIT_STAT } from '../oci/state.ts';
 import type { Op, Program, Report, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import { DUMP_LOG, type DumpFacts, type DumpOptions, dumpArguments } from './criu.ts';
@@ -67,7 +68,7 @@ function planDump(input: CheckpointInput, note: string): Op[] {
     ...planLog(input),
     planName('tinyrun:host'),
     ...planBlockSignals(),
-    o.openat(o.AT_FDCWD, `${stateRoot}/${id}/init.stat`, ['O_RDONLY', 'O_NOFOLLOW'], {
+    o.openat(o.AT_FDCWD, `${stateRoot}/${id}/${INIT_STAT}`, ['O_RDONLY', 'O_NOFOLLOW'], {
       ...words(`open the lock of container ${id}`, LOCK),
       to: 'lock',
     }),

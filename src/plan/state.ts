@@ -9,7 +9,16 @@
 // what has to be removed. The pid is written into its gap once init is born, behind init.stat, which says which init.
 // A container that is not started at once has a fifo besides: its name tells the status (runtime/status.ts).
 
-import { CGROUP_PATHS, CREATING_FIFO, EXEC_FIFO, INIT_PIDFD, MOUNTED, STATE_TEXT } from '../oci/state.ts';
+import {
+  ASIDE,
+  CGROUP_PATHS,
+  CREATING_FIFO,
+  EXEC_FIFO,
+  INIT_PIDFD,
+  INIT_STAT,
+  MOUNTED,
+  STATE_TEXT,
+} from '../oci/state.ts';
 import { OCI_VERSION } from '../oci/version.ts';
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
@@ -107,7 +116,7 @@ export function stateBuffers(
 
 const PID_GAP = '0'.padStart(10);
 /** What stands in a state directory, in the order of removal: state.json last, since it says what else there is. */
-export const STATE_FILES = ['config.json', 'init.stat', 'state.json.tmp', 'state.json'];
+export const STATE_FILES = ['config.json', INIT_STAT, ASIDE, 'state.json'];
 /** And in that of one that others than its host program deal with. */
 export const SHARED_FILES = [CREATING_FIFO, EXEC_FIFO, STATE_TEXT, CGROUP_PATHS, INIT_PIDFD];
 
@@ -162,10 +171,10 @@ export function planWriteState(input: PlanInput, { size }: StateFile): Op[] {
   const config =
     'The bundle may change: exec, hooks and delete go by the config that the container was made of.';
   return [
-    createFile('state.json.tmp', early),
+    createFile(ASIDE, early),
     ...planWriteWhole('state.json', o.buf('state'), size, (what) => runtime(what, early)),
     o.close(o.reg('file'), runtime('close state.json', complete)),
-    o.renameat(o.reg('state'), 'state.json.tmp', o.reg('state'), 'state.json', {
+    o.renameat(o.reg('state'), ASIDE, o.reg('state'), 'state.json', {
       ...runtime('put state.json in its place', complete),
     }),
     o.openat(o.AT_FDCWD, input.configPath, ['O_RDONLY'], {
@@ -224,7 +233,7 @@ export function planWritePid({ gap }: StateFile): Op[] {
     }),
     o.read(o.reg('file'), o.buf('stat'), 1024, { ...runtime('read /proc/PID/stat', why), to: 'size' }),
     o.close(o.reg('file'), runtime('close /proc/PID/stat', why)),
-    createFile('init.stat', why),
+    createFile(INIT_STAT, why),
     o.write(o.reg('file'), o.buf('stat'), o.reg('size'), runtime('write init.stat', why)),
     o.close(o.reg('file'), runtime('close init.stat', why)),
     o.openat(o.reg('state'), 'state.json', ['O_WRONLY'], {

@@ -30,7 +30,7 @@ export const verbBuffers = (input: PlanInput): { name: string; size: number }[] 
 /** Host program, when init is born: the files that the programs go by. */
 export function planVerbFiles(input: PlanInput): Op[] {
   if (!isOrdinary(input)) return [];
-  const why = 'start, kill and state go by these two, without reading any JSON.';
+  const why = 'start, kill, state and delete go by these files, without reading any JSON.';
   const inode = 'The inode of a pidfd has a number that no other process ever gets: pidfs.';
   const [head, tail] = stateText(input);
   const lengths = new BigUint64Array([head, tail].map((text) => BigInt(utf8.encode(text).length)));

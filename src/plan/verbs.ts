@@ -12,7 +12,15 @@
 //
 // verb-files.ts writes the files. The id is not known when the program is planned: the launcher puts it into the buffer `id`.
 
-import { CGROUP_PATHS, CREATING_FIFO, EXEC_FIFO, INIT_PIDFD, STATE_TEXT, type Status } from '../oci/state.ts';
+import {
+  CGROUP_PATHS,
+  CREATING_FIFO,
+  EXEC_FIFO,
+  INIT_PIDFD,
+  INIT_STAT,
+  STATE_TEXT,
+  type Status,
+} from '../oci/state.ts';
 import type { Buffer, Op, Program, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import { PROC_PID, SHARED_FILES, STATE_FILES } from './state.ts';
@@ -274,7 +282,7 @@ function planDelete(stateRoot: string): Program {
       ...planInit('stopped'),
       o.jump('not-me', words('it lives', 'JavaScript says so, or kills it.')),
       o.label('stopped'),
-      o.openat(o.reg('dir'), 'init.stat', READ, {
+      o.openat(o.reg('dir'), INIT_STAT, READ, {
         ...words('open init.stat', changes),
         to: 'file',
       }),

@@ -1,7 +1,7 @@
 // The removal of what is left of containers, and the locks that it goes by; store.ts says which there are.
 
 import { close, flag, open, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
-import { MOUNTED } from '../oci/state.ts';
+import { INIT_STAT, MOUNTED } from '../oci/state.ts';
 import { errnos } from '../sys/errno.ts';
 import { killCgroups, removeCgroups } from './cgroup-remove.ts';
 import { AT_FDCWD, exists, openDirectory, removeTree } from './files.ts';
@@ -22,7 +22,7 @@ export function withChanges<T>(
 ): T {
   const fd = openStat(root, id);
   if (fd === -errnos['ENOENT']!) throw notFound(root, id);
-  if (fd < 0) throw new SystemError(`open ${root}/${id}/init.stat`, -fd);
+  if (fd < 0) throw new SystemError(`open ${root}/${id}/${INIT_STAT}`, -fd);
   const legal = (): Container => {
     const container = readContainer(root, id);
     assertLegal(operation, id, container.state.status);
@@ -44,7 +44,7 @@ export function withChanges<T>(
 }
 
 const openStat = (root: string, id: string): number =>
-  open(`${root}/${id}/init.stat`, flag('O_RDONLY', 'O_NOFOLLOW', 'O_NONBLOCK'));
+  open(`${root}/${id}/${INIT_STAT}`, flag('O_RDONLY', 'O_NOFOLLOW', 'O_NONBLOCK'));
 
 /** Waits, with some patience, until nobody changes the container any more: what they write would be in the way. */
 function awaitChanges(root: string, id: string): void {

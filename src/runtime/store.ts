@@ -11,7 +11,7 @@
 
 import { close, flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
 import { TinyrunError } from '../errors.ts';
-import { CGROUP_PATHS, CREATING_FIFO, EXEC_FIFO, type State } from '../oci/state.ts';
+import { CGROUP_PATHS, CREATING_FIFO, EXEC_FIFO, INIT_STAT, type State } from '../oci/state.ts';
 import { errnos } from '../sys/errno.ts';
 import { isPaused } from './cgroup/freezer.ts';
 import type { SavedCgroup } from './cgroup-remove.ts';
@@ -99,7 +99,7 @@ export function readLocked(fd: number, root: string, id: string, salvage?: strin
   if (saved === undefined) return undefined;
   const { tinyrun, pid } = saved;
   const created = parseStat(
-    salvage === undefined ? (readSmall(fd, 'init.stat') ?? '') : readOrNone(fd, 'init.stat'),
+    salvage === undefined ? (readSmall(fd, INIT_STAT) ?? '') : readOrNone(fd, INIT_STAT),
   );
   const { cgroups = [] } = tinyrun;
   const frozen = () => isPaused(cgroups);
@@ -173,7 +173,7 @@ function readSaved(fd: number, root: string, id: string, salvage?: string): Save
 
 /** What is known without state.json: init, from init.stat; where its own files would be; some cgroups (plan/verbs.ts). */
 function salvaged(fd: number, id: string, dataRoot: string): SavedState {
-  const pid = Number.parseInt(readOrNone(fd, 'init.stat'), 10) || 0;
+  const pid = Number.parseInt(readOrNone(fd, INIT_STAT), 10) || 0;
   const paths = readOrNone(fd, CGROUP_PATHS).split('\0').filter(Boolean);
   return {
     ...{ ociVersion: '', bundle: '', rootfs: '', created: '', owner: '' },

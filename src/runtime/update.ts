@@ -10,6 +10,7 @@ import { Checker } from '../oci/checker.ts';
 import type { Config, Resources } from '../oci/config.ts';
 import { exactJson, parseJsonObject } from '../oci/json.ts';
 import { parseConfig } from '../oci/parse.ts';
+import { ASIDE } from '../oci/state.ts';
 import { formatProblems } from '../oci/validate.ts';
 import { checkResources } from '../oci/validate-resources.ts';
 import { merged, usageProblem, withCurrent, withoutZeros } from './cgroup/changes.ts';
@@ -125,8 +126,7 @@ function readConfigFile(file: string): Config | undefined {
 
 /** Writes a file aside: `keep` puts it in the place of the old one at once, `drop` removes it. */
 function prepareFile(file: string, config: Config): { keep: () => void; drop: () => void } {
-  // The name of what is written aside in a state directory (plan/state.ts), which is removed with it.
-  const aside = file.replace(/[^/]*$/, 'state.json.tmp');
+  const aside = file.replace(/[^/]*$/, ASIDE);
   const flags = flag('O_WRONLY', 'O_CREAT', 'O_TRUNC', 'O_NOFOLLOW');
   const fd = open(aside, flags, 0o600);
   if (fd < 0) throw new SystemError(`create ${aside}`, -fd);

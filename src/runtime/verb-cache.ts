@@ -1,4 +1,4 @@
-// Programs for start, kill and state (plan/verbs.ts): made when such a command first takes JavaScript, and kept for the
+// Programs for start, kill, state and delete (plan/verbs.ts): made when such a command first takes JavaScript, and kept for the
 // launcher (native-bindings/launch.c), which needs none from then on.
 //
 //   STATE_ROOT/.programs/VERB.BUILD   a launch file; `kill ID 9` is `kill+9.BUILD`
