@@ -41,7 +41,8 @@ function stock(bundle: Bundle): string[] {
     const { mode, size, mtimeMs, ctimeMs } = statSync(path);
     return [path, mode, size, mtimeMs, ctimeMs].join(' ');
   });
-  return [...files, readFileSync('/proc/self/mountinfo', 'utf8')];
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
+  return [...files, ...mounts.filter((line) => line.includes(top))]; // others have their own
 }
 
 for (const { name, flags, config } of variants) {
