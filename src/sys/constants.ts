@@ -66,6 +66,7 @@ export const constants: Readonly<Record<string, number>> = {
   AT_RECURSIVE: 0x8000,
   // <linux/fs.h>: renameat2(2), lseek(2)
   SEEK_SET: 0,
+  SEEK_CUR: 1,
   RENAME_NOREPLACE: 1,
   // <linux/fcntl.h>: fcntl(2)
   F_SETFD: 2,
@@ -354,7 +355,6 @@ function otherConstants(): Readonly<Record<string, number>> {
     AT_EXECVE_CHECK: 0x10000,
 
     // <linux/fs.h>: renameat2(2), lseek(2)
-    SEEK_CUR: 1,
     SEEK_END: 2,
     SEEK_DATA: 3,
     SEEK_HOLE: 4,
