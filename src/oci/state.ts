@@ -45,3 +45,8 @@ export const CGROUP_PATHS = 'cgroup.paths';
 
 /** Tells that the rootfs is mounted on itself in the caller's mount namespace, by a container that has none of its own. */
 export const MOUNTED = 'mounted';
+
+/** What stands in a state directory, in the order of removal: state.json last, since it says what else there is. */
+export const STATE_FILES = ['config.json', INIT_STAT, ASIDE, 'state.json'];
+/** And in that of one that others than its host program deal with. */
+export const SHARED_FILES = [CREATING_FIFO, EXEC_FIFO, STATE_TEXT, CGROUP_PATHS, INIT_PIDFD];

@@ -9,16 +9,7 @@
 // what has to be removed. The pid is written into its gap once init is born, behind init.stat, which says which init.
 // A container that is not started at once has a fifo besides: its name tells the status (runtime/status.ts).
 
-import {
-  ASIDE,
-  CGROUP_PATHS,
-  CREATING_FIFO,
-  EXEC_FIFO,
-  INIT_PIDFD,
-  INIT_STAT,
-  MOUNTED,
-  STATE_TEXT,
-} from '../oci/state.ts';
+import { ASIDE, CREATING_FIFO, INIT_STAT, MOUNTED, SHARED_FILES, STATE_FILES } from '../oci/state.ts';
 import { OCI_VERSION } from '../oci/version.ts';
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
@@ -115,10 +106,6 @@ export function stateBuffers(
 }
 
 const PID_GAP = '0'.padStart(10);
-/** What stands in a state directory, in the order of removal: state.json last, since it says what else there is. */
-export const STATE_FILES = ['config.json', INIT_STAT, ASIDE, 'state.json'];
-/** And in that of one that others than its host program deal with. */
-export const SHARED_FILES = [CREATING_FIFO, EXEC_FIFO, STATE_TEXT, CGROUP_PATHS, INIT_PIDFD];
 
 /** The root filesystem on the host, as the state tells it. */
 export const rootfsPath = ({ rootfs }: PlanInput): string =>

@@ -18,12 +18,14 @@ import {
   EXEC_FIFO,
   INIT_PIDFD,
   INIT_STAT,
+  SHARED_FILES,
+  STATE_FILES,
   STATE_TEXT,
   type Status,
 } from '../oci/state.ts';
 import type { Buffer, Op, Program, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
-import { PROC_PID, SHARED_FILES, STATE_FILES } from './state.ts';
+import { PROC_PID } from './state.ts';
 
 /** EX_TEMPFAIL of <sysexits.h>: JavaScript is to do it. Keep in sync with launch.c. */
 const NOT_ME = 75;

@@ -1,10 +1,11 @@
 // The removal of what is left of containers, and the locks that it goes by; store.ts says which there are.
 
 import { close, flag, open, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
-import { INIT_STAT, MOUNTED } from '../oci/state.ts';
+import { TinyrunError } from '../errors.ts';
+import { INIT_STAT, MOUNTED, PAUSED_PIDFD, SHARED_FILES, STATE_FILES } from '../oci/state.ts';
 import { errnos } from '../sys/errno.ts';
 import { killCgroups, removeCgroups } from './cgroup-remove.ts';
-import { AT_FDCWD, exists, openDirectory, removeTree } from './files.ts';
+import { AT_FDCWD, exists, openDirectory, readDirectory, removeTree } from './files.ts';
 import { endProcess, PATIENCE_MS } from './process.ts';
 import { assertLegal, type Operation } from './status.ts';
 import { type Container, notFound, readContainer, readLocked } from './store.ts';
@@ -92,6 +93,7 @@ export type Belongings = Pick<Container, 'dataDirectory' | 'cgroups' | 'resctrl'
 /**
  * Removes a container whose lock we hold, and whose init has ended: what is left in its cgroups, those, its own files, and
  * its id last.
+ * @throws TinyrunError HOST if the directory is somebody else's
  * @throws SystemError naming what could not be removed; a second try goes on from there
  */
 export function removeLocked(
@@ -99,6 +101,7 @@ export function removeLocked(
   id: string,
   { dataDirectory, cgroups, resctrl, state }: Belongings,
 ): void {
+  if (state === undefined || state.ociVersion === '') assertOwn(root, id);
   removeCgroups(cgroups, true);
   if (state !== undefined && exists(AT_FDCWD, `${root}/${id}/${MOUNTED}`)) unmount(root, id, state.rootfs);
   awaitChanges(root, id);
@@ -108,6 +111,26 @@ export function removeLocked(
   }
   if (dataDirectory !== undefined) removeData(dataDirectory);
   withRoot(root, undefined, (rootFd) => removeTree(rootFd, id));
+}
+
+/**
+ * A directory without a state of ours may be anybody's, if --root names a wrong place: it is ours if nothing is in it but
+ * what we put there.
+ */
+function assertOwn(root: string, id: string): void {
+  const fd = openDirectory(AT_FDCWD, `${root}/${id}`);
+  if (fd === undefined) return;
+  try {
+    const own = [...STATE_FILES, ...SHARED_FILES, PAUSED_PIDFD, MOUNTED];
+    const other = readDirectory(fd).find((name) => !own.includes(name));
+    if (other === undefined) return;
+    throw new TinyrunError('HOST', `${root}/${id} is no container: ${JSON.stringify(other)} is in it`, {
+      hint: `it stays; is --root right?`,
+      data: { id },
+    });
+  } finally {
+    close(fd);
+  }
 }
 
 /** Unmounts what a container without a mount namespace left in ours (plan/rootfs.ts); only once. */

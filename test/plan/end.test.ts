@@ -3,7 +3,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Answers, Recording } from '../../src/engine/recorder.ts';
-import { SHARED_FILES } from '../../src/plan/state.ts';
+import { SHARED_FILES } from '../../src/oci/state.ts';
 import {
   bufferOf,
   type Change,

@@ -158,6 +158,19 @@ test('deleteContainer: of a damaged one, init is known by init.stat, and with fo
   });
 });
 
+test('deleteContainer: a directory that is no container stays, also with force', async () => {
+  await withStateRoot(async (roots) => {
+    const directory = join(roots.root, 'home');
+    mkdirSync(join(directory, 'letters'), { recursive: true });
+    const message = `HOST ${directory} is no container: "letters" is in it`;
+    for (const state of ['', '{"id":"home"}']) {
+      if (state !== '') writeFileSync(join(directory, 'state.json'), state);
+      assert.is(await messageOf(() => remove(roots, 'home', true)), message);
+      assert.ok(readdirSync(directory).includes('letters'));
+    }
+  });
+});
+
 test('deleteContainer: a half-made leftover goes', async () => {
   await withStateRoot(async (roots) => {
     mkdirSync(join(roots.root, 'c1'));

@@ -93,6 +93,18 @@ test('list: what killed tinyruns left is removed on the way', async () => {
   });
 });
 
+test('list: a directory that is no container stays, with all that is in it', async () => {
+  await withStateRoot((roots) => {
+    mkdirSync(join(roots.root, 'home/letters'), { recursive: true });
+    const log = collect();
+    assert.is(formatIds(listContainers(roots, log)), '');
+    assert.equal(log.lines, [
+      `warn list container home: ${roots.root}/home is no container: "letters" is in it`,
+    ]);
+    assert.equal(readdirSync(join(roots.root, 'home')), ['letters']);
+  });
+});
+
 test('list: a damaged container is warned about, and the others are listed', async () => {
   await withStateRoot((roots) => {
     writeFileSync(join(roots.add('a'), 'state.json'), '{');
