@@ -277,6 +277,7 @@ export function planPidFile({ pidFile }: Pick<PlanInput, 'pidFile'>): Op[] {
   });
   const slash = pidFile.lastIndexOf('/') + 1;
   const aside = `${pidFile.slice(0, slash)}.${pidFile.slice(slash)}`;
+  const drop = { onError: { fail: 'drop-pid-file' } };
   return [
     o.format('pid', o.buf('pidtext'), { to: 'size' }, words('write the pid as digits')),
     // The directory may be one where others write, such as /tmp: what they have put there is not opened.
@@ -291,9 +292,23 @@ export function planPidFile({ pidFile }: Pick<PlanInput, 'pidFile'>): Op[] {
       { ...words(`create pid file ${pidFile}`), to: 'file' },
       0o644,
     ),
-    o.write(o.reg('file'), o.buf('pidtext'), o.reg('size'), words(`write pid file ${pidFile}`)),
+    o.write(o.reg('file'), o.buf('pidtext'), o.reg('size'), {
+      ...words(`write pid file ${pidFile}`),
+      ...drop,
+    }),
     o.close(o.reg('file'), words('close the pid file')),
-    o.renameat(o.AT_FDCWD, aside, o.AT_FDCWD, pidFile, words(`put pid file ${pidFile} in its place`)),
+    o.renameat(o.AT_FDCWD, aside, o.AT_FDCWD, pidFile, {
+      ...words(`put pid file ${pidFile} in its place`),
+      ...drop,
+    }),
+    o.jump('pid-file-written', words('the pid file is there')),
+    o.label('drop-pid-file'),
+    o.unlinkat(o.AT_FDCWD, aside, [], {
+      ...words(`remove ${aside}`),
+      onError: { ignore: ['ENOENT'], fail: 'undo' },
+    }),
+    o.jump('undo', words('undo the rest')),
+    o.label('pid-file-written'),
   ];
 }
 

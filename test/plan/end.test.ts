@@ -101,6 +101,18 @@ test('a host program that fails behind clone3 kills init, waits for it, and remo
   assert.equal(removed(recording), ['/nowhere/.pid', ...SHARED_FILES, ...STATE]);
 });
 
+test('a pid file that cannot be put in its place leaves nothing beside it', () => {
+  const change: Change = { ...KEPT, pidFile: '/nowhere/pid' };
+  const recording = run(change, (call) =>
+    call.call === 'renameat2' && call.string(1) === '/nowhere/.pid' ? errno('EISDIR') : undefined,
+  );
+  assert.is(recording.exit, 125);
+  assert.equal(lines(recording), [
+    'tinyrun: put pid file /nowhere/pid in its place: EISDIR is a directory\n',
+  ]);
+  assert.equal(removed(recording), ['/nowhere/.pid', '/nowhere/.pid', ...SHARED_FILES, ...STATE]);
+});
+
 test('the exit code of a failure is not the one of the init that was killed for it', () => {
   const change: Change = { ...MINIMAL, pidFile: '/nowhere/pid' };
   const recording = run(change, (call) => {

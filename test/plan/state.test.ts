@@ -121,9 +121,9 @@ test('--pid-file: digits only, beside it first, then in its place', () => {
   assert.equal(texts, [
     'unlinkat(AT_FDCWD, "/.c1.pid", none)  ignore ENOENT',
     '$file = openat(AT_FDCWD, "/.c1.pid", O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC, 0644)',
-    'write($file, &pidtext+0, $size)',
+    'write($file, &pidtext+0, $size)  fail -> drop-pid-file',
     'close($file)',
-    'renameat2(AT_FDCWD, "/.c1.pid", AT_FDCWD, "/c1.pid", 0)',
+    'renameat2(AT_FDCWD, "/.c1.pid", AT_FDCWD, "/c1.pid", 0)  fail -> drop-pid-file',
   ]);
   assert.not.ok(stepsOf().some(({ op }) => op.from === '--pid-file'));
 });
