@@ -59,6 +59,8 @@ export const globalOptions: OptionTable = {
     description: 'containers for users who are not root, if their config has a user namespace',
     default: 'auto',
   },
+  criu: { type: 'text', description: 'no effect: criu is looked for along PATH', hidden: true },
+  'log-level': { type: 'text', description: 'no effect: see --debug', hidden: true },
 };
 
 /** Who executes a program, and who looks on. */
@@ -76,7 +78,7 @@ const engineOptions: OptionTable = {
 /** Of `run` and `create`. */
 const createOptions: OptionTable = {
   bundle: { type: 'text', alias: 'b', description: 'bundle directory; the argument is the id then' },
-  config: { type: 'text', description: "another file than the bundle's config.json" },
+  config: { type: 'text', alias: 'f', description: "another file than the bundle's config.json" },
   overlay: { type: 'flag', description: 'write to a layer of the container, not to the rootfs' },
   volume: { type: 'text', alias: 'v', repeat: true, description: '[SOURCE:]DESTINATION[:OPTION,...]' },
   mount: { type: 'text', repeat: true, description: 'type=bind|volume|tmpfs,source=...,destination=...,...' },
@@ -91,6 +93,7 @@ const createOptions: OptionTable = {
   'pid-file': { type: 'text', description: 'write the pid of the container process to this file' },
   'console-socket': { type: 'text', description: 'send the terminal to this socket, when detached' },
   'pidfd-socket': { type: 'text', description: 'send a pidfd of the container process to this socket' },
+  'no-subreaper': { type: 'flag', description: 'no effect: no subreaper is used', hidden: true },
   ...engineOptions,
 };
 
@@ -100,7 +103,6 @@ const runOptions: OptionTable = {
   rm: { type: 'flag', description: 'delete the container when it ends, even with --name' },
   keep: { type: 'flag', description: 'keep the ended container until it is deleted' },
   detach: { type: 'flag', alias: 'd', description: 'do not wait for its end; it is kept until deleted' },
-  'no-subreaper': { type: 'flag', description: 'no effect: no subreaper is used', hidden: true },
 };
 
 /** Of `checkpoint` and `restore`. */
@@ -240,7 +242,7 @@ export const commands: Readonly<Record<string, CommandSpec>> = {
     args: [1, 1],
     options: {
       force: { type: 'flag', alias: 'f', description: 'kill it if it runs; no error if there is none' },
-      regex: { type: 'flag', description: 'ID is a regular expression: all that match' },
+      regex: { type: 'flag', alias: 'r', description: 'ID is a regular expression: all that match' },
     },
   },
   pause: {

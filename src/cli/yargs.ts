@@ -40,8 +40,8 @@ export async function parseWithYargs(argv: readonly string[]): Promise<CommandLi
     throw usage('', `unknown option ${name}`);
   }
   if (name === COMPLETION) return { output: await completionOutput([name]) };
-  const spec = findCommand(name);
-  if (spec === undefined) throw usage('', `unknown command ${name}`);
+  if (name === 'help' || name === 'h') return { output: await helpAbout(argv[next + 1]) };
+  const spec = commandCalled(name);
 
   const table = { ...globalOptions, ...spec.options };
   const behind = argv.slice(next + 1);
@@ -49,10 +49,23 @@ export async function parseWithYargs(argv: readonly string[]): Promise<CommandLi
   const words = behind.slice(0, split);
   const end = words.indexOf('--');
   if ((end < 0 ? words : words.slice(0, end)).some(isHelp)) return { output: await helpOf(name, spec) };
-  if (end >= 0 && spec.rest === undefined) throw usage(name, `${name} takes no words behind --`);
-  const line = { command: name, ...parseWords(name, table, [...argv.slice(0, next), ...words]) };
-  checkCount(name, spec, line.args.length);
-  return spec.words ? { ...line, rest: programWords(behind.slice(split)) } : line;
+  const ended = end >= 0 && spec.rest === undefined; // as in runc, what stands behind are arguments
+  const parsed = parseWords(name, table, [...argv.slice(0, next), ...(ended ? words.slice(0, end) : words)]);
+  const args = ended ? [...parsed.args, ...words.slice(end + 1)] : parsed.args;
+  checkCount(name, spec, args.length);
+  return {
+    command: name,
+    ...parsed,
+    args,
+    ...(spec.words ? { rest: programWords(behind.slice(split)) } : {}),
+  };
+}
+
+/** @throws TinyrunError USAGE */
+function commandCalled(name: string): CommandSpec {
+  const spec = findCommand(name);
+  if (spec === undefined) throw usage('', `unknown command ${name}`);
+  return spec;
 }
 
 /** The index of the first word that is neither an option nor the value of one. */
@@ -214,6 +227,10 @@ async function helpOfAll(): Promise<string> {
   };
   return `${await allCommands().options({ version }).getHelp()}\n`;
 }
+
+/** `tinyrun help [COMMAND]` */
+const helpAbout = (name: string | undefined): Promise<string> =>
+  name === undefined ? helpOfAll() : helpOf(name, commandCalled(name));
 
 async function helpOf(name: string, spec: CommandSpec): Promise<string> {
   const title = `tinyrun ${name}${spec.usage === '' ? '' : ` [OPTIONS] ${spec.usage}`}\n\n${spec.description}`;

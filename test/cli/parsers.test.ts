@@ -166,7 +166,9 @@ const invalid: Record<string, string> = {
   'list -qf json': 'unknown option --qf',
   'list --version': 'unknown option --version',
   'list -v': 'unknown option -v',
-  'list -- x': 'list takes no words behind --',
+  'list -- x': 'list takes no arguments; 1 argument was given',
+  'state -- a b': 'state takes ID; 2 arguments were given',
+  'help nope': 'unknown command nope',
   'list --constructor x': 'unknown option --constructor',
   state: 'state takes ID; 0 arguments were given',
   'state a b': 'state takes ID; 2 arguments were given',
@@ -231,6 +233,32 @@ test('help of a command lists its options and the global ones', async () => {
     assert.match(help, /--log-format/);
     assert.not.match(help, 'step-fd');
   }
+});
+
+test('help COMMAND is COMMAND --help', async () => {
+  assert.is(await outputOf('help'), await outputOf('--help'));
+  assert.is(await outputOf('--debug h'), await outputOf('--help'));
+  assert.is(await outputOf('help kill'), await outputOf('kill --help'));
+});
+
+test('behind -- there are no options, but arguments, as in runc', async () => {
+  const expected: Record<string, Expected> = {
+    'delete -f -- c1': ['delete', { force: true }, ['c1']],
+    'kill -- -c1 9': ['kill', {}, ['-c1', '9']],
+    'create -b b -- c1': ['create', { bundle: 'b' }, ['c1']],
+    'exec -t -- c1 ls -l': ['exec', { tty: true }, ['c1'], ['ls', '-l']],
+  };
+  for (const [text, [command, options, args, rest]] of Object.entries(expected))
+    assert.equal(await parseWithYargs(words(text)), { command, options, args, rest });
+});
+
+test('flags that runc and crun have, and that change nothing here, are taken', () => {
+  assert.equal(parseFast(words('--criu /criu --log-level debug create --no-subreaper -f c c1')), {
+    command: 'create',
+    options: { criu: '/criu', 'log-level': 'debug', 'no-subreaper': true, config: 'c' },
+    args: ['c1'],
+    rest: undefined,
+  });
 });
 
 test('the completion script asks for words, which yargs answers from the table', async () => {
