@@ -88,7 +88,7 @@ function candidatesOf({ config }: ProcessInput): string[] {
   const program = args[0]!;
   if (program.includes('/')) return [program];
   const path = env.findLast((entry) => entry.startsWith('PATH='))?.slice(5) ?? DEFAULT_PATH;
-  if (path === '') return []; // finds nothing, as in runc; an empty part of a longer PATH is the working directory
+  if (path === '' || program === '') return []; // finds nothing, as in runc; an empty part of a longer PATH is the working directory
   return path.split(':').map((directory) => (directory === '' ? program : `${directory}/${program}`));
 }
 
