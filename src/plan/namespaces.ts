@@ -95,6 +95,10 @@ const planChild = (input: PlanInput, names: readonly string[], extra: Parameters
   isBornInCgroup(input) ? o.call('clone3', [o.buf('clone'), CLONE_ARGS_SIZE], extra) : o.clone3(names, extra);
 export const CLONE_ARGS_SIZE = 88;
 
+/** The flags in buffer `clone`, which the call does not show. */
+const bornFlags = (input: PlanInput, names: readonly string[]): string =>
+  isBornInCgroup(input) ? `, in its cgroup (${[...names, 'CLONE_INTO_CGROUP'].join('|')})` : '';
+
 /**
  * Host program, before planClone: hides stage and init from whoever lives in the same namespaces already. Without it,
  * root of a joined user namespace could trace init while that is the host's root still, on the host's mounts, or take
@@ -118,7 +122,7 @@ export function planClone(input: PlanInput): Op[] {
   return [
     planChild(input, cloneFlags(fresh), {
       what: `start init in new namespaces (${names})`,
-      why: 'One system call makes the process and all its namespaces; from here two programs run.',
+      why: `One system call makes the process and all its namespaces${bornFlags(input, cloneFlags(fresh))}; from here two programs run.`,
       from: '/linux/namespaces',
       to: 'pid',
     }),

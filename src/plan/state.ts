@@ -55,7 +55,7 @@ export function planTakeId({ stateRoot, id }: PlanInput): Op[] {
     }),
     o.mkdirat(o.reg('stateroot'), id, 0o711, {
       ...runtime(
-        `create container ${id}`,
+        `create container ${id} in ${stateRoot}`,
         'mkdir is atomic: of two callers with the same id, one gets EEXIST.',
       ),
       onError: { goto: { EEXIST: 'taken' }, fail: 'leave' },

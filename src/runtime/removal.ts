@@ -22,7 +22,7 @@ export function withChanges<T>(
   change: (container: Container) => T,
 ): T {
   const fd = openStat(root, id);
-  if (fd === -errnos['ENOENT']!) throw notFound(root, id);
+  if (fd === -errnos['ENOENT']! || fd === -errnos['ENOTDIR']!) throw notFound(root, id);
   if (fd < 0) throw new SystemError(`open ${root}/${id}/${INIT_STAT}`, -fd);
   const legal = (): Container => {
     const container = readContainer(root, id);
