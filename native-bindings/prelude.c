@@ -97,6 +97,13 @@ static u64 open_fds(u64 limit) {
   return open;
 }
 
+// The engine does not start in a directory that was removed. Any other will do: what is kept for relative paths was looked
+// for by launch(), and JavaScript is told.
+static u8 leave_removed_directory(void) {
+  char path[16];
+  return call(SYS_getcwd, path, sizeof path) == -ENOENT && call(SYS_chdir, "/") == 0;
+}
+
 // Where to go on, and with which stack: two registers.
 struct start {
   u64 entry;
@@ -118,6 +125,7 @@ __attribute__((used)) struct start prelude(u64 *stack) {
       page->open_fds = open_fds(page->no_file_soft);
       page->magic = MAGIC;
       launch(page, argv, env);
+      page->cwd_removed = leave_removed_directory();
     }
     call(SYS_mprotect, page, PAGE, PROT_READ);
   }

@@ -11,7 +11,8 @@ struct page {
   u64 started_at;                 // CLOCK_MONOTONIC, nanoseconds
   u64 open_fds;                   // bit N: N is open, for the first 64; the engine is about to open more
   u32 invocation_size;            // 0: this invocation is none that programs are kept of
-  char name[20];                  // of the file that is kept for it: hexadecimal, NUL-terminated
+  char name[19];                  // of the file that is kept for it: hexadecimal, NUL-terminated
+  u8 cwd_removed;                 // the working directory is none any more, and / in its place
   u8 invocation[PAGE - 64];       // all that must be the same for that file to be used (launch.c)
 };
 _Static_assert(sizeof(struct page) == PAGE, "one page");

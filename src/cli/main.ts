@@ -8,6 +8,7 @@
 
 import { TinyrunError } from '../errors.ts';
 import type { GlobalOptions } from '../runtime/options.ts';
+import { workingDirectory } from '../runtime/prelude.ts';
 import type { CommandLine } from './command-line.ts';
 import { printVersion } from './commands/version.ts';
 import { parseFast, scanGlobals } from './fast.ts';
@@ -48,7 +49,7 @@ async function main(argv: readonly string[]): Promise<number> {
   let line: CommandLine | undefined;
   let cwd = '/';
   try {
-    cwd = process.cwd();
+    cwd = workingDirectory();
     const parsed = parseFast(argv) ?? (await (await import('./yargs.ts')).parseWithYargs(argv));
     if ('output' in parsed) {
       (await import('../runtime/log.ts')).print(1, parsed.output);

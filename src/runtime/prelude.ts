@@ -14,7 +14,7 @@ export const PRELUDE_DATA_ADDRESS = PRELUDE_ADDRESS + 0x10000;
 
 const MAGIC = 0x4544554c45525054n; // "TPRELUDE"; keep in sync with struct page of prelude.c
 const [magicAt, softAt, hardAt, startedAt, openFdsAt] = [0, 8, 16, 24, 32];
-const [invocationSizeAt, nameAt, invocationAt] = [40, 44, 64];
+const [invocationSizeAt, nameAt, cwdRemovedAt, invocationAt] = [40, 44, 63, 64];
 const NAME_LENGTH = 16;
 
 export interface Prelude {
@@ -37,6 +37,16 @@ export function readPrelude(): Prelude | undefined {
     startedAt: number(startedAt),
     openFds: [read.u32(page, openFdsAt), read.u32(page, openFdsAt + 4)],
   };
+}
+
+/** What relative paths start at where the working directory was removed: nothing is there, and nothing can be made. */
+const REMOVED = '/proc/the removed working directory';
+
+/** The working directory of the caller. */
+export function workingDirectory(): string {
+  const cwd = process.cwd();
+  if (cwd !== '/' || readPrelude() === undefined) return cwd;
+  return read.u8(PRELUDE_DATA_ADDRESS as Pointer, cwdRemovedAt) === 1 ? REMOVED : cwd;
 }
 
 /** What the prelude puts into the environment, for the engine alone; keep in sync with prelude.c. */

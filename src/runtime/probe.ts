@@ -7,7 +7,7 @@ import { TinyrunError } from '../errors.ts';
 import type { HostFacts } from '../plan/host.ts';
 import type { SourceKind } from '../plan/input.ts';
 import { errnoName, errnos, errnoWords } from '../sys/errno.ts';
-import { readPrelude } from './prelude.ts';
+import { readPrelude, workingDirectory } from './prelude.ts';
 import { inUserNamespace } from './user-namespace.ts';
 
 const decoder = new TextDecoder();
@@ -87,7 +87,7 @@ export function probeHost(): HostFacts {
     capBounding: mask('CapBnd'),
     sigIgnored: mask('SigIgn'),
     noFile: readPrelude()?.noFile,
-    cwd: process.cwd(),
+    cwd: workingDirectory(),
     now: Date.now(),
   };
 }

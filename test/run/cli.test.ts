@@ -55,6 +55,18 @@ test("--version has runc's three lines, with the commit", () =>
     );
   }));
 
+test('in a directory that was removed all works that does not need it, and relative paths are missing', () =>
+  withBundle((bundle) => {
+    const script = 'mkdir "$0" && cd "$0" && rmdir "$0" && exec "$@"';
+    const inRemoved = (...args: string[]) =>
+      runCommand(['sh', '-c', script, join(bundle.dir, 'gone'), tinyrun, '--root', bundle.root, ...args]);
+    assert.is(output(inRemoved('list', '--quiet')), '');
+    assert.is(inRemoved('run', bundle.dir, '--', '/payload', 'true').code, 0);
+    assert.is(inRemoved('exec', 'c1', 'true').code, 255);
+    const missing = /^tinyrun: read .*the removed working directory\/b\/config.json: ENOENT/;
+    assertFails(bundle, inRemoved('run', './b'), missing, 125);
+  }));
+
 test('a reader that goes away is no error', () =>
   withBundle((bundle) => {
     const script = `{ "$@"; echo "exit code $?" >&2; } | head -n 1`;
