@@ -1,7 +1,7 @@
 // Checks the types of what is for the cgroup, for seccomp and for the resource control of CPUs and memory nodes. Whether
 // the names in it are known (system calls, actions, controllers) is said by who compiles them. OCI config-linux.md,
 // "Control groups" to "Unified", "IntelRdt", "memoryPolicy", "Seccomp".
-import { type Checker, INT64, pointerTo, show, UINT16, UINT32, UINT64 } from './checker.ts';
+import { type Checker, INT64, pointerTo, type Range, show, UINT16, UINT32, UINT64 } from './checker.ts';
 import { isIdList } from './id-list.ts';
 import type { Json } from './json.ts';
 
@@ -58,12 +58,15 @@ function checkDeviceRules(checker: Checker, resources: Json, at: string): void {
   });
 }
 
+/** Of memory; -1 is none, and less is a mistake: the kernel takes it for none at one place and refuses it at another. */
+const LIMIT: Range = { ...INT64, min: -1, what: 'a 64-bit integer from -1 on' };
+
 function checkMemory(checker: Checker, resources: Json, resourcesAt: string): void {
   const memory = checker.object(resources, resourcesAt, 'memory');
   if (memory === undefined) return;
   const at = `${resourcesAt}/memory`;
-  for (const key of ['limit', 'reservation', 'swap', 'kernel', 'kernelTCP'])
-    checker.integer(memory, at, key, INT64);
+  for (const key of ['limit', 'reservation', 'swap']) checker.integer(memory, at, key, LIMIT);
+  for (const key of ['kernel', 'kernelTCP']) checker.integer(memory, at, key, INT64);
   // runc and crun take any 64-bit number here; the kernel only 0 to 100, or Docker's "unset", which is 2^64-1.
   checker.integer(memory, at, 'swappiness', UINT64);
   for (const key of ['disableOOMKiller', 'useHierarchy', 'checkBeforeUpdate'])

@@ -478,8 +478,12 @@ const INVALID: [message: string, change: Change][] = [
     },
   ],
   [
-    '/linux/resources/memory/limit: "50M" is not a 64-bit integer',
+    '/linux/resources/memory/limit: "50M" is not a 64-bit integer from -1 on',
     { linux: { resources: { memory: { limit: '50M' } } } },
+  ],
+  [
+    '/linux/resources/memory/swap: -2 is not a 64-bit integer from -1 on',
+    { linux: { resources: { memory: { swap: -2 } } } },
   ],
   ['/linux/resources/cpu/cpus: 1 is not a string', { linux: { resources: { cpu: { cpus: 1 } } } }],
   [
