@@ -55,8 +55,14 @@ function openInherited(path: string, option: '--log' | '--trace'): number {
   return fd;
 }
 
-export const openTrace = (trace: string): number =>
-  /^\d+$/.test(trace) ? keepOpen(Number(trace)) : openInherited(trace, '--trace');
+const F_GETFD = 1; // <fcntl.h>
+
+export function openTrace(trace: string): number {
+  if (!/^\d+$/.test(trace)) return openInherited(trace, '--trace');
+  const open = rawSyscall('fcntl', Number(trace), F_GETFD, 0) >= 0;
+  if (!open) throw new TinyrunError('USAGE', `--trace ${trace}: file descriptor ${trace} is not open`);
+  return keepOpen(Number(trace));
+}
 
 /**
  * Lets the first `count` descriptors from 3 on pass, all of which the JavaScript engine marked close-on-exec, and no other:

@@ -104,6 +104,8 @@ test('a trace that cannot be written to is refused', () =>
   withBundle((bundle) => {
     const result = runTinyrun(bundle, ['run', '--trace', '/nowhere/trace', bundle.dir]);
     assertFails(bundle, result, /^tinyrun: --trace: open \/nowhere\/trace: ENOENT/, 125);
+    const closed = runTinyrun(bundle, ['run', '--trace', '99', bundle.dir]);
+    assertFails(bundle, closed, /^tinyrun: --trace 99: file descriptor 99 is not open$/m, 125);
   }));
 
 test('both engines do the same ops with the same results', () =>
