@@ -176,6 +176,7 @@ async function gatherRootfs(
   const overlay =
     options.overlay || layers !== undefined || config.annotations?.['io.tinyrun.overlay'] === 'true';
   if (!overlay) {
+    assertNoOwnFiles(options);
     const path = absolute(config.root.path, options.bundle);
     statDirectory(path, '/root/path');
     return { kind: 'directory', path };
@@ -187,6 +188,20 @@ async function gatherRootfs(
     );
   const { gatherOverlay } = await import('./overlay.ts');
   return gatherOverlay(global, options, config, host);
+}
+
+/** What would be written into the container's own /etc files must not be lost in silence. */
+function assertNoOwnFiles({ addHosts, dns, dnsSearch }: RunOptions): void {
+  const given = { 'add-host': addHosts, dns, 'dns-search': dnsSearch };
+  for (const [name, values] of Object.entries(given))
+    if (values.length > 0)
+      throw new TinyrunError(
+        'USAGE',
+        `--${name} ${values[0]}: without an overlay the rootfs keeps its own /etc`,
+        {
+          hint: 'give --overlay, too',
+        },
+      );
 }
 
 /** The mode and owner of a directory that must be there. */

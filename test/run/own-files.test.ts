@@ -7,7 +7,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Config } from '../../src/oci/config.ts';
 import { withBundle } from '../support/bundle.ts';
-import { mountAt, output, outputOf, type Run, runPayload } from '../support/container.ts';
+import { mountAt, output, outputOf, type Run, refusalOf, runPayload } from '../support/container.ts';
 import { makeLayers } from '../support/layers.ts';
 import { listTree } from '../support/refusal.ts';
 
@@ -23,6 +23,15 @@ test('hosts, hostname and resolv.conf are the container’s own, by the flags', 
   assert.match(printed, /^127\.0\.0\.1\tlocalhost\n/);
   assert.match(printed, '\n10.0.0.7\tdb\n::7\tsix\n');
   assert.match(printed, /127\.0\.1\.1\tbox\nbox\nnameserver 192\.0\.2\.53\nsearch example\.org\nbox\n$/);
+});
+
+test('flags for them are refused without an overlay, which would ignore them', async () => {
+  for (const [flag, value] of [
+    ['--add-host', 'db:10.0.0.7'],
+    ['--dns', '192.0.2.53'],
+    ['--dns-search', 'a.b'],
+  ])
+    assert.match(await refusalOf({ flags: [flag!, value!] }), `${flag} ${value}: without an overlay`);
 });
 
 test('they hide those of the image, and are mounts of their own', async () => {
