@@ -19,9 +19,9 @@ export function toExecOptions(line: CommandLine, cwd: string): ExecOptions {
     processFile: path(line, 'process', cwd),
     args: [...(line.rest ?? [])],
     env: texts(line, 'env'),
-    user: text(line, 'user'),
+    user: text(line, 'user') || undefined, // empty: not given, as for runc
     additionalGids: texts(line, 'additional-gids'),
-    cwd: text(line, 'cwd'),
+    cwd: text(line, 'cwd') || undefined,
     capabilities: texts(line, 'cap'),
     noNewPrivileges: line.options['no-new-privs'] === undefined ? undefined : flag(line, 'no-new-privs'),
     apparmorProfile: text(line, 'apparmor'),

@@ -118,10 +118,10 @@ export function readListenFds(env: Readonly<Record<string, string | undefined>>)
   return pid === String(process.pid) && /^[1-9]\d{0,3}$/.test(count) ? Number(count) : 0;
 }
 
+/** A path; an empty one is none, as for runc: scripts write `--pid-file "$FILE"`. */
 export function path(line: CommandLine, name: string, cwd: string): string | undefined {
   const value = text(line, name);
-  if (value === '') throw new TinyrunError('USAGE', `--${name} is empty: it takes a path`);
-  return value === undefined ? undefined : absolute(value, cwd);
+  return value === undefined || value === '' ? undefined : absolute(value, cwd);
 }
 
 /** What a socket's address has room for: sun_path of unix(7), with its NUL. */

@@ -114,13 +114,17 @@ const refused: Record<string, string> = {
   'run -b /b a/b': 'USAGE invalid container ID format: "a/b"',
   'run -b /b .': 'USAGE invalid container ID format: "."',
   'run --name= /b': 'USAGE container id cannot be empty',
-  'run --pid-file= /b': 'USAGE --pid-file is empty: it takes a path',
 };
 for (const [text, message] of Object.entries(refused)) {
   test(`toRunOptions refuses: ${text}`, () => {
     assert.is(problem(text), message);
   });
 }
+
+test('toRunOptions: an empty path is none', () => {
+  const { pidFile, consoleSocket, trace } = options('run --pid-file= --console-socket= --trace= /b');
+  assert.equal([pidFile, consoleSocket, trace], [undefined, undefined, undefined]);
+});
 
 test('toRunOptions: --detach', () => {
   assert.is(options('run -d /b').lifecycle, 'detached');

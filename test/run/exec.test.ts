@@ -178,6 +178,11 @@ test('options about the process: environment, user, groups, working directory, c
       assert.equal(has(['-e', 'A=1', '--env=B=a=b'], ['env']), [...['PATH=/bin', 'HOME=/h', 'A=1', 'B=a=b']]);
       assert.equal(has(['--cwd', '/tmp'], ['cwd']), ['/tmp']);
       assert.is(field(['-u', '1000'], 'Uid'), '1000 1000 1000 1000');
+      assert.is(
+        field(['-u', '', '--cwd', '', '--pid-file', ''], 'Uid'),
+        field([], 'Uid'),
+        'empty: not given',
+      );
       assert.is(field(['-u', '1000'], 'Gid'), '7 7 7 7', 'the group stays');
       assert.is(field(['-u', '1000:8', '-g', '5', '-g', '6'], 'Groups').trim(), '4 5 6');
       assert.is(field(['-u', '1000:8', '-g', '5', '-g', '6'], 'Gid'), '8 8 8 8');

@@ -130,6 +130,7 @@ test('signals by name and number; an unknown one is refused', () =>
     assert.is(stderr, `tinyrun: kill container ${bundle.id}: unknown signal "SIGNONE"\n`);
     assert.is(code, 1);
     await until('signals arrive', () => readFileSync(output, 'utf8').includes('12'));
+    assertSucceeds(say(bundle, 'kill', bundle.id, '')); // SIGTERM, as without
     assertSucceeds(say(bundle, 'delete', '-f', bundle.id));
   }));
 

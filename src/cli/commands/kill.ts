@@ -8,7 +8,8 @@ import { parseSignal } from '../../sys/signals.ts';
 import { type CommandLine, flag } from '../command-line.ts';
 
 export async function run(line: CommandLine, global: GlobalOptions): Promise<number> {
-  const [id = '', name = 'SIGTERM'] = line.args;
+  const id = line.args[0] ?? '';
+  const name = line.args[1] || 'SIGTERM'; // an empty word is none, as for runc
   const signal = parseSignal(name);
   if (signal === undefined)
     throw new TinyrunError('USAGE', `kill container ${id}: unknown signal ${JSON.stringify(name)}`);
