@@ -190,6 +190,21 @@ test('delete --force ends what is running and what is only created', () =>
     }
   }));
 
+test('delete --force ends a container whose state is damaged, and removes its cgroups', () =>
+  withBundle((bundle) => {
+    create(bundle, WAITS);
+    const directory = join(bundle.root, bundle.id);
+    const noted = readFileSync(join(directory, 'cgroup.paths'), 'utf8').split('\0').filter(Boolean);
+    assert.ok(noted.length > 0 && noted.every((path) => existsSync(path)), noted.join(' '));
+    writeFileSync(join(directory, 'state.json'), '{');
+    assertSucceeds(say(bundle, 'delete', '--force', bundle.id));
+    assert.equal(leftovers(bundle), []);
+    assert.equal(
+      noted.filter((path) => existsSync(path)),
+      [],
+    );
+  }));
+
 test('the config of a created container is that of its creation', () =>
   withBundle((bundle) => {
     create(bundle, WAITS);
