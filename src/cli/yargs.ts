@@ -142,7 +142,8 @@ function readValues(command: string, name: string, spec: OptionSpec, texts: stri
   const values = texts.map((text) => {
     const value = readValue(spec, text);
     if (value !== undefined) return value;
-    const choices = spec.choices?.join(' or ') ?? (spec.type === 'flag' ? 'true or false' : 'a number');
+    const choices =
+      spec.choices?.join(' or ') ?? (spec.type === 'flag' ? 'true or false' : 'a number from 0 to 999999999');
     throw usage(command, `--${name} is ${choices}, not ${JSON.stringify(text)}`);
   });
   return values[values.length - 1]!;
