@@ -217,6 +217,7 @@ export const commands: Readonly<Record<string, CommandSpec>> = {
     args: [0, 0],
     options: {
       bundle: { type: 'text', alias: 'b', description: 'directory to write it to', default: '.' },
+      file: { type: 'text', alias: 'f', description: 'another file, in place of config.json in the bundle' },
       rootless: { type: 'flag', description: 'for the user who calls, without root' },
     },
   },

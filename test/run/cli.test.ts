@@ -277,6 +277,19 @@ test('runc runs what spec writes', () =>
     assert.equal([stdout, code], ['hello\n', 0], stderr);
   }));
 
+test('spec --file names the file, which is never replaced', () =>
+  withBundle((bundle) => {
+    const written = ['spec', '--bundle', bundle.dir, '--file', 'other.json'];
+    say(bundle, ...written);
+    assert.is(JSON.parse(readFileSync(join(bundle.dir, 'other.json'), 'utf8')).ociVersion, '1.3.0');
+    assertFails(
+      bundle,
+      runTinyrun(bundle, written),
+      /^tinyrun: File other.json exists. Remove it first$/m,
+      1,
+    );
+  }));
+
 /** Replaces the bundle's config.json by spec's. */
 function specConfig(bundle: Bundle): Config {
   const path = join(bundle.dir, 'config.json');
