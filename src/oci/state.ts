@@ -46,6 +46,9 @@ export const CGROUP_PATHS = 'cgroup.paths';
 /** Tells that the rootfs is mounted on itself in the caller's mount namespace, by a container that has none of its own. */
 export const MOUNTED = 'mounted';
 
+/** criu writes it while a container is restored; it is gone as soon as it is read. */
+export const CRIU_PID = 'criu.pid';
+
 /** What stands in a state directory, in the order of removal: state.json last, since it says what else there is. */
 export const STATE_FILES = ['config.json', INIT_STAT, ASIDE, 'state.json'];
 /** And in that of one that others than its host program deal with. */

@@ -16,6 +16,7 @@
 import { TinyrunError } from '../errors.ts';
 import type { Mount } from '../oci/config.ts';
 import { parseMountOptions } from '../oci/mount-options.ts';
+import { CRIU_PID } from '../oci/state.ts';
 import type { Op, Program, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import { ownCgroupBuffers, planCgroups, planLateLimits } from './cgroup.ts';
@@ -57,8 +58,6 @@ export interface RestoreInput extends PlanInput {
 }
 
 const runtime = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
-/** criu writes it into the state directory; it is gone as soon as it is read. */
-const CRIU_PID = 'criu.pid';
 /** Where criu finds the network namespace: a number that nothing else has. */
 const NETWORK_FD = 200;
 

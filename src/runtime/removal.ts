@@ -2,7 +2,7 @@
 
 import { close, flag, open, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
 import { TinyrunError } from '../errors.ts';
-import { INIT_STAT, MOUNTED, PAUSED_PIDFD, SHARED_FILES, STATE_FILES } from '../oci/state.ts';
+import { CRIU_PID, INIT_STAT, MOUNTED, PAUSED_PIDFD, SHARED_FILES, STATE_FILES } from '../oci/state.ts';
 import { errnos } from '../sys/errno.ts';
 import { killCgroups, removeCgroups } from './cgroup-remove.ts';
 import { AT_FDCWD, exists, openDirectory, readDirectory, removeTree } from './files.ts';
@@ -121,7 +121,7 @@ function assertOwn(root: string, id: string): void {
   const fd = openDirectory(AT_FDCWD, `${root}/${id}`);
   if (fd === undefined) return;
   try {
-    const own = [...STATE_FILES, ...SHARED_FILES, PAUSED_PIDFD, MOUNTED];
+    const own = [...STATE_FILES, ...SHARED_FILES, PAUSED_PIDFD, MOUNTED, CRIU_PID];
     const other = readDirectory(fd).find((name) => !own.includes(name));
     if (other === undefined) return;
     throw new TinyrunError('HOST', `${root}/${id} is no container: ${JSON.stringify(other)} is in it`, {
