@@ -70,11 +70,21 @@ export function readSmall(dir: number, path: string, limit = 1 << 20): string | 
  * The uid that owns what an fd refers to: statx(2).
  * @throws SystemError
  */
-export function ownerOf(fd: number): number {
-  const statx = new Uint8Array(256);
-  const result = rawSyscall('statx', fd, '', flag('AT_EMPTY_PATH'), flag('STATX_UID'), statx);
+export const ownerOf = (fd: number): number => statx(fd).getUint32(20, true); // stx_uid
+
+/**
+ * The type and permissions of what an fd refers to.
+ * @throws SystemError
+ */
+export const modeOf = (fd: number): number => statx(fd).getUint16(28, true); // stx_mode
+
+const STATX_MODE = 2; // <linux/stat.h>
+
+function statx(fd: number): DataView {
+  const buffer = new Uint8Array(256);
+  const result = rawSyscall('statx', fd, '', flag('AT_EMPTY_PATH'), flag('STATX_UID') | STATX_MODE, buffer);
   if (result < 0) throw new SystemError('statx', -result);
-  return new DataView(statx.buffer).getUint32(20, true); // stx_uid
+  return new DataView(buffer.buffer);
 }
 
 /**

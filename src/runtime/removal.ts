@@ -5,7 +5,7 @@ import { TinyrunError } from '../errors.ts';
 import { CRIU_PID, INIT_STAT, MOUNTED, PAUSED_PIDFD, SHARED_FILES, STATE_FILES } from '../oci/state.ts';
 import { errnos } from '../sys/errno.ts';
 import { killCgroups, removeCgroups } from './cgroup-remove.ts';
-import { AT_FDCWD, exists, openDirectory, readDirectory, removeTree } from './files.ts';
+import { AT_FDCWD, exists, modeOf, openDirectory, readDirectory, removeTree } from './files.ts';
 import { endProcess, PATIENCE_MS } from './process.ts';
 import { assertLegal, type Operation } from './status.ts';
 import { type Container, notFound, readContainer, readLocked } from './store.ts';
@@ -115,17 +115,20 @@ export function removeLocked(
 
 /**
  * A directory without a state of ours may be anybody's, if --root names a wrong place: it is ours if nothing is in it but
- * what we put there.
+ * what we put there; an empty one, if nobody else may list it (plan/state.ts makes it so, whatever the umask).
  */
 function assertOwn(root: string, id: string): void {
   const fd = openDirectory(AT_FDCWD, `${root}/${id}`);
   if (fd === undefined) return;
   try {
     const own = [...STATE_FILES, ...SHARED_FILES, PAUSED_PIDFD, MOUNTED, CRIU_PID];
-    const other = readDirectory(fd).find((name) => !own.includes(name));
-    if (other === undefined) return;
-    throw new TinyrunError('HOST', `${root}/${id} is no container: ${JSON.stringify(other)} is in it`, {
-      hint: `it stays; is --root right?`,
+    const names = readDirectory(fd);
+    const other = names.find((name) => !own.includes(name));
+    const closed = names.length > 0 || (modeOf(fd) & 0o044) === 0;
+    if (other === undefined && closed) return;
+    const why = other === undefined ? 'it may be listed by all' : `${JSON.stringify(other)} is in it`;
+    throw new TinyrunError('HOST', `${root}/${id} is no container: ${why}`, {
+      hint: 'it stays; is --root right?',
       data: { id },
     });
   } finally {

@@ -112,7 +112,7 @@ test('deleteContainer: with force a process that only has the pid of an ended in
 
 test('deleteContainer: one that is being made is not stopped', async () => {
   await withStateRoot(async (roots) => {
-    mkdirSync(join(roots.root, 'c1'));
+    mkdirSync(join(roots.root, 'c1'), 0o711);
     const lock = lockContainer(roots.root, 'c1');
     const message = 'STATE cannot delete container c1 that is not stopped: creating';
     assert.is(await messageOf(() => remove(roots, 'c1', false)), message);
@@ -123,7 +123,7 @@ test('deleteContainer: one that is being made is not stopped', async () => {
 test('deleteContainer: with force, one that is being made is waited for, and goes', async () => {
   await withStateRoot(async (roots) => {
     const directory = join(roots.root, 'c1');
-    mkdirSync(directory);
+    mkdirSync(directory, 0o711);
     const script = 'echo locked; sleep 0.2; echo unlocked';
     const maker = spawn('flock', [directory, '-c', script], { stdio: ['ignore', 'pipe', 'inherit'] });
     let said = '';
@@ -173,7 +173,7 @@ test('deleteContainer: a directory that is no container stays, also with force',
 
 test('deleteContainer: a half-made leftover goes', async () => {
   await withStateRoot(async (roots) => {
-    mkdirSync(join(roots.root, 'c1'));
+    mkdirSync(join(roots.root, 'c1'), 0o711);
     roots.addData('c1');
     await remove(roots, 'c1', false);
     assert.equal(readdirSync(roots.root), []);

@@ -82,7 +82,7 @@ test('list: what killed tinyruns left is removed on the way', async () => {
   await withStateRoot((roots) => {
     roots.add('kept', ENDED);
     roots.add('killed', { ...ENDED, transient: true });
-    mkdirSync(join(roots.root, 'half'));
+    mkdirSync(join(roots.root, 'half'), 0o711);
     const log = collect();
     assert.is(formatIds(listContainers(roots, log)), 'kept\n');
     assert.equal(readdirSync(roots.root), ['kept']);
@@ -96,12 +96,15 @@ test('list: what killed tinyruns left is removed on the way', async () => {
 test('list: a directory that is no container stays, with all that is in it', async () => {
   await withStateRoot((roots) => {
     mkdirSync(join(roots.root, 'home/letters'), { recursive: true });
+    mkdirSync(join(roots.root, 'mnt'), 0o755);
     const log = collect();
     assert.is(formatIds(listContainers(roots, log)), '');
     assert.equal(log.lines, [
       `warn list container home: ${roots.root}/home is no container: "letters" is in it`,
+      `warn list container mnt: ${roots.root}/mnt is no container: it may be listed by all`,
     ]);
     assert.equal(readdirSync(join(roots.root, 'home')), ['letters']);
+    assert.equal(readdirSync(roots.root).sort(), ['home', 'mnt']);
   });
 });
 

@@ -59,7 +59,7 @@ test('readContainer: an ended container is stopped and has no pid', async () => 
 
 test('readContainer: no container, no state root, or a half-made one: not found', async () => {
   await withStateRoot(({ root }) => {
-    mkdirSync(join(root, 'half'));
+    mkdirSync(join(root, 'half'), 0o711);
     writeFileSync(join(root, 'file'), '');
     for (const id of ['none', 'half', 'file'])
       assert.is(
@@ -129,7 +129,7 @@ test('removeStale: the leftover of a killed tinyrun goes, with its own files', a
 
 test('removeStale: a half-made one goes; its own files are looked for in the data root', async () => {
   await withStateRoot(({ root, dataRoot, addData }) => {
-    mkdirSync(join(root, 'c1'));
+    mkdirSync(join(root, 'c1'), 0o711);
     writeFileSync(join(root, 'c1', 'state.json.tmp'), '{');
     addData('c1');
     assert.is(removeStale(root, 'c1', dataRoot), true);
@@ -143,7 +143,7 @@ test('removeStale: leaves what is kept, what runs, and what is locked', async ()
     add('kept', { ...ENDED, dataDirectory: addData('kept') });
     add('runs', { transient: true });
     add('locked', { ...ENDED, transient: true });
-    mkdirSync(join(root, 'half'));
+    mkdirSync(join(root, 'half'), 0o711);
     const locks = ['locked', 'half'].map((id) => lockContainer(root, id));
     for (const id of ['kept', 'runs', 'locked', 'half', 'none'])
       assert.is(removeStale(root, id, dataRoot), false, id);
