@@ -54,7 +54,7 @@ let build = '';
 function buildOf(): string {
   if (build !== '') return build;
   const top = mkdtempSync('/tmp/tinyrun-test-');
-  mkdirSync(join(top, 'none'));
+  mkdirSync(join(top, 'none'), 0o711);
   Bun.spawnSync([tinyrun, '--root', top, 'delete', '--force', 'none']);
   const name = readdirSync(join(top, '.programs')).find((file) => file.startsWith('delete+--force.'));
   rmSync(top, { recursive: true });
