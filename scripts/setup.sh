@@ -22,7 +22,8 @@ esac
 # npm writes this file last.
 installed=node_modules/.package-lock.json
 if [ ! -e "$installed" ] || [ package-lock.json -nt "$installed" ]; then
-  npm ci --no-audit --no-fund >&2
+  # Warnings are of packages that want another Node: here they run on Bun.
+  npm ci --no-audit --no-fund --loglevel=error >&2
 fi
 bun=node_modules/.bin/bun
 # Bun's install script puts its executable into place; npm may be told not to run such scripts.
