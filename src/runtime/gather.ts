@@ -58,7 +58,7 @@ export async function gatherInput(
     config.hostname = options.hostname;
   }
   checkTerminal(config.process.terminal === true, options);
-  const rootfs = await gatherRootfs(global, options, config, host);
+  const rootfs = await gatherRootfs(global, options, config, host, log);
   const roots = rootfs.kind === 'directory' ? [rootfs.path] : rootfs.layers.toReversed();
   const flagMounts = await gatherFlagMounts(options, host);
   const rootless = host.euid === 0 ? undefined : gatherRootless(global, config, host);
@@ -171,10 +171,13 @@ async function gatherRootfs(
   options: RunOptions,
   config: Config,
   host: HostFacts,
+  log: Log,
 ): Promise<RootfsInput> {
-  const layers = config.annotations?.['io.tinyrun.layers'];
+  const layers = ownAnnotation('io.tinyrun.layers', options, config, log);
   const overlay =
-    options.overlay || layers !== undefined || config.annotations?.['io.tinyrun.overlay'] === 'true';
+    options.overlay ||
+    layers !== undefined ||
+    ownAnnotation('io.tinyrun.overlay', options, config, log) === 'true';
   if (!overlay) {
     assertNoOwnFiles(options);
     const path = absolute(config.root.path, options.bundle);
@@ -187,7 +190,18 @@ async function gatherRootfs(
       'an overlay rootfs needs a mount namespace of its own: /linux/namespaces has none',
     );
   const { gatherOverlay } = await import('./overlay.ts');
-  return gatherOverlay(global, options, config, host);
+  return gatherOverlay(global, options, config, host, layers);
+}
+
+/**
+ * An annotation that chooses directories of the host. Only who names a bundle by its path has written its config: engines
+ * copy annotations of images into theirs, and an image would get any directory as its root.
+ */
+function ownAnnotation(name: string, { form }: RunOptions, config: Config, log: Log): string | undefined {
+  const value = config.annotations?.[name];
+  if (form === 'bundle' || value === undefined) return value;
+  log.warn(`annotation ${name} is ignored: it is for \`tinyrun run BUNDLE\`, not for engines`);
+  return undefined;
 }
 
 /** What would be written into the container's own /etc files must not be lost in silence. */

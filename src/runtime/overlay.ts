@@ -16,14 +16,17 @@ import { readText } from './probe.ts';
 /** Files of the host that the container's own are made from; beyond this they are not what they should be. */
 const HOST_FILE_LIMIT = 1 << 20;
 
-/** Throws TinyrunError CONFIG where a layer is missing, USAGE for bad --add-host and --dns. */
+/**
+ * Throws TinyrunError CONFIG where a layer is missing, USAGE for bad --add-host and --dns.
+ * @param annotation io.tinyrun.layers, where it counts
+ */
 export function gatherOverlay(
   global: GlobalOptions,
   options: RunOptions,
   config: Config,
   host: HostFacts,
+  annotation: string | undefined,
 ): OverlayInput {
-  const annotation = config.annotations?.['io.tinyrun.layers'];
   const layers =
     annotation === undefined
       ? [config.root.path.startsWith('/') ? config.root.path : `${options.bundle}/${config.root.path}`]

@@ -1,7 +1,7 @@
 // An overlay as rootfs: layers stay as they are, and what a container writes is its own. Annotations io.tinyrun.overlay
 // and io.tinyrun.layers, flag --overlay; spec/volumes.md.
 
-import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -64,6 +64,23 @@ test('io.tinyrun.overlay does the same by annotation, where it is true', async (
     assert.not(existsSync(join(bundle.rootfs, 'x')));
     output(runPayload(bundle, ['write', '/x', ''], { config: annotate('io.tinyrun.overlay', 'false') }));
     assert.ok(existsSync(join(bundle.rootfs, 'x')));
+  });
+});
+
+test('in the forms that engines call, an annotation of an image chooses no directory of the host', async () => {
+  await withBundle((bundle) => {
+    const host = join(bundle.dir, 'host');
+    mkdirSync(host);
+    writeFileSync(join(host, 'secret'), 'of the host');
+    copyFileSync(join(bundle.rootfs, 'payload'), join(host, 'payload'));
+    bundle.config.annotations = { 'io.tinyrun.layers': host, 'io.tinyrun.overlay': 'true' };
+    bundle.config.process.args = ['/payload', 'write', '/x', '', '--', 'try', 'cat', '/secret'];
+    writeConfig(bundle);
+    const result = runTinyrun(bundle, ['run', '--bundle', bundle.dir, bundle.id]);
+    assert.not.match(result.stdout, /of the host/);
+    assert.match(result.stderr, /annotation io\.tinyrun\.layers is ignored/);
+    assert.ok(existsSync(join(bundle.rootfs, 'x')));
+    assert.not(existsSync(bundle.dataRoot));
   });
 });
 
