@@ -5,6 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
+  existsSync,
   mkdirSync,
   readFileSync,
   rmSync,
@@ -19,6 +20,7 @@ import type { Config, Process } from '../../src/oci/config.ts';
 import { type Bundle, type Result, runTinyrun, tinyrun, withBundle, writeConfig } from '../support/bundle.ts';
 import { runCommand } from '../support/container.ts';
 import { assertFails, leftovers } from '../support/refusal.ts';
+import { skip } from '../support/skip.ts';
 import { makeVictim, type Victim } from '../support/victim.ts';
 
 /** What stands in the place of a mount point. */
@@ -147,6 +149,61 @@ for (const [name, make] of Object.entries(passwds))
       assert.is(code, 0);
       assert.match(stdout, /^HOME=\/$/m);
     }));
+
+/** A disk of the host that says where the home of user 4242 is; calls `use` with the minor number of its loop device. */
+function withDisk(bundle: Bundle, use: (minor: string) => void): void {
+  const image = join(bundle.dir, 'disk');
+  writeFileSync(image, 'x:x:4242:0::/of-a-disk:/\n'.padEnd(4096, '\n'));
+  const { stdout, code, stderr } = runCommand(['losetup', '--find', '--show', image]);
+  assert.is(code, 0, stderr);
+  try {
+    use(/\d+$/.exec(stdout.trim())![0]);
+  } finally {
+    runCommand(['losetup', '--detach', stdout.trim()]);
+  }
+}
+
+const noDisk = existsSync('/dev/loop-control') ? undefined : 'no loop devices';
+const disk = 'an /etc/passwd that is a device is not opened, on a first run or a second';
+if (noDisk !== undefined) skip(disk, noDisk);
+else
+  test(disk, () =>
+    withBundle((bundle) =>
+      withDisk(bundle, (minor) => {
+        const path = join(bundle.rootfs, 'etc/passwd');
+        bundle.config.process.user = { uid: 4242, gid: 0 };
+        bundle.config.process.env = [];
+        bundle.config.process.args = ['/payload', 'env'];
+        writeConfig(bundle);
+        const home = (): string => {
+          const opens = join(bundle.dir, 'opens');
+          const words = ['--root', bundle.root, '--data-root', bundle.dataRoot, 'run', bundle.dir];
+          const tracer = ['strace', '-f', '-e', 'trace=openat,openat2', '-y', '-o', opens];
+          const { stdout, stderr, code } = runCommand([
+            ...(Bun.which('strace') ? tracer : []),
+            tinyrun,
+            ...words,
+          ]);
+          assert.is(code, 0, stderr);
+          if (existsSync(opens)) assert.not.match(readFileSync(opens, 'utf8'), /^(?!.*O_PATH).*<.*passwd>/m);
+          return stdout;
+        };
+        execFileSync('mknod', [path, 'b', '7', minor]);
+        assert.match(home(), /^HOME=\/$/m);
+        rmSync(path);
+        writeFileSync(path, readFileSync(join(bundle.dir, 'disk')));
+        assert.match(runTinyrun(bundle, ['run', bundle.dir]).stdout, /^HOME=\/of-a-disk$/m);
+        assert.match(
+          runTinyrun(bundle, ['run', bundle.dir]).stdout,
+          /^HOME=\/of-a-disk$/m,
+          'by a kept program',
+        );
+        rmSync(path);
+        execFileSync('mknod', [path, 'b', '7', minor]);
+        assert.match(home(), /^HOME=\/$/m);
+      }),
+    ),
+  );
 
 /** Runs tinyrun by a caller that leaves directories of the host open. */
 function runCarelessly(bundle: Bundle, words: readonly string[]): Result {

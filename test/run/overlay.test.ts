@@ -1,7 +1,15 @@
 // An overlay as rootfs: layers stay as they are, and what a container writes is its own. Annotations io.tinyrun.overlay
 // and io.tinyrun.layers, flag --overlay; spec/volumes.md.
 
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
