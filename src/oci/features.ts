@@ -13,6 +13,10 @@ export const features = {
 
 /**
  * Annotations of config.json by which a container gets what its config does not say: an engine that runs the images of
- * strangers must not pass these on from an image.
+ * strangers must not pass these on from an image. One that ends with a dot stands for all that begin so.
  */
-export const unsafeAnnotations: readonly string[] = ['io.tinyrun.layers', 'io.tinyrun.overlay'];
+export const unsafeAnnotations: readonly string[] = [
+  'io.tinyrun.layers',
+  'io.tinyrun.overlay',
+  'org.systemd.property.',
+];
