@@ -5,7 +5,8 @@
 import { close, flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
 import { errnos } from '../sys/errno.ts';
 import { pidsBelow } from './cgroup/processes.ts';
-import { AT_FDCWD, openDirectory, readDirectory } from './files.ts';
+import { walkBelow } from './cgroup/walk.ts';
+import { AT_FDCWD, openDirectory } from './files.ts';
 
 /** As state.json keeps it. */
 export interface SavedCgroup {
@@ -26,14 +27,28 @@ export function killCgroups(cgroups: readonly SavedCgroup[]): void {
   const own = cgroups.filter(({ existing }) => !existing);
   const unified = own.find(({ controllers }) => controllers === '');
   const freezer = own.find(({ controllers }) => controllers.split(',').includes('freezer'));
-  const killed = unified !== undefined && write(`${unified.path}/cgroup.kill`, '1') === 0;
+  const killed = unified !== undefined && writeIn(AT_FDCWD, `${unified.path}/cgroup.kill`, '1') === 0;
   const place = freezer ?? (killed ? undefined : own[0]);
   if (place === undefined) return;
   // Frozen, nobody forks away while the list is read; what is killed dies when it is thawed.
-  if (freezer !== undefined && !killed) write(`${freezer.path}/freezer.state`, 'FROZEN');
+  if (freezer !== undefined && !killed) writeIn(AT_FDCWD, `${freezer.path}/freezer.state`, 'FROZEN');
   if (!killed) for (const pid of pidsBelow(place.path)) rawSyscall('kill', pid, flag('SIGKILL'));
-  if (freezer !== undefined)
-    for (const path of [freezer.path, ...below(freezer.path)]) write(`${path}/freezer.state`, 'THAWED');
+  if (freezer !== undefined) thawAll(freezer.path);
+}
+
+/** Thaws a cgroup and those below it. */
+function thawAll(path: string): void {
+  const top = openDirectory(AT_FDCWD, path);
+  if (top === undefined) return;
+  const thaw = (fd: number): void => {
+    writeIn(fd, 'freezer.state', 'THAWED');
+  };
+  try {
+    thaw(top);
+    walkBelow(top, { enter: thaw });
+  } finally {
+    close(top);
+  }
 }
 
 /**
@@ -55,41 +70,31 @@ export function removeCgroups(cgroups: readonly SavedCgroup[], kill: boolean): v
 
 /** Removes a cgroup and those below it, the lowest first; false where something is in one of them. */
 function removeAll(path: string): boolean {
-  if (remove(path)) return true;
-  for (const one of below(path).toReversed()) if (!remove(one)) return false;
-  return remove(path);
-}
-
-function remove(path: string): boolean {
-  const result = rawSyscall('unlinkat', AT_FDCWD, path, AT_REMOVEDIR);
-  if (result === 0 || result === -errnos['ENOENT']!) return true;
-  if (result === -errnos['EBUSY']! || result === -errnos['ENOTEMPTY']!) return false;
-  throw new SystemError(`remove cgroup ${path}`, -result);
-}
-
-/** The cgroups below one, each behind the one that it is in. */
-function below(path: string): string[] {
-  const fd = openDirectory(AT_FDCWD, path);
-  if (fd === undefined) return [];
+  if (remove(AT_FDCWD, path, path)) return true;
+  const top = openDirectory(AT_FDCWD, path);
+  if (top === undefined) return true;
   try {
-    return readDirectory(fd).flatMap((name) => {
-      const child = `${path}/${name}`;
-      return isDirectory(child) ? [child, ...below(child)] : [];
+    walkBelow(top, {
+      leave: (parent, name) => {
+        remove(parent, name, `one below ${path}`);
+      },
     });
   } finally {
-    close(fd);
+    close(top);
   }
+  return remove(AT_FDCWD, path, path);
 }
 
-function isDirectory(path: string): boolean {
-  const fd = openDirectory(AT_FDCWD, path);
-  if (fd !== undefined) close(fd);
-  return fd !== undefined;
+function remove(directory: number, name: string | Uint8Array, what: string): boolean {
+  const result = rawSyscall('unlinkat', directory, name, AT_REMOVEDIR);
+  if (result === 0 || result === -errnos['ENOENT']!) return true;
+  if (result === -errnos['EBUSY']! || result === -errnos['ENOTEMPTY']!) return false;
+  throw new SystemError(`remove cgroup ${what}`, -result);
 }
 
-/** Writes a word to a file; the negative errno where it cannot. */
-function write(path: string, word: string): number {
-  const fd = rawSyscall('openat', AT_FDCWD, path, O_WRONLY, 0);
+/** Writes a word to a file, whose path may start at an open cgroup; the negative errno where it cannot. */
+function writeIn(directory: number, path: string, word: string): number {
+  const fd = rawSyscall('openat', directory, path, O_WRONLY, 0);
   if (fd < 0) return fd;
   const bytes = new TextEncoder().encode(word);
   const result = rawSyscall('write', fd, bytes, bytes.length);

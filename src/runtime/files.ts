@@ -8,10 +8,10 @@ const errno = (name: string): number => -errnos[name]!;
 
 export const AT_FDCWD = flag('AT_FDCWD');
 const AT_REMOVEDIR = flag('AT_REMOVEDIR');
-const DIRECTORY = flag('O_RDONLY', 'O_DIRECTORY', 'O_NOFOLLOW', 'O_CLOEXEC');
+export const DIRECTORY = flag('O_RDONLY', 'O_DIRECTORY', 'O_NOFOLLOW', 'O_CLOEXEC');
 
 /** A directory entry's name, NUL-terminated: names need not be UTF-8. */
-type Name = Uint8Array;
+export type Name = Uint8Array;
 const utf8 = new TextEncoder();
 const decoder = new TextDecoder();
 const decodeName = (name: Name): string => decoder.decode(name.subarray(0, -1));
@@ -91,12 +91,20 @@ function statx(fd: number): DataView {
  * The names in a directory, in its order, without `.` and `..`.
  * @throws SystemError
  */
-export function readDirectory(fd: number): string[] {
-  const names: string[] = [];
+export const readDirectory = (fd: number): string[] => readNames(fd).map(decodeName);
+
+/**
+ * The same as bytes: in a directory that is not trusted, a name may be no text.
+ * @throws SystemError
+ */
+export function readNames(fd: number): Name[] {
+  const names: Name[] = [];
   for (let batch = firstNames(fd); batch.length > 0; batch = nextNames(fd))
-    names.push(...batch.map(decodeName));
-  return names.filter((name) => name !== '.' && name !== '..');
+    names.push(...batch.filter(isEntry));
+  return names;
 }
+
+const isEntry = (name: Name): boolean => decodeName(name) !== '.' && decodeName(name) !== '..';
 
 function firstNames(fd: number): Name[] {
   const result = rawSyscall('lseek', fd, 0, flag('SEEK_SET'));
@@ -169,7 +177,6 @@ function removeEntry(parent: Place, name: Name, top: Top | undefined): void {
 
 /** Each round removes what the directory shows first, until it shows nothing. */
 function emptyDirectory(place: Place, top: Top): void {
-  const isEntry = (name: Name): boolean => decodeName(name) !== '.' && decodeName(name) !== '..';
   for (;;) {
     const names = firstNames(place.fd).filter(isEntry);
     if (names.length === 0) return;

@@ -4,7 +4,9 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { close, open, syscall } from '../../native-bindings/libc.ts';
 import type { Config, Resources } from '../../src/oci/config.ts';
+import { constants } from '../../src/sys/constants.ts';
 import { type Bundle, runTinyrun, startTinyrun, withBundle, writeConfig } from '../support/bundle.ts';
 import {
   directoriesOf,
@@ -20,6 +22,7 @@ import {
   outputOf,
   payload,
   refusalOf,
+  runCommand,
   runOnce,
   runPayload,
   until,
@@ -344,6 +347,36 @@ test('delete removes the cgroup, also when it is frozen and has others in it', a
     writeFileSync(join(place, file), freeze);
     const { stderr, code } = runTinyrun(bundle, ['delete', '--force', bundle.id]);
     assert.equal([code, stderr], [0, '']);
+    assert.equal(directoriesOf(path), []);
+  });
+});
+
+/** Moves a process into a cgroup far below one: each is made in the one above, since paths end at 4096 bytes. */
+function joinBelow(place: string, pid: number): void {
+  const names = [Uint8Array.of(0xff, 0xfe, 0), ...Array<string>(25).fill('n'.repeat(200))];
+  let fd = open(place, constants['O_DIRECTORY']!);
+  for (const name of names) {
+    syscall('make a cgroup', 'mkdirat', fd, name, 0o755);
+    const below = syscall('open a cgroup', 'openat', fd, name, constants['O_DIRECTORY']!, 0);
+    close(fd);
+    fd = below;
+  }
+  writeFileSync(`/proc/self/fd/${fd}/cgroup.procs`, String(pid));
+  close(fd);
+}
+
+test('cgroups with names that are no text, and deeper than any path, keep no process alive and are removed', async () => {
+  await withCgroup(async (bundle, path) => {
+    const args = ['run', '--detach', '--name', bundle.id, bundle.dir, '--', '/payload', 'sleep', '100'];
+    assert.is(await startTinyrun(bundle, args).exited, 0);
+    const place = join(hierarchyOf('freezer')!, path);
+    const pid = Number(runCommand(['sh', '-c', 'sleep 100 >/dev/null 2>&1 & echo $!']).stdout);
+    // As a container may do it that has its own cgroups mounted writable.
+    for (const directory of directoriesOf(path)) writeFileSync(join(directory, 'cgroup.procs'), String(pid));
+    joinBelow(place, pid);
+    const { stderr, code } = runTinyrun(bundle, ['delete', '--force', bundle.id]);
+    assert.equal([code, stderr], [0, '']);
+    await until('it is gone', () => !existsSync(`/proc/${pid}`));
     assert.equal(directoriesOf(path), []);
   });
 });

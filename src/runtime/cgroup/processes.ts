@@ -2,8 +2,9 @@
 
 import { close, SystemError } from '../../../native-bindings/libc.ts';
 import { isUnified } from '../../cgroup/path.ts';
-import { AT_FDCWD, openDirectory, readDirectory, readSmall } from '../files.ts';
+import { AT_FDCWD, openDirectory, readSmall } from '../files.ts';
 import { type Cgroups, directoryV2 } from './files.ts';
+import { walkBelow } from './walk.ts';
 
 /**
  * The pids of all processes in the container, as the caller's pid namespace has them; one that is not seen from there
@@ -24,29 +25,24 @@ export function pidsOf(cgroups: Cgroups): number[] {
  */
 export function pidsBelow(directory: string): number[] {
   const pids = new Set<number>();
-  collect(AT_FDCWD, directory, pids);
-  return [...pids];
-}
-
-/** A container may have made cgroups below its own, as deep as it likes: each is opened in the one above. */
-function collect(parent: number, name: string, pids: Set<number>): void {
-  const fd = openDirectory(parent, name);
-  if (fd === undefined) return;
+  const collect = (fd: number): void => {
+    for (const line of readProcs(fd).split('\n')) if (Number(line) > 0) pids.add(Number(line));
+  };
+  const top = openDirectory(AT_FDCWD, directory);
+  if (top === undefined) return [];
   try {
-    for (const line of readProcs(fd).split('\n')) {
-      const pid = Number(line);
-      if (pid > 0) pids.add(pid);
-    }
-    // The kernel's own files are no directories; a name tells nothing, as the container chooses it.
-    for (const below of readDirectory(fd)) collect(fd, below, pids);
+    collect(top);
+    walkBelow(top, { enter: collect });
   } finally {
-    close(fd);
+    close(top);
   }
+  return [...pids];
 }
 
 /** Beyond PID_MAX_LIMIT, which is 2^22, numbers of 8 bytes each. */
 const LIMIT = 64 << 20;
 
+/** The text of cgroup.procs in an open cgroup. */
 function readProcs(fd: number): string {
   try {
     return readSmall(fd, 'cgroup.procs', LIMIT) ?? '';
