@@ -10,7 +10,7 @@ import type { PlanInput } from './input.ts';
 import { hasNew, mountsOutside } from './namespaces.ts';
 import { rdtDirectories } from './rdt.ts';
 import { createFile, planWriteWhole, rootfsPath } from './state.ts';
-import { SLOT, SLOTS, STX_INO } from './verbs.ts';
+import { planReadBoot, SLOT, SLOTS, STX_INO } from './verbs.ts';
 
 const utf8 = new TextEncoder();
 const words = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
@@ -25,7 +25,7 @@ const isOrdinary = (input: PlanInput): boolean =>
   (input.host.kernel[0] > 6 || (input.host.kernel[0] === 6 && input.host.kernel[1] >= 9));
 
 export const verbBuffers = (input: PlanInput): { name: string; size: number }[] =>
-  isOrdinary(input) ? [{ name: 'init-pidfd', size: 16 }] : [];
+  isOrdinary(input) ? [{ name: 'init-pidfd', size: 24 }] : [];
 
 /** Host program, when init is born: the files that the programs go by. */
 export function planVerbFiles(input: PlanInput): Op[] {
@@ -57,8 +57,9 @@ export function planVerbFiles(input: PlanInput): Op[] {
     o.load(o.buf('statx', STX_INO), 8, 'inode', words('take the number of the inode', inode)),
     o.store('pid', o.buf('init-pidfd', 0), 8, words('put the pid into a buffer', inode)),
     o.store('inode', o.buf('init-pidfd', 8), 8, words('put the number of the inode behind it', inode)),
+    ...planReadBoot('boot', o.buf('init-pidfd', 16)),
     ...write(INIT_PIDFD, [
-      o.write(o.reg('file'), o.buf('init-pidfd'), 16, words(`write ${INIT_PIDFD}`, inode)),
+      o.write(o.reg('file'), o.buf('init-pidfd'), 24, words(`write ${INIT_PIDFD}`, inode)),
     ]),
   ];
 }

@@ -2,8 +2,9 @@
 // and goes on to JavaScript where it ends with NOT_ME (native-bindings/launch.c). So a program does only what is sure, and
 // says nothing when it is not: every failing op leads to `not-me`.
 //
-//   STATE_ROOT/ID/init.pidfd    pid of init and number of its pidfd's inode, eight bytes each: it names one process for
-//                               ever (pidfs, Linux 6.9). Only an ordinary container has it: one with a pid namespace of
+//   STATE_ROOT/ID/init.pidfd    pid of init, number of its pidfd's inode, start of the boot id, eight bytes each: they name
+//                               one process for ever (pidfs, Linux 6.9): the kernel counts inodes anew after a reboot,
+//                               side by side with pids. Only an ordinary container has it: one with a pid namespace of
 //                               its own, without hooks that `start` and `delete` run, and that is not paused
 //   STATE_ROOT/ID/state.text    what `state` prints, in front of the pid and behind the status, of such a container;
 //                               before it 16 bytes, which tell how long the two are
@@ -69,7 +70,8 @@ function programOf(ops: readonly Op[], buffers: readonly Buffer[] = []): Program
     ],
     buffers: [
       { name: 'id', size: 256, init: ID_PLACE },
-      { name: 'init', size: 16 },
+      { name: 'init', size: 24 },
+      { name: 'boot', size: 8 },
       { name: 'statx', size: 256 },
       { name: 'pollfd', size: 8 },
       { name: 'digits', size: 24 },
@@ -144,8 +146,13 @@ function planInit(gone: string): Op[] {
       ...words('open init.pidfd', why),
       to: 'file',
     }),
-    o.read(o.reg('file'), o.buf('init'), 16, { ...words('read init.pidfd', why), to: 'size' }),
-    o.branch('size', '!=', 16, 'not-me', words('is it whole?', why)),
+    o.read(o.reg('file'), o.buf('init'), 24, { ...words('read init.pidfd', why), to: 'size' }),
+    o.branch('size', '!=', 24, 'not-me', words('is it whole?', why)),
+    ...planReadBoot('file', o.buf('boot')),
+    ...[0, 4].flatMap((at) => [
+      o.load(o.buf('init', 16 + at), 4, 'boot', words('take a part of its boot id', BOOT)),
+      planCompare(o.buf('boot', at), 'boot', gone, words('is it that of now?', BOOT)),
+    ]),
     o.load(o.buf('init', 0), 8, 'pid', words('take the pid', why)),
     o.load(o.buf('init', 8), 4, 'inode', words('take the number of the inode', why)),
     o.call('pidfd_open', [o.reg('pid'), 0], {
@@ -154,22 +161,7 @@ function planInit(gone: string): Op[] {
       onError: { goto: { ESRCH: gone } },
     }),
     o.fstatx(o.reg('pidfd'), o.buf('statx'), words('look at its inode', why)),
-    // futex(2) compares a word in memory with a number: EAGAIN where they differ.
-    o.call(
-      'futex',
-      [
-        o.buf('statx', STX_INO),
-        o.flags('FUTEX_WAIT'),
-        o.reg('inode'),
-        { struct: 'timespec', fields: {} },
-        0,
-        0,
-      ],
-      {
-        ...words('is it the inode of init?', why),
-        onError: { ignore: ['ETIMEDOUT'], goto: { EAGAIN: gone } },
-      },
-    ),
+    planCompare(o.buf('statx', STX_INO), 'inode', gone, words('is it the inode of init?', why)),
     // An init that waits for the end of all in its pid namespace has ended for everybody else; its pidfd does not say so yet.
     o.format(
       'pid',
@@ -194,6 +186,27 @@ function planInit(gone: string): Op[] {
 const POLLIN = 0x1;
 /** Where struct statx has stx_ino. */
 export const STX_INO = 32;
+
+/** Goes to a label where a word in memory is not the number in a register: futex(2) says EAGAIN then. */
+const planCompare = (at: ReturnType<typeof o.buf>, register: string, differs: string, why: Words): Op =>
+  o.call('futex', [at, o.flags('FUTEX_WAIT'), o.reg(register), { struct: 'timespec', fields: {} }, 0, 0], {
+    ...why,
+    onError: { ignore: ['ETIMEDOUT'], goto: { EAGAIN: differs } },
+  });
+
+const BOOT =
+  'After a reboot pids and inodes are counted anew: a state root that outlives it would name others.';
+
+/** The first eight characters of the boot id, which are random, into a buffer. */
+export const planReadBoot = (register: string, to: ReturnType<typeof o.buf>): Op[] => [
+  o.openat(o.AT_FDCWD, '/proc/sys/kernel/random/boot_id', ['O_RDONLY'], {
+    ...words('open the boot id', BOOT),
+    to: register,
+  }),
+  o.read(o.reg(register), to, 8, words('read the start of the boot id', BOOT)),
+  o.close(o.reg(register), words('close the boot id', BOOT)),
+];
+
 const EXITING = 'A process on its way out has given up its memory, and its program with it.';
 
 /** `kill`: a signal, by number, to init. */

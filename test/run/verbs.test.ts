@@ -96,13 +96,35 @@ test('a process that only has the pid of init gets no signal, and the container 
     const numbers = new BigUint64Array(new Uint8Array(readFileSync(file)).buffer);
     const other = Bun.spawn(['sleep', '60'], { stdio: ['ignore', 'ignore', 'ignore'] });
     try {
-      writeFileSync(file, new Uint8Array(new BigUint64Array([BigInt(other.pid), numbers[1]!]).buffer));
+      writeFileSync(
+        file,
+        new Uint8Array(new BigUint64Array([BigInt(other.pid), ...numbers.slice(1)]).buffer),
+      );
       assert.is(launch(bundle, 'kill', bundle.id, 'KILL'), undefined);
       assert.is(other.exitCode, null);
       assert.is(JSON.parse(launch(bundle, 'state', bundle.id)!.stdout).status, 'stopped');
     } finally {
       other.kill('SIGKILL');
     }
+    assertSucceeds(say(bundle, 'delete', '--force', bundle.id));
+  }));
+
+test('after a reboot, no process counts as init: pids and inodes are counted anew, side by side', () =>
+  withVerbs((bundle) => {
+    create(bundle);
+    const file = join(bundle.root, bundle.id, 'init.pidfd');
+    const before = readFileSync(file);
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').slice(0, 8);
+    assert.is(before.subarray(16).toString(), boot);
+    for (const at of [16, 23]) {
+      const changed = Buffer.from(before);
+      changed[at]! ^= 1;
+      writeFileSync(file, changed);
+      assert.is(launch(bundle, 'kill', bundle.id, 'KILL'), undefined);
+      assert.is(JSON.parse(launch(bundle, 'state', bundle.id)!.stdout).status, 'stopped');
+    }
+    writeFileSync(file, before);
+    assert.is(JSON.parse(launch(bundle, 'state', bundle.id)!.stdout).status, 'created');
     assertSucceeds(say(bundle, 'delete', '--force', bundle.id));
   }));
 
