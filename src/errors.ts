@@ -1,4 +1,5 @@
-// The one error that tinyrun throws on purpose. Anything else that reaches cli/main.ts is a bug of ours.
+// The one error that tinyrun throws on purpose, and how its words are printed. Anything else that reaches cli/main.ts is a bug
+// of ours.
 // May be imported from every folder.
 
 /** What kind of failure it is: callers match on this, people read the message. */
@@ -44,4 +45,19 @@ export class TinyrunError extends Error {
   toJSON(): Record<string, unknown> {
     return { code: this.code, message: this.message, hint: this.hint, ...this.data };
   }
+}
+
+/** C0 but for tab and newline, DEL, C1: what terminals act on. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it is these that are looked for
+const CONTROL = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/;
+
+/**
+ * A message as it is printed: a config may come from a stranger, and what a terminal would act on is shown as `\x1b`.
+ * @param lines it may have more than one
+ */
+export function printable(text: string, lines = true): string {
+  const shown = CONTROL.test(text)
+    ? text.replaceAll(new RegExp(CONTROL, 'g'), (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`)
+    : text;
+  return lines || !shown.includes('\n') ? shown : shown.replaceAll('\n', '\\n');
 }

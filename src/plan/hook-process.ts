@@ -10,6 +10,7 @@
 // It is clone and not clone3: a seccomp filter of the container may know the flags of the one only, and startContainer
 // hooks run behind it. What such a filter could forbid besides is done before (planHookState).
 
+import { printable } from '../errors.ts';
 import type { Hook } from '../oci/config.ts';
 import type { Arg, Op, Report, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
@@ -224,7 +225,7 @@ function planSay(
     onError: { ignore: ['*'] }, // as with all messages: who cannot be told is not told
   });
   const quoted = ({ format }: Report, text: string) =>
-    format === 'json' ? JSON.stringify(text).slice(1, -1) : text;
+    format === 'json' ? JSON.stringify(text).slice(1, -1) : printable(text, false);
   const size = (text: string) => new TextEncoder().encode(text).length;
   const write = (report: Report, text: string, what: string): Op =>
     o.write(o.reg(report.reg), text, size(text), say(what));

@@ -5,7 +5,7 @@
 // This is half of tinyrun's own time, in a process that lives for milliseconds and is never compiled: hence whole words
 // instead of a DataView, and one conversion of all strings at the end.
 
-import { TinyrunError } from '../errors.ts';
+import { printable, TinyrunError } from '../errors.ts';
 import { constantValue } from '../sys/constants.ts';
 import { errnos, errnoWords } from '../sys/errno.ts';
 import { syscallNumber } from '../sys/syscalls.ts';
@@ -320,7 +320,7 @@ class Encoder {
       this.lastTarget = this.label(fail);
     }
     this.head[at + FAIL] = this.lastTarget | (exit << 16);
-    this.span(at + TEXT, message);
+    this.span(at + TEXT, printable(message, false));
     if (this.wantsJson) this.span(at + JSON_TEXT, JSON.stringify(message).slice(1, -1));
   }
 

@@ -2,6 +2,7 @@
 // JSON. With a log file, warnings go only there, as runc's do: stderr belongs to the container as well.
 
 import { close, flag, open, SystemError, writeAll } from '../../native-bindings/libc.ts';
+import { printable } from '../errors.ts';
 import type { GlobalOptions } from './options.ts';
 
 export interface Log {
@@ -44,12 +45,12 @@ export function createLog({
     if (problem !== undefined) print(2, `tinyrun: warning: ${problem}\n`);
   };
   const tell = (level: Level, text: string): void => {
-    if (file === undefined) print(2, `tinyrun: ${level}: ${text}\n`);
+    if (file === undefined) print(2, `tinyrun: ${level}: ${printable(text)}\n`);
     append(level, text);
   };
   return {
     error(text) {
-      print(2, `tinyrun: ${text}\n`);
+      print(2, `tinyrun: ${printable(text)}\n`);
       append('error', text);
     },
     warn: (text) => tell('warning', text),

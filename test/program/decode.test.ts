@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { TinyrunError } from '../../src/errors.ts';
+import { printable, TinyrunError } from '../../src/errors.ts';
 import { type DecodedOp, type DecodedProgram, decode } from '../../src/program/decode.ts';
 import { type Encoded, encode, flagsValue } from '../../src/program/encode.ts';
 import {
@@ -90,7 +90,7 @@ function expected({ op, section, number }: Place, labels: ReadonlyMap<string, nu
         })),
         ...ignore.map((errno) => ({ errno: errnos[errno], target: number + 1 })),
       ];
-      const failure = [op.what, labels.get(fail), exit];
+      const failure = [printable(op.what, false), labels.get(fail), exit];
       const noReturn = op.call === 'execve';
       return [
         op.op,
@@ -115,7 +115,12 @@ function expected({ op, section, number }: Place, labels: ReadonlyMap<string, nu
     case 'exitcode':
       return [op.op];
     case 'fail':
-      return [op.op, op.what, labels.get(op.fail ?? section.onFail), op.exit ?? section.exit];
+      return [
+        op.op,
+        printable(op.what, false),
+        labels.get(op.fail ?? section.onFail),
+        op.exit ?? section.exit,
+      ];
   }
 }
 

@@ -256,7 +256,7 @@ test('a linked program reports in JSON', () => {
   );
   const { stderr } = runProgram(failing);
   const [text, line] = [stderr.slice(0, stderr.indexOf('{')), stderr.slice(stderr.indexOf('{'))];
-  assert.is(text, 'tinyrun: open "the\nsecret" \u001b: ENOENT no such file or directory!\n');
+  assert.is(text, 'tinyrun: open "the\\nsecret" \\x1b: ENOENT no such file or directory!\n');
   const parsed: unknown = JSON.parse(line);
   assert.equal(parsed, {
     level: 'error',

@@ -242,4 +242,30 @@ test('a failure behind the mount points leaves nothing of the own files of an ov
     assertSucceeds(runTinyrun(bundle, ['run', '--overlay', bundle.dir]));
   }));
 
+test('control characters of a config are shown, and steer no terminal: in a program, in a hook, while planning', () =>
+  withBundle((bundle) => {
+    const evil = '\x1b[2J\x9b\ntinyrun: forged';
+    const said = (change: () => void): string => {
+      change();
+      writeConfig(bundle);
+      const { stderr, code } = runTinyrun(bundle, ['run', bundle.dir]);
+      assert.is.not(code, 0);
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: it is these that are looked for
+      assert.not.match(stderr, /[\x00-\x09\x0b-\x1f\x7f-\x9f]/);
+      return stderr;
+    };
+    const { process, mounts = [] } = bundle.config;
+    const program = said(() => mounts.push({ destination: '/x', type: `none${evil}`, source: 'x' }));
+    assert.match(program, /^tinyrun: mount none\\x1b\[2J\\x9b\\ntinyrun: forged on \/x.*: ENODEV[^\n]*\n$/);
+    mounts.pop();
+    const hook = said(
+      () => (bundle.config.hooks = { createRuntime: [{ path: '/bin/false', args: [evil] }] }),
+    );
+    assert.match(hook, /exit code 1/);
+    bundle.config.hooks = {};
+    said(() => mounts.push({ destination: '/x', type: 'bind', source: `/none${evil}`, options: ['bind'] }));
+    mounts.pop();
+    assert.is(said(() => (process.args = [`/none${evil}`])).split('\n').length, 2);
+  }));
+
 test.run();
