@@ -94,8 +94,14 @@ function planOpen(stateRoot: string): Op[] {
       ...words('open the state directory', why),
       to: 'dir',
     }),
+    o.fstatx(o.reg('dir'), o.buf('statx'), words('look at the state directory', OWN)),
+    o.load(o.buf('statx', STX_UID), 4, 'owner', words('take its owner', OWN)),
+    o.branch('owner', '!=', 0, 'not-me', words("is it root's?", OWN)),
   ];
 }
+
+const STX_UID = 20;
+const OWN = 'Who else has put it there must not say who is killed, and what is removed.';
 
 const isThere = (name: string, what: string, extra: Partial<o.Extra> = {}): Op =>
   o.call('faccessat', [o.reg('dir'), name, 0], {

@@ -95,6 +95,7 @@ const STATE_LIMIT = 32 * 1024 * 1024;
  * @returns undefined where there is no state.json
  */
 export function readLocked(fd: number, root: string, id: string, salvage?: string): Container | undefined {
+  assertOwn(fd, root, id);
   const saved = readSaved(fd, root, id, salvage);
   if (saved === undefined) return undefined;
   const { tinyrun, pid } = saved;
@@ -127,6 +128,24 @@ export function readLocked(fd: number, root: string, id: string, salvage?: strin
     init: { pid, stat: created },
     uid: ownerOf(fd),
   };
+}
+
+/**
+ * What stands in a state directory is done: processes are killed, trees removed, hooks run. So root takes none of anybody
+ * else, who may have put it there where the state root is his.
+ */
+function assertOwn(fd: number, root: string, id: string): void {
+  if (process.geteuid?.() !== 0) return;
+  const uid = ownerOf(fd);
+  if (uid !== 0)
+    throw new TinyrunError(
+      'HOST',
+      `read state of container ${id}: ${root}/${id} belongs to user ${uid}, not to root`,
+      {
+        hint: 'call tinyrun as that user',
+        data: { id, uid },
+      },
+    );
 }
 
 /** A `start` that was killed may have left the fifo: then nobody waits at it any more, and it has no reader (fifo(7)). */

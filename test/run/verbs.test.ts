@@ -1,7 +1,7 @@
 // start, kill, state and delete without JavaScript (plan/verbs.ts): the same words and effects as with it, and no effect
 // where something is not as usual.
 
-import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -149,6 +149,28 @@ test('a paused container, and one with hooks or without a pid namespace, is for 
     create(bundle);
     assert.not.ok(existsSync(join(bundle.root, bundle.id, 'init.pidfd')));
     assert.is(launch(bundle, 'kill', bundle.id, 'KILL'), undefined);
+    assertSucceeds(say(bundle, 'delete', '--force', bundle.id));
+  }));
+
+test('a state directory of another user is not believed: nobody is killed, nothing removed', () =>
+  withVerbs((bundle) => {
+    create(bundle);
+    const directory = join(bundle.root, bundle.id);
+    chownSync(directory, 1000, 1000);
+    for (const words of [['start'], ['state'], ['kill', 'KILL'], ['delete']] as const) {
+      const [verb, ...more] = words;
+      assert.is(launch(bundle, verb, bundle.id, ...more), undefined, verb);
+      assert.match(say(bundle, verb, bundle.id, ...more).stderr, /belongs to user 1000, not to root/);
+    }
+    for (const words of [
+      ['exec', bundle.id, '/payload', 'true'],
+      ['delete', '--force', bundle.id],
+      ['pause', bundle.id],
+    ])
+      assert.match(runTinyrun(bundle, words).stderr, /belongs to user 1000, not to root/);
+    assert.match(runTinyrun(bundle, ['list']).stderr, /warning.* belongs to user 1000/);
+    chownSync(directory, 0, 0);
+    assert.is(JSON.parse(launch(bundle, 'state', bundle.id)!.stdout).status, 'created');
     assertSucceeds(say(bundle, 'delete', '--force', bundle.id));
   }));
 

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -67,6 +67,28 @@ test('readContainer: no container, no state root, or a half-made one: not found'
         `NOT_FOUND container does not exist: ${id}`,
       );
     assert.is(findContainer(`${root}/missing`, 'c1'), undefined);
+  });
+});
+
+test('readContainer, removeStale: root takes no state directory of another user', async () => {
+  await withStateRoot(({ root, dataRoot, add, addData }) => {
+    const theirs = add('c1', { ...ENDED, transient: true, dataDirectory: addData('c1') });
+    mkdirSync(join(root, 'half'));
+    const data = addData('half');
+    for (const directory of [theirs, join(root, 'half')]) chownSync(directory, 1000, 1000);
+    const says = (id: string) =>
+      `HOST read state of container ${id}: ${root}/${id} belongs to user 1000, not to root`;
+    assert.is(
+      messageOf(() => readContainer(root, 'c1')),
+      says('c1'),
+    );
+    for (const id of ['c1', 'half'])
+      assert.is(
+        messageOf(() => removeStale(root, id, dataRoot)),
+        says(id),
+      );
+    assert.ok(existsSync(data));
+    assert.ok(existsSync(join(dataRoot, 'containers/c1')));
   });
 });
 
