@@ -21,7 +21,8 @@ static inline i64 call7(i64 number, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f) {
 
 enum {
   SYS_read = 0, SYS_write = 1, SYS_close = 3, SYS_mmap = 9, SYS_mprotect = 10, SYS_munmap = 11, SYS_rt_sigaction = 13,
-  SYS_pread64 = 17, SYS_pwrite64 = 18, SYS_clone = 56, SYS_wait4 = 61, SYS_uname = 63, SYS_fcntl = 72, SYS_getcwd = 79, SYS_chdir = 80, SYS_geteuid = 107,
+  SYS_pread64 = 17, SYS_pwrite64 = 18, SYS_clone = 56, SYS_wait4 = 61, SYS_uname = 63, SYS_fcntl = 72, SYS_getcwd = 79, SYS_chdir = 80, SYS_getuid = 102,
+  SYS_geteuid = 107,
   SYS_prctl = 157, SYS_clock_gettime = 228, SYS_exit_group = 231, SYS_openat = 257, SYS_readlinkat = 267, SYS_ppoll = 271,
   SYS_prlimit64 = 302, SYS_getrandom = 318, SYS_memfd_create = 319, SYS_execveat = 322, SYS_statx = 332
 };
@@ -44,7 +45,7 @@ static inline i64 call7(i64 number, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f) {
 enum {
   SYS_getcwd = 17, SYS_fcntl = 25, SYS_chdir = 49, SYS_openat = 56, SYS_close = 57, SYS_read = 63, SYS_write = 64,
   SYS_pread64 = 67, SYS_pwrite64 = 68, SYS_ppoll = 73, SYS_clone = 220, SYS_wait4 = 260, SYS_readlinkat = 78, SYS_exit_group = 94, SYS_clock_gettime = 113,
-  SYS_rt_sigaction = 134, SYS_uname = 160, SYS_prctl = 167, SYS_geteuid = 175, SYS_munmap = 215, SYS_mmap = 222,
+  SYS_rt_sigaction = 134, SYS_uname = 160, SYS_prctl = 167, SYS_getuid = 174, SYS_geteuid = 175, SYS_munmap = 215, SYS_mmap = 222,
   SYS_mprotect = 226, SYS_prlimit64 = 261, SYS_getrandom = 278, SYS_memfd_create = 279, SYS_execveat = 281, SYS_statx = 291
 };
 enum { O_DIRECTORY = 040000, O_NOFOLLOW = 0100000 };

@@ -364,7 +364,8 @@ void launch(struct page *page, const char *const *argv, const char *const *env) 
     if (same(*env, "USER=root")) is_login_of_root = 1;
   }
   struct command command;
-  if (call(SYS_geteuid) != 0 || !read_command(argv, &command)) return;
+  // A setuid executable is refused by JavaScript (src/cli/main.ts); old kernels allow an empty argv, behind which env stands.
+  if (call(SYS_geteuid) != 0 || call(SYS_getuid) != 0 || !argv[0] || !read_command(argv, &command)) return;
   if (!command.root) {
     if (has_place && !is_login_of_root) return; // root of a user namespace, it may be: src/cli/global.ts looks
     command.root = "/run/tinyrun";

@@ -87,6 +87,14 @@ async function failureExit(argv: readonly string[], line: CommandLine | undefine
   return (await import('./run-options.ts')).formOf(line) === 'runc' ? 1 : 125;
 }
 
+// Whoever may run containers as root is root: with the setuid bit that would be everybody.
+if (process.getuid?.() !== process.geteuid?.()) {
+  (await import('../runtime/log.ts')).print(
+    2,
+    'tinyrun: this executable must not be setuid: remove the bit\n',
+  );
+  process.exit(1);
+}
 const [first, ...rest] = process.argv.slice(2);
 // The ffi engine starts this executable once more, as the process that runs a program.
 if (first === '--ffi-program') (await import('../engine/ffi.ts')).runHandedOver(Number(rest[0]));

@@ -1,7 +1,7 @@
 // The executable's first code (native-bindings/prelude.c), in an executable built as tinyrun is, and in tinyrun itself.
 
 import { dlopen } from 'bun:ffi';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -128,6 +128,28 @@ test('the prelude starts before the dynamic loader, and loads that for the engin
     const said = shell(`LD_PRELOAD=/nowhere.so ${join(top, 'dist/tinyrun')} --version 2>&1`);
     assert.match(said, /nowhere\.so.*cannot be preloaded/);
     assert.match(said, /tinyrun version/);
+  });
+});
+
+test('with the setuid bit, tinyrun refuses everybody, and no library of the caller is loaded', () => {
+  if (process.geteuid?.() !== 0) return skip('tinyrun with the setuid bit', 'this takes root');
+  inFolder((folder, shell) => {
+    const copy = join(folder, 'tinyrun');
+    copyFileSync(join(top, 'dist/tinyrun'), copy);
+    chmodSync(folder, 0o755);
+    chmodSync(copy, 0o4755);
+    const nobody = 'setpriv --reuid 65534 --regid 65534 --clear-groups';
+    for (const words of ['list', 'state x', 'run x'])
+      assert.is(
+        shell(
+          `LD_PRELOAD=/nowhere.so ${nobody} ./tinyrun --root ${folder} ${words} 2>&1; test $? = 1`,
+        ).replace(/^ERROR.*cannot be preloaded.*\n/gm, ''),
+        'tinyrun: this executable must not be setuid: remove the bit\n',
+      );
+    assert.match(
+      shell(`env LD_PRELOAD= ${nobody} env LD_PRELOAD=/nowhere.so ./tinyrun list 2>&1; true`),
+      /^tinyrun: this[^\n]*\n$/,
+    );
   });
 });
 
