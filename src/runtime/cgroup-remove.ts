@@ -4,7 +4,7 @@
 
 import { close, flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
 import { errnos } from '../sys/errno.ts';
-import { pidsBelow } from './cgroup/processes.ts';
+import { pidsBelow, signalListed } from './cgroup/processes.ts';
 import { walkBelow } from './cgroup/walk.ts';
 import { AT_FDCWD, openDirectory } from './files.ts';
 
@@ -32,7 +32,7 @@ export function killCgroups(cgroups: readonly SavedCgroup[]): void {
   if (place === undefined) return;
   // Frozen, nobody forks away while the list is read; what is killed dies when it is thawed.
   if (freezer !== undefined && !killed) writeIn(AT_FDCWD, `${freezer.path}/freezer.state`, 'FROZEN');
-  if (!killed) for (const pid of pidsBelow(place.path)) rawSyscall('kill', pid, flag('SIGKILL'));
+  if (!killed) signalListed(() => pidsBelow(place.path), flag('SIGKILL'), `cgroup ${place.path}`);
   if (freezer !== undefined) thawAll(freezer.path);
 }
 

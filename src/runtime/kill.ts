@@ -1,7 +1,6 @@
 // `tinyrun kill`: a signal to the container process, or to all processes of the container. OCI runtime.md, "Kill".
 
-import { flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
-import { errnos } from '../sys/errno.ts';
+import { flag } from '../../native-bindings/libc.ts';
 import { AT_FDCWD, readSmall } from './files.ts';
 import type { GlobalOptions } from './options.ts';
 import { signalProcess } from './process.ts';
@@ -47,10 +46,6 @@ async function signalAll(id: string, container: Container, signal: number): Prom
     signalProcess(container.init, signal, `container ${id}`);
     return;
   }
-  const { pidsOf } = await import('./cgroup/processes.ts');
-  for (const pid of pidsOf(container.cgroups)) {
-    const result = rawSyscall('kill', pid, signal);
-    if (result < 0 && result !== -errnos['ESRCH']!)
-      throw new SystemError(`send signal ${signal} to process ${pid} of container ${id}`, -result);
-  }
+  const { pidsOf, signalListed } = await import('./cgroup/processes.ts');
+  signalListed(() => pidsOf(container.cgroups), signal, `container ${id}`);
 }
