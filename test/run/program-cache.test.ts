@@ -316,7 +316,7 @@ test('a program with an id of its own is used while the id is free', async () =>
       assert.is(runTinyrun(bundle, args).code, 7);
       assert.is(launched(bundle, args), 7);
       const state = join(bundle.root, bundle.id);
-      mkdirSync(state); // as a killed tinyrun leaves it
+      mkdirSync(state, 0o711); // as a killed tinyrun leaves it
       assert.is(launched(bundle, args), undefined);
       assert.is(runTinyrun(bundle, args).code, 7, 'it is cleaned up');
       assert.is(launched(bundle, args), 7);
