@@ -13,12 +13,21 @@ import {
   findRuntimes,
   findSandboxes,
   hideUnifiedCgroups,
+  type Runtime,
   tinyrun,
   tinyrunCommand,
   versions,
 } from './runtimes.ts';
 import { formatTable, milliseconds, target } from './table.ts';
-import { makeEngineBundle, measureCreated, measureMany, measureVerbs, VERBS } from './verbs.ts';
+import {
+  makeEngineBundle,
+  measureCreated,
+  measureMany,
+  measureVerbBudgets,
+  measureVerbs,
+  PLANNED,
+  VERBS,
+} from './verbs.ts';
 
 /** Seconds after which no measurement begins any more. */
 const LONGEST = 90;
@@ -86,11 +95,16 @@ async function compareWith(
   for (const line of left) say(`${line}\n`);
 }
 
-async function measureStart(place: Place, bounds: Bounds): Promise<void> {
+/** An executable of a program that does nothing: what JavaScript costs at least. */
+function buildEmpty(place: Place): string {
   const source = join(place.dir, 'empty.ts');
   const empty = join(place.dir, 'empty');
   writeFileSync(source, '');
   buildExecutable(source, empty);
+  return empty;
+}
+
+async function measureStart(empty: string, bounds: Bounds): Promise<void> {
   const { a, b, ratio } = await compare([tinyrun, '--version'], [empty], bounds);
   const row = [
     'an empty program, compiled alike',
@@ -141,7 +155,7 @@ async function measureMemories(place: Place, bounds: Bounds): Promise<void> {
 /** How much slower than the other runtime a verb may be. */
 const VERB_TARGETS: Readonly<Record<string, number>> = { crun: 1.5, runc: 0.5 };
 
-async function measureEngine(place: Place, bounds: Bounds): Promise<void> {
+async function measureEngine(place: Place, empty: string, bounds: Bounds): Promise<void> {
   const bundle = makeEngineBundle(place);
   const runtimes = findRuntimes(place, true).filter((runtime) => {
     const problem = tryOnce(runtime.command(['create', '--bundle', bundle, 'bench-try']));
@@ -171,6 +185,7 @@ async function measureEngine(place: Place, bounds: Bounds): Promise<void> {
   say(`The bundle is as engines write it: a seccomp profile of 350 names, 14 capabilities, limits of memory, processor and
 pids.
 `);
+  await sayVerbBudgets(runtimes[0]!, empty, bundle, { ...bounds, until: Bun.nanoseconds() + LONGEST * 1e9 });
   const memory = runtimes.map((runtime) => {
     const pss = measureCreated(runtime, bundle);
     return [
@@ -180,6 +195,16 @@ pids.
     ];
   });
   say(formatTable(['memory of a created container, KB', 'PSS', 'target'], memory));
+}
+
+async function sayVerbBudgets(ours: Runtime, empty: string, bundle: string, bounds: Bounds): Promise<void> {
+  const budgets = await measureVerbBudgets(ours, empty, bundle, bounds);
+  const rows = budgets.create.map(({ name }, i) => [
+    name,
+    ...PLANNED.map((verb) => budgets[verb][i]!.ms.toFixed(2)),
+  ]);
+  say(formatTable(['where the time of a verb goes', ...PLANNED.map((verb) => `\`${verb}\`, ms`)], rows));
+  say('The time of `state`, `start`, `kill` and `delete` is all own work: they take no JavaScript.\n');
 }
 
 async function main(): Promise<void> {
@@ -207,10 +232,11 @@ run, which takes no JavaScript, but where it says that it is planned. crun runs 
 `);
   await withPlace(async (place) => {
     await measureSpeed(place, bounds);
-    await measureEngine(place, bounds);
+    const empty = buildEmpty(place);
+    await measureEngine(place, empty, bounds);
     await measureStages(place, bounds);
     await measureMemories(place, bounds);
-    await measureStart(place, bounds);
+    await measureStart(empty, bounds);
   });
 }
 

@@ -6,6 +6,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../src/oci/config.ts';
 import { dockerShaped } from '../test/support/seccomp.ts';
+import type { Stage } from './budget.ts';
 import type { Place } from './bundle.ts';
 import { type Bounds, isOver, LONGEST, median } from './measure.ts';
 import { pssOf } from './memory.ts';
@@ -72,15 +73,18 @@ export async function measureVerbs(
   });
 }
 
+/** What each verb is called with. */
+const wordsOf = (bundle: string, id: string): Record<Verb, string[]> => ({
+  create: ['--bundle', bundle, id],
+  state: [id],
+  start: [id],
+  exec: [id, '/payload', 'true'],
+  kill: [id, 'KILL'],
+  delete: [id],
+});
+
 async function oneLife(runtime: Runtime, bundle: string, id: string): Promise<Record<Verb, number>> {
-  const words: Record<Verb, string[]> = {
-    create: ['--bundle', bundle, id],
-    state: [id],
-    start: [id],
-    exec: [id, '/payload', 'true'],
-    kill: [id, 'KILL'],
-    delete: [id],
-  };
+  const words = wordsOf(bundle, id);
   const times: Partial<Record<Verb, number>> = {};
   try {
     for (const verb of VERBS) {
@@ -102,7 +106,8 @@ async function isStopped(runtime: Runtime, id: string): Promise<void> {
   throw new Error(`${runtime.name}: ${id} does not stop`);
 }
 
-function time(command: readonly string[]): number {
+/** Milliseconds of a command, which ends with the exit code `expected`. */
+function time(command: readonly string[], expected = 0): number {
   const begin = Bun.nanoseconds();
   // A container keeps what it is given open: no pipe, whose end would be waited for.
   const { exitCode } = Bun.spawnSync([...command], {
@@ -111,8 +116,51 @@ function time(command: readonly string[]): number {
     killSignal: 'SIGKILL',
   });
   const end = Bun.nanoseconds();
-  if (exitCode !== 0) throw new Error(`${command.join(' ')}: exit code ${exitCode}`);
+  if (exitCode !== expected) throw new Error(`${command.join(' ')}: exit code ${exitCode}`);
   return (end - begin) / 1e6;
+}
+
+/** The verbs that JavaScript plans each time; the others are programs that were planned by `create`. */
+export const PLANNED = ['create', 'exec'] as const;
+/** The exit code of one that finds no bundle, or no container. */
+const FAILED = { create: 1, exec: 255 };
+
+/**
+ * Where the time of a verb goes that is planned: what an empty program takes, what `--version` adds to it, what the verb
+ * adds that finds nothing to work on, what it adds when it does.
+ * @param empty an executable of an empty program, compiled as tinyrun is
+ */
+export async function measureVerbBudgets(
+  ours: Runtime,
+  empty: string,
+  bundle: string,
+  bounds: Bounds,
+): Promise<Record<(typeof PLANNED)[number], Stage[]>> {
+  const nothing = wordsOf(join(bundle, 'nothing'), 'bench-nothing');
+  const something = wordsOf(bundle, 'bench-budget');
+  const turns: Record<string, number>[] = [];
+  for (let done = -1; !(await isOver(bounds, done)); done++) {
+    const turn: Record<string, number> = { engine: time([empty]), main: time(ours.command(['--version'])) };
+    for (const verb of PLANNED)
+      turn[`${verb} nothing`] = time(ours.command([verb, ...nothing[verb]]), FAILED[verb]);
+    turn['create'] = time(ours.command(['create', ...something.create]));
+    try {
+      time(ours.command(['start', ...something.start]));
+      turn['exec'] = time(ours.command(['exec', ...something.exec]));
+    } finally {
+      Bun.spawnSync(ours.remove('bench-budget'));
+    }
+    if (done >= 0) turns.push(turn);
+  }
+  const over = (figure: (turn: Record<string, number>) => number): number => median(turns.map(figure));
+  const stagesOf = (verb: (typeof PLANNED)[number]): Stage[] => [
+    { name: 'the JavaScript engine starts', ms: over((turn) => turn['engine']!) },
+    { name: 'loading the main module', ms: over((turn) => turn['main']! - turn['engine']!) },
+    { name: 'loading what the verb takes', ms: over((turn) => turn[`${verb} nothing`]! - turn['main']!) },
+    { name: 'own work', ms: over((turn) => turn[verb]! - turn[`${verb} nothing`]!) },
+    { name: 'all', ms: over((turn) => turn[verb]!) },
+  ];
+  return { create: stagesOf('create'), exec: stagesOf('exec') };
 }
 
 /** Seconds of `count` containers from create to delete, four at once. */
