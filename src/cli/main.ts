@@ -12,7 +12,6 @@ import { workingDirectory } from '../runtime/prelude.ts';
 import type { CommandLine } from './command-line.ts';
 import { printVersion } from './commands/version.ts';
 import { parseFast, scanGlobals } from './fast.ts';
-import { toGlobalOptions } from './global.ts';
 
 /** A command's module. `run` gives the exit code, unless the process becomes a container. */
 interface Command {
@@ -58,13 +57,18 @@ async function main(argv: readonly string[]): Promise<number> {
     line = parsed;
     if (line.command === 'version') return printVersion();
     const command = await load[line.command]!();
-    return await command.run(line, toGlobalOptions(line.options, cwd), cwd);
+    return await command.run(line, await globalOptions(line.options, cwd), cwd);
   } catch (error) {
     // `tinyrun list | head`: as a program that SIGPIPE ends, which the JavaScript engine ignores.
     if (error instanceof Error && 'errno' in error && error.errno === 'EPIPE') return 128 + SIGPIPE;
-    await tell(error, toGlobalOptions(line?.options ?? scanGlobals(argv).options, cwd));
+    await tell(error, await globalOptions(line?.options ?? scanGlobals(argv).options, cwd));
     return (error instanceof TinyrunError ? error.exit : undefined) ?? (await failureExit(argv, line));
   }
+}
+
+/** Loaded when it is asked for: their defaults take the C library. */
+async function globalOptions(options: CommandLine['options'], cwd: string): Promise<GlobalOptions> {
+  return (await import('./global.ts')).toGlobalOptions(options, cwd);
 }
 
 /** Prints an error. Those that are not ours are failed system calls, whose message says all, and our own mistakes. */
