@@ -56,16 +56,21 @@ export async function compare(
   };
 }
 
-/** Milliseconds from before fork to after wait. */
-async function time(command: readonly string[], signal: AbortSignal): Promise<number> {
+/** How a command ended, and the milliseconds from before fork to after wait. */
+export function runTimed(command: readonly string[]): { exitCode: number; ms: number } {
   const begin = Bun.nanoseconds();
+  // A container keeps what it is given open: no pipe, whose end would be waited for.
   const { exitCode } = Bun.spawnSync([...command], {
     stdio: ['ignore', 'ignore', 'ignore'],
     timeout: LONGEST,
     killSignal: 'SIGKILL',
   });
-  const end = Bun.nanoseconds();
-  if (exitCode === 0) return (end - begin) / 1e6;
+  return { exitCode, ms: (Bun.nanoseconds() - begin) / 1e6 };
+}
+
+async function time(command: readonly string[], signal: AbortSignal): Promise<number> {
+  const { exitCode, ms } = runTimed(command);
+  if (exitCode === 0) return ms;
   await assertNotInterrupted(signal);
   throw new Error(`${command.join(' ')}: exit code ${exitCode}`);
 }

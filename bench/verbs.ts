@@ -8,7 +8,7 @@ import type { Config } from '../src/oci/config.ts';
 import { dockerShaped } from '../test/support/seccomp.ts';
 import type { Stage } from './budget.ts';
 import type { Place } from './bundle.ts';
-import { type Bounds, isOver, LONGEST, median } from './measure.ts';
+import { type Bounds, isOver, median, runTimed } from './measure.ts';
 import { pssOf } from './memory.ts';
 import type { Runtime } from './runtimes.ts';
 
@@ -108,16 +108,9 @@ async function isStopped(runtime: Runtime, id: string): Promise<void> {
 
 /** Milliseconds of a command, which ends with the exit code `expected`. */
 function time(command: readonly string[], expected = 0): number {
-  const begin = Bun.nanoseconds();
-  // A container keeps what it is given open: no pipe, whose end would be waited for.
-  const { exitCode } = Bun.spawnSync([...command], {
-    stdio: ['ignore', 'ignore', 'ignore'],
-    timeout: LONGEST,
-    killSignal: 'SIGKILL',
-  });
-  const end = Bun.nanoseconds();
+  const { exitCode, ms } = runTimed(command);
   if (exitCode !== expected) throw new Error(`${command.join(' ')}: exit code ${exitCode}`);
-  return (end - begin) / 1e6;
+  return ms;
 }
 
 /** The verbs that JavaScript plans each time; the others are programs that were planned by `create`. */

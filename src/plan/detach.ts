@@ -12,15 +12,15 @@
 // other byte means that setting up failed, as in the foreground.
 
 import { CREATING_FIFO, EXEC_FIFO } from '../oci/state.ts';
-import type { Op, Words } from '../program/op.ts';
+import type { Op } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import { hasHooks } from './hook-points.ts';
 import { hookRun, planHooksAt } from './hooks.ts';
 import type { PlanInput } from './input.ts';
 import { planShrinkParts } from './shrink.ts';
 import { planPidFile } from './state.ts';
+import { runtime } from './words.ts';
 
-const runtime = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
 /** What a process says, as a number, when all is set up. */
 export const READY = 'r'.charCodeAt(0);
 const OUTLIVE = 'From here on the container stands by itself: nobody has to stay beside it.';

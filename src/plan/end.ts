@@ -2,7 +2,7 @@
 // for containers that are kept. A tree of unknown contents cannot be removed by a program (that takes a loop over a
 // directory): where the upper layer is not empty, the executable itself is called for it.
 
-import type { Op, Words } from '../program/op.ts';
+import type { Op } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import { planRemoveCgroups } from './cgroup.ts';
 import { planDetach } from './detach.ts';
@@ -14,8 +14,8 @@ import { planRemoveRdt } from './rdt.ts';
 import { planGiveBackTerminal } from './relay.ts';
 import { planUnmountOutside } from './rootfs.ts';
 import { planRemoveState } from './state.ts';
+import { runtime } from './words.ts';
 
-const runtime = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
 export const endBuffers = [{ name: 'exittext', size: 24 }];
 const EXIT_CODE = "The container's exit code is ours: 128 + signal where a signal ended it, as in a shell.";
 

@@ -10,8 +10,8 @@ import { planOomScore, planRlimitsFromOutside } from './limits.ts';
 import { CLONE_ARGS_CGROUP, CLONE_ARGS_SIZE, CLONE_FLAGS, cloneArguments, hasUser } from './namespaces.ts';
 import { planCloseListener } from './seccomp.ts';
 import { stageBuffers } from './stage.ts';
+import { runtime } from './words.ts';
 
-const runtime = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
 const JOIN = 'The process lives where init lives, and sees what init sees.';
 const LEAVE = { onError: { fail: 'leave' } };
 

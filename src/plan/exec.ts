@@ -42,8 +42,8 @@ import {
   planTerminalSockets,
   planTerminalStdio,
 } from './terminal.ts';
+import { runtime } from './words.ts';
 
-const runtime = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
 const FAILED = 'The caller must learn what has become of the process, also where it ends at once.';
 const LEAVE = { onError: { fail: 'leave' } };
 

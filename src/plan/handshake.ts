@@ -16,7 +16,7 @@
 //   ─ poststart hooks                     execve: from here it is the container's process
 //   ─ waits, forwards signals
 
-import type { Op, Words } from '../program/op.ts';
+import type { Op } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import { hasLateLimits } from './cgroup.ts';
 import { hasHooks, isHeld, tellsPid } from './hook-points.ts';
@@ -25,8 +25,8 @@ import { hasUser } from './namespaces.ts';
 import { hasNetDevices } from './net-devices.ts';
 import { hasRdt } from './rdt.ts';
 import { isRelayed } from './terminal.ts';
+import { runtime } from './words.ts';
 
-const runtime = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
 const LIFE =
   'Whoever kills tinyrun with SIGKILL gets rid of the container too: nobody else would look after it.';
 const goWhy = (input: PlanInput): string =>

@@ -7,6 +7,7 @@
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import type { PlanInput } from './input.ts';
+import { runtime } from './words.ts';
 
 /**
  * What the kernel gives the keyring that it makes (possessor all, user view, read and link), and search for its user.
@@ -21,12 +22,11 @@ export function planKeyring({
   config,
 }: Pick<PlanInput, 'id' | 'noNewKeyring' | 'config'>): Op[] {
   if (noNewKeyring) return [];
-  const words = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
   const { selinuxLabel } = config.process;
   return [
     ...(selinuxLabel ? planKeyLabel(selinuxLabel) : []),
     o.call('keyctl', [o.flags('KEYCTL_JOIN_SESSION_KEYRING'), `_ses.${id}`], {
-      ...words(
+      ...runtime(
         `join session keyring _ses.${id}`,
         "The caller's session keyring holds his keys, and is inherited. A kernel without keys (ENOSYS) has none to hide.",
       ),
@@ -34,7 +34,7 @@ export function planKeyring({
       onError: { goto: { ENOSYS: 'no-keyring' } },
     }),
     o.call('keyctl', [o.flags('KEYCTL_SETPERM'), o.reg('keyring'), PERMISSIONS], {
-      ...words(
+      ...runtime(
         `let its user search keyring _ses.${id}`,
         'Whoever enters the container later finds it by its name.',
       ),

@@ -16,6 +16,7 @@ import { constants } from '../sys/constants.ts';
 import type { PlanInput } from './input.ts';
 import { planStage, stageBuffers } from './stage.ts';
 import { PROC_PID } from './state.ts';
+import { runtime } from './words.ts';
 
 export const CLONE_FLAGS: Readonly<Record<NamespaceType, string>> = {
   pid: 'CLONE_NEWPID',
@@ -27,8 +28,6 @@ export const CLONE_FLAGS: Readonly<Record<NamespaceType, string>> = {
   cgroup: 'CLONE_NEWCGROUP',
   time: 'CLONE_NEWTIME',
 };
-
-const runtime = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
 
 interface Joined extends Namespace {
   path: string;

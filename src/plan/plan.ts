@@ -1,7 +1,7 @@
 // The planner's entry: config, flags and host facts in, a program out. Read these two lists to know how a container is
 // made; each line is a module of this folder, and the order is the contract (spec/lifecycle.md).
 
-import type { Buffer, Op, Program, Words } from '../program/op.ts';
+import type { Buffer, Op, Program } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import { bindBuffers, planBindSources } from './bind-sources.ts';
 import { ownCgroupBuffers, planCgroups, planJoinCgroups, planLateLimits } from './cgroup.ts';
@@ -89,8 +89,7 @@ import {
   planTerminalStdio,
 } from './terminal.ts';
 import { planVerbFiles, verbBuffers } from './verb-files.ts';
-
-const runtime = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
+import { runtime } from './words.ts';
 
 /** Plans `tinyrun run`: the host program ends with the container, whose exit code it takes. Pure. */
 export function planContainer(input: PlanInput): Program {

@@ -46,6 +46,7 @@ import {
   stateFile,
 } from './state.ts';
 import { planVerbFiles, verbBuffers } from './verb-files.ts';
+import { runtime } from './words.ts';
 
 export interface RestoreInput extends PlanInput {
   /** Path of the criu to run. */
@@ -57,7 +58,6 @@ export interface RestoreInput extends PlanInput {
   onRootfs: readonly Mount[];
 }
 
-const runtime = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
 /** Where criu finds the network namespace: a number that nothing else has. */
 const NETWORK_FD = 200;
 

@@ -15,11 +15,10 @@ import { type OverlayMount, type OverlaySetting, overlayMount } from './overlay.
 import type { Places } from './place.ts';
 import { idInside } from './rootless.ts';
 import { createFile, makeDirectories, planWriteWhole, rootfsPath } from './state.ts';
+import { runtime } from './words.ts';
 
 /** Register of the rootfs' descriptor: the detached mount, and the root directory once it is attached. */
 export const ROOT = o.reg('root');
-
-const runtime = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
 
 /** Host program: the root mount into register `root`, not attached anywhere. */
 export function planRootTree(input: PlanInput): Op[] {

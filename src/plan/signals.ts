@@ -1,10 +1,10 @@
 // The host program beside a running container: it sleeps in one system call until a signal comes, passes it on, and
 // ends with the container. All signals are blocked, so none is lost and none interrupts a half-done step.
 
-import type { Op, Words } from '../program/op.ts';
+import type { Op } from '../program/op.ts';
 import * as o from '../program/ops.ts';
+import { runtime } from './words.ts';
 
-const runtime = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
 const ALL = { struct: 'sigset', fields: { bits: 0xffffffffffffffffn } } as const;
 const SIGSET_SIZE = 8;
 

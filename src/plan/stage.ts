@@ -4,10 +4,10 @@
 //   host ──clone3()──> stage ──setns──clone3(CLONE_PARENT)──> the new process
 //     <── its pid, by a pipe ──┘ (and the stage is gone)
 
-import type { CallOp, Op, Words } from '../program/op.ts';
+import type { CallOp, Op } from '../program/op.ts';
 import * as o from '../program/ops.ts';
+import { runtime } from './words.ts';
 
-const runtime = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
 const LEAVE = 'leave';
 
 export const stageBuffers = [{ name: 'initpid', size: 8 }];

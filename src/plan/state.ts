@@ -16,8 +16,7 @@ import * as o from '../program/ops.ts';
 import type { PlanInput } from './input.ts';
 import { mountsOutside } from './namespaces.ts';
 import { rdtDirectories } from './rdt.ts';
-
-const runtime = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
+import { runtime } from './words.ts';
 
 /** Where the pid stands in a `/proc/PID/file` path: padded with slashes, since their number does not matter. */
 export const PROC_PID = '/proc/' + '/'.repeat(10);

@@ -3,7 +3,7 @@
 
 import { CGROUP_PATHS, formatState, INIT_PIDFD, STATE_TEXT, type State } from '../oci/state.ts';
 import { OCI_VERSION } from '../oci/version.ts';
-import type { Op, Words } from '../program/op.ts';
+import type { Op } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import { hasHooks } from './hook-points.ts';
 import type { PlanInput } from './input.ts';
@@ -11,9 +11,9 @@ import { hasNew, mountsOutside } from './namespaces.ts';
 import { rdtDirectories } from './rdt.ts';
 import { createFile, planWriteWhole, rootfsPath } from './state.ts';
 import { planReadBoot, SLOT, SLOTS, STX_INO } from './verbs.ts';
+import { runtime } from './words.ts';
 
 const utf8 = new TextEncoder();
-const words = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
 
 /** Whether a container is one that programs may deal with. */
 const isOrdinary = (input: PlanInput): boolean =>
@@ -37,7 +37,7 @@ export function planVerbFiles(input: PlanInput): Op[] {
   const write = (name: string, ops: readonly Op[]): Op[] => [
     createFile(name, why),
     ...ops,
-    o.close(o.reg('file'), words(`close ${name}`, why)),
+    o.close(o.reg('file'), runtime(`close ${name}`, why)),
   ];
   const text = head + tail;
   const paths = cgroupPaths(input);
@@ -45,21 +45,26 @@ export function planVerbFiles(input: PlanInput): Op[] {
     ...(paths === undefined
       ? []
       : write(CGROUP_PATHS, [
-          o.write(o.reg('file'), { bytes: paths }, paths.length, words(`write ${CGROUP_PATHS}`, why)),
+          o.write(o.reg('file'), { bytes: paths }, paths.length, runtime(`write ${CGROUP_PATHS}`, why)),
         ])),
     ...write(STATE_TEXT, [
-      o.write(o.reg('file'), { bytes: new Uint8Array(lengths.buffer) }, 16, words('write two lengths', why)),
-      ...planWriteWhole(STATE_TEXT, text, utf8.encode(text).length, (what) => words(what, why)),
+      o.write(
+        o.reg('file'),
+        { bytes: new Uint8Array(lengths.buffer) },
+        16,
+        runtime('write two lengths', why),
+      ),
+      ...planWriteWhole(STATE_TEXT, text, utf8.encode(text).length, (what) => runtime(what, why)),
     ]),
-    o.call('pidfd_open', [o.reg('pid'), 0], { ...words('open a pidfd of init', inode), to: 'pidfd' }),
-    o.fstatx(o.reg('pidfd'), o.buf('statx'), words('look at its inode', inode)),
-    o.close(o.reg('pidfd'), words('close the pidfd', inode)),
-    o.load(o.buf('statx', STX_INO), 8, 'inode', words('take the number of the inode', inode)),
-    o.store('pid', o.buf('init-pidfd', 0), 8, words('put the pid into a buffer', inode)),
-    o.store('inode', o.buf('init-pidfd', 8), 8, words('put the number of the inode behind it', inode)),
+    o.call('pidfd_open', [o.reg('pid'), 0], { ...runtime('open a pidfd of init', inode), to: 'pidfd' }),
+    o.fstatx(o.reg('pidfd'), o.buf('statx'), runtime('look at its inode', inode)),
+    o.close(o.reg('pidfd'), runtime('close the pidfd', inode)),
+    o.load(o.buf('statx', STX_INO), 8, 'inode', runtime('take the number of the inode', inode)),
+    o.store('pid', o.buf('init-pidfd', 0), 8, runtime('put the pid into a buffer', inode)),
+    o.store('inode', o.buf('init-pidfd', 8), 8, runtime('put the number of the inode behind it', inode)),
     ...planReadBoot('boot', o.buf('init-pidfd', 16)),
     ...write(INIT_PIDFD, [
-      o.write(o.reg('file'), o.buf('init-pidfd'), 24, words(`write ${INIT_PIDFD}`, inode)),
+      o.write(o.reg('file'), o.buf('init-pidfd'), 24, runtime(`write ${INIT_PIDFD}`, inode)),
     ]),
   ];
 }

@@ -27,6 +27,7 @@ import {
 import type { Buffer, Op, Program, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import { PROC_PID } from './state.ts';
+import { runtime } from './words.ts';
 
 /** EX_TEMPFAIL of <sysexits.h>: JavaScript is to do it. Keep in sync with launch.c. */
 const NOT_ME = 75;
@@ -50,8 +51,6 @@ export function planVerb(stateRoot: string, verb: Verb): Program {
   }
 }
 
-const words = (what: string, why: string): Words => ({ what, why, from: 'runtime' });
-
 function programOf(ops: readonly Op[], buffers: readonly Buffer[] = []): Program {
   const why = 'What is not as usual is for JavaScript to look at, and to say.';
   return {
@@ -60,9 +59,9 @@ function programOf(ops: readonly Op[], buffers: readonly Buffer[] = []): Program
         name: 'host',
         ops: [
           ...ops,
-          o.exit(0, words('end', 'It is done.')),
+          o.exit(0, runtime('end', 'It is done.')),
           o.label('not-me'),
-          o.exit(NOT_ME, words('leave it to JavaScript', why)),
+          o.exit(NOT_ME, runtime('leave it to JavaScript', why)),
         ],
         onFail: 'not-me',
         exit: NOT_ME,
@@ -87,16 +86,16 @@ function planOpen(stateRoot: string): Op[] {
   const why = 'All that is known of a container is in its state directory.';
   return [
     o.openat(o.AT_FDCWD, stateRoot, ['O_RDONLY', 'O_DIRECTORY'], {
-      ...words(`open the state root ${stateRoot}`, why),
+      ...runtime(`open the state root ${stateRoot}`, why),
       to: 'root',
     }),
     o.openat(o.reg('root'), o.buf('id'), ['O_RDONLY', 'O_DIRECTORY', 'O_NOFOLLOW'], {
-      ...words('open the state directory', why),
+      ...runtime('open the state directory', why),
       to: 'dir',
     }),
-    o.fstatx(o.reg('dir'), o.buf('statx'), words('look at the state directory', OWN)),
-    o.load(o.buf('statx', STX_UID), 4, 'owner', words('take its owner', OWN)),
-    o.branch('owner', '!=', 0, 'not-me', words("is it root's?", OWN)),
+    o.fstatx(o.reg('dir'), o.buf('statx'), runtime('look at the state directory', OWN)),
+    o.load(o.buf('statx', STX_UID), 4, 'owner', runtime('take its owner', OWN)),
+    o.branch('owner', '!=', 0, 'not-me', runtime("is it root's?", OWN)),
   ];
 }
 
@@ -105,7 +104,7 @@ const OWN = 'Who else has put it there must not say who is killed, and what is r
 
 const isThere = (name: string, what: string, extra: Partial<o.Extra> = {}): Op =>
   o.call('faccessat', [o.reg('dir'), name, 0], {
-    ...words(what, 'Which files a state directory has tells the status.'),
+    ...runtime(what, 'Which files a state directory has tells the status.'),
     ...extra,
   });
 
@@ -118,25 +117,25 @@ function planStart(stateRoot: string): Program {
       'rt_sigprocmask',
       [o.flags('SIG_SETMASK'), { struct: 'sigset', fields: { bits: ALL_SIGNALS } }, 0, 8],
       {
-        ...words('block all signals', 'A fifo without a reader is an error, not a signal.'),
+        ...runtime('block all signals', 'A fifo without a reader is an error, not a signal.'),
       },
     ),
     ...planOpen(stateRoot),
     isThere(INIT_PIDFD, 'is it an ordinary container?'),
     o.openat(o.reg('dir'), EXEC_FIFO, ['O_WRONLY', 'O_NONBLOCK', 'O_NOFOLLOW'], {
-      ...words('open the exec fifo', why),
+      ...runtime('open the exec fifo', why),
       to: 'fifo',
     }),
-    o.flock(o.reg('fifo'), ['LOCK_EX'], words('lock the exec fifo', why)),
+    o.flock(o.reg('fifo'), ['LOCK_EX'], runtime('lock the exec fifo', why)),
     isThere(EXEC_FIFO, 'is it still there?'),
     o.call('lseek', [o.reg('fifo'), 0, 0], {
-      ...words('is it a fifo?', 'A file would take the byte, and nobody would read it.'),
+      ...runtime('is it a fifo?', 'A file would take the byte, and nobody would read it.'),
       onError: { goto: { ESPIPE: 'is-fifo' } },
     }),
-    o.jump('not-me', words('it is not', 'That is an error.')),
+    o.jump('not-me', runtime('it is not', 'That is an error.')),
     o.label('is-fifo'),
-    o.write(o.reg('fifo'), 's', 1, words('release init', why)),
-    o.unlinkat(o.reg('dir'), EXEC_FIFO, [], words('remove the exec fifo', 'The container is started.')),
+    o.write(o.reg('fifo'), 's', 1, runtime('release init', why)),
+    o.unlinkat(o.reg('dir'), EXEC_FIFO, [], runtime('remove the exec fifo', 'The container is started.')),
   ]);
 }
 const ALL_SIGNALS = 0xffffffffffffffffn;
@@ -149,44 +148,44 @@ function planInit(gone: string): Op[] {
   const why = 'Another process may have got the pid meanwhile: the inode of the pidfd tells them apart.';
   return [
     o.openat(o.reg('dir'), INIT_PIDFD, READ, {
-      ...words('open init.pidfd', why),
+      ...runtime('open init.pidfd', why),
       to: 'file',
     }),
-    o.read(o.reg('file'), o.buf('init'), 24, { ...words('read init.pidfd', why), to: 'size' }),
-    o.branch('size', '!=', 24, 'not-me', words('is it whole?', why)),
+    o.read(o.reg('file'), o.buf('init'), 24, { ...runtime('read init.pidfd', why), to: 'size' }),
+    o.branch('size', '!=', 24, 'not-me', runtime('is it whole?', why)),
     ...planReadBoot('file', o.buf('boot')),
     ...[0, 4].flatMap((at) => [
-      o.load(o.buf('init', 16 + at), 4, 'boot', words('take a part of its boot id', BOOT)),
-      planCompare(o.buf('boot', at), 'boot', gone, words('is it that of now?', BOOT)),
+      o.load(o.buf('init', 16 + at), 4, 'boot', runtime('take a part of its boot id', BOOT)),
+      planCompare(o.buf('boot', at), 'boot', gone, runtime('is it that of now?', BOOT)),
     ]),
-    o.load(o.buf('init', 0), 8, 'pid', words('take the pid', why)),
-    o.load(o.buf('init', 8), 4, 'inode', words('take the number of the inode', why)),
+    o.load(o.buf('init', 0), 8, 'pid', runtime('take the pid', why)),
+    o.load(o.buf('init', 8), 4, 'inode', runtime('take the number of the inode', why)),
     o.call('pidfd_open', [o.reg('pid'), 0], {
-      ...words('open a pidfd', why),
+      ...runtime('open a pidfd', why),
       to: 'pidfd',
       onError: { goto: { ESRCH: gone } },
     }),
-    o.fstatx(o.reg('pidfd'), o.buf('statx'), words('look at its inode', why)),
-    planCompare(o.buf('statx', STX_INO), 'inode', gone, words('is it the inode of init?', why)),
+    o.fstatx(o.reg('pidfd'), o.buf('statx'), runtime('look at its inode', why)),
+    planCompare(o.buf('statx', STX_INO), 'inode', gone, runtime('is it the inode of init?', why)),
     // An init that waits for the end of all in its pid namespace has ended for everybody else; its pidfd does not say so yet.
     o.format(
       'pid',
       o.buf('exe', 6),
       { width: 10, pad: '/' },
-      words('put the pid into /proc/PID/exe', EXITING),
+      runtime('put the pid into /proc/PID/exe', EXITING),
     ),
     o.call('readlinkat', [o.AT_FDCWD, o.buf('exe'), o.buf('digits'), 24], {
-      ...words('has it a program?', EXITING),
+      ...runtime('has it a program?', EXITING),
       onError: { goto: { ENOENT: gone, ESRCH: gone } },
     }),
-    o.store('pidfd', o.buf('pollfd'), 4, words('put the pidfd into the poll list', why)),
-    o.set('events', POLLIN, words('wait for its end', why)),
-    o.store('events', o.buf('pollfd', 4), 2, words('say so in the poll list', why)),
+    o.store('pidfd', o.buf('pollfd'), 4, runtime('put the pidfd into the poll list', why)),
+    o.set('events', POLLIN, runtime('wait for its end', why)),
+    o.store('events', o.buf('pollfd', 4), 2, runtime('say so in the poll list', why)),
     o.call('ppoll', [o.buf('pollfd'), 1, { struct: 'timespec', fields: {} }, 0, 0], {
-      ...words('has it ended?', 'A process that has ended stays until its parent asks for its exit code.'),
+      ...runtime('has it ended?', 'A process that has ended stays until its parent asks for its exit code.'),
       to: 'ended',
     }),
-    o.branch('ended', '!=', 0, gone, words('it has', why)),
+    o.branch('ended', '!=', 0, gone, runtime('it has', why)),
   ];
 }
 const POLLIN = 0x1;
@@ -206,11 +205,11 @@ const BOOT =
 /** The first eight characters of the boot id, which are random, into a buffer. */
 export const planReadBoot = (register: string, to: ReturnType<typeof o.buf>): Op[] => [
   o.openat(o.AT_FDCWD, '/proc/sys/kernel/random/boot_id', ['O_RDONLY'], {
-    ...words('open the boot id', BOOT),
+    ...runtime('open the boot id', BOOT),
     to: register,
   }),
-  o.read(o.reg(register), to, 8, words('read the start of the boot id', BOOT)),
-  o.close(o.reg(register), words('close the boot id', BOOT)),
+  o.read(o.reg(register), to, 8, runtime('read the start of the boot id', BOOT)),
+  o.close(o.reg(register), runtime('close the boot id', BOOT)),
 ];
 
 const EXITING = 'A process on its way out has given up its memory, and its program with it.';
@@ -220,13 +219,13 @@ function planKill(stateRoot: string, signal: number): Program {
   return programOf([
     ...planOpen(stateRoot),
     isThere(CREATING_FIFO, 'is it being created?', { onError: { goto: { ENOENT: 'is-made' } } }),
-    o.jump('not-me', words('it is', 'Nobody else has to do with it yet.')),
+    o.jump('not-me', runtime('it is', 'Nobody else has to do with it yet.')),
     o.label('is-made'),
     ...planInit('not-me'),
     o.call(
       'pidfd_send_signal',
       [o.reg('pidfd'), signal, 0, 0],
-      words(`send signal ${signal} to init`, 'By the pidfd: no other process can get it.'),
+      runtime(`send signal ${signal} to init`, 'By the pidfd: no other process can get it.'),
     ),
   ]);
 }
@@ -236,47 +235,47 @@ function planState(stateRoot: string): Program {
   const why = 'Everything but the pid and the status was known when the container was made.';
   const text = o.reg('text');
   const print = (what: string, from: Parameters<typeof o.write>[1], size: number | { reg: string }): Op =>
-    o.write(1, from, size, words(what, why));
+    o.write(1, from, size, runtime(what, why));
   const say = (status: Status): Op[] => {
     const line = `,\n  "status": "${status}"`;
     return [
       o.label(status),
-      ...(status === 'stopped' ? [o.set('pid', 0, words('forget the pid', 'It may be used again.'))] : []),
-      o.call('sendfile', [1, text, 0, o.reg('head')], words('print what stands in front of the pid', why)),
-      o.format('pid', o.buf('digits'), { to: 'size' }, words('write the pid as digits', why)),
+      ...(status === 'stopped' ? [o.set('pid', 0, runtime('forget the pid', 'It may be used again.'))] : []),
+      o.call('sendfile', [1, text, 0, o.reg('head')], runtime('print what stands in front of the pid', why)),
+      o.format('pid', o.buf('digits'), { to: 'size' }, runtime('write the pid as digits', why)),
       print('print the pid', o.buf('digits'), o.reg('size')),
       print(`print the status: ${status}`, line, line.length),
-      o.jump('rest', words('print the rest', why)),
+      o.jump('rest', runtime('print the rest', why)),
     ];
   };
   return programOf([
     ...planOpen(stateRoot),
     o.openat(o.reg('dir'), STATE_TEXT, READ, {
-      ...words('open state.text', why),
+      ...runtime('open state.text', why),
       to: 'text',
     }),
-    o.read(text, o.buf('init'), 16, { ...words('read how long its parts are', why), to: 'size' }),
-    o.branch('size', '!=', 16, 'not-me', words('is it whole?', why)),
-    o.load(o.buf('init', 0), 8, 'head', words('take the length of the first', why)),
-    o.load(o.buf('init', 8), 8, 'tail', words('take the length of the second', why)),
+    o.read(text, o.buf('init'), 16, { ...runtime('read how long its parts are', why), to: 'size' }),
+    o.branch('size', '!=', 16, 'not-me', runtime('is it whole?', why)),
+    o.load(o.buf('init', 0), 8, 'head', runtime('take the length of the first', why)),
+    o.load(o.buf('init', 8), 8, 'tail', runtime('take the length of the second', why)),
     ...planInit('stopped'),
     isThere(CREATING_FIFO, 'is it being created?', { onError: { goto: { ENOENT: 'is-made' } } }),
-    o.jump('not-me', words('it is', 'That is a rare thing to see.')),
+    o.jump('not-me', runtime('it is', 'That is a rare thing to see.')),
     o.label('is-made'),
     o.openat(o.reg('dir'), EXEC_FIFO, ['O_WRONLY', 'O_NONBLOCK', 'O_NOFOLLOW'], {
-      ...words(
+      ...runtime(
         'is it only created?',
         'Then init waits at the exec fifo. A start that was killed may leave that without a reader.',
       ),
       to: 'fifo',
       onError: { goto: { ENOENT: 'running', ENXIO: 'running' } },
     }),
-    o.jump('created', words('it is', 'Its init waits for start.')),
+    o.jump('created', runtime('it is', 'Its init waits for start.')),
     ...say('running'),
     ...say('created'),
     ...say('stopped'),
     o.label('rest'),
-    o.call('sendfile', [1, text, 0, o.reg('tail')], words('print what stands behind the status', why)),
+    o.call('sendfile', [1, text, 0, o.reg('tail')], runtime('print what stands behind the status', why)),
   ]);
 }
 
@@ -289,35 +288,35 @@ function planDelete(stateRoot: string): Program {
   return programOf(
     [
       ...planOpen(stateRoot),
-      o.flock(o.reg('root'), ['LOCK_EX'], words('lock the state root', lock)),
-      o.flock(o.reg('dir'), ['LOCK_EX', 'LOCK_NB'], words('lock the state directory', lock)),
+      o.flock(o.reg('root'), ['LOCK_EX'], runtime('lock the state root', lock)),
+      o.flock(o.reg('dir'), ['LOCK_EX', 'LOCK_NB'], runtime('lock the state directory', lock)),
       o.openat(o.reg('dir'), CGROUP_PATHS, READ, {
-        ...words(`open ${CGROUP_PATHS}`, why),
+        ...runtime(`open ${CGROUP_PATHS}`, why),
         to: 'file',
       }),
       o.read(o.reg('file'), o.buf('paths'), SLOTS * SLOT, {
-        ...words(`read ${CGROUP_PATHS}`, why),
+        ...runtime(`read ${CGROUP_PATHS}`, why),
         to: 'size',
       }),
-      o.branch('size', '!=', SLOTS * SLOT, 'not-me', words('is it whole?', why)),
+      o.branch('size', '!=', SLOTS * SLOT, 'not-me', runtime('is it whole?', why)),
       ...planInit('stopped'),
-      o.jump('not-me', words('it lives', 'JavaScript says so, or kills it.')),
+      o.jump('not-me', runtime('it lives', 'JavaScript says so, or kills it.')),
       o.label('stopped'),
       o.openat(o.reg('dir'), INIT_STAT, READ, {
-        ...words('open init.stat', changes),
+        ...runtime('open init.stat', changes),
         to: 'file',
       }),
-      o.flock(o.reg('file'), ['LOCK_EX', 'LOCK_NB'], words('lock it', changes)),
+      o.flock(o.reg('file'), ['LOCK_EX', 'LOCK_NB'], runtime('lock it', changes)),
       ...Array.from({ length: SLOTS }, (_, i) =>
         o.unlinkat(o.AT_FDCWD, o.buf('paths', i * SLOT), ['AT_REMOVEDIR'], {
-          ...words(`remove cgroup ${i}`, 'An empty slot has an empty name, which is not there.'),
+          ...runtime(`remove cgroup ${i}`, 'An empty slot has an empty name, which is not there.'),
           ...gone,
         }),
       ),
       ...[...SHARED_FILES, ...STATE_FILES].map((name) =>
-        o.unlinkat(o.reg('dir'), name, [], { ...words(`remove ${name}`, why), ...gone }),
+        o.unlinkat(o.reg('dir'), name, [], { ...runtime(`remove ${name}`, why), ...gone }),
       ),
-      o.unlinkat(o.reg('root'), o.buf('id'), ['AT_REMOVEDIR'], words('remove the state directory', why)),
+      o.unlinkat(o.reg('root'), o.buf('id'), ['AT_REMOVEDIR'], runtime('remove the state directory', why)),
     ],
     [{ name: 'paths', size: SLOTS * SLOT }],
   );
