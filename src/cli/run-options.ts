@@ -8,8 +8,8 @@
 // The forms differ in what engines and people expect: where the id comes from, how long the container is kept, and the
 // exit codes of failures (1 as runc; 125, 126, 127 as Docker).
 
+import { AT_FDCWD, exists } from '../disk/files.ts';
 import { TinyrunError } from '../errors.ts';
-import { AT_FDCWD, exists } from '../runtime/files.ts';
 import { assertId, newId } from '../runtime/id.ts';
 import type { RunOptions } from '../runtime/options.ts';
 import { type CommandLine, flag, number, text, texts } from './command-line.ts';

@@ -3,10 +3,10 @@
 // cgroup-v1/freezer-subsystem.rst.
 
 import { close, flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
+import { AT_FDCWD, openDirectory } from '../disk/files.ts';
 import { errnos } from '../sys/errno.ts';
 import { pidsBelow, signalListed } from './cgroup/processes.ts';
 import { walkBelow } from './cgroup/walk.ts';
-import { AT_FDCWD, openDirectory } from './files.ts';
 
 /** As state.json keeps it. */
 export interface SavedCgroup {

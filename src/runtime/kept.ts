@@ -5,7 +5,7 @@
 // whole; and a damaged one is as good as none.
 
 import { close, flag, rawSyscall, readInto, syscall, writeAll } from '../../native-bindings/libc.ts';
-import { AT_FDCWD, readDirectory } from './files.ts';
+import { AT_FDCWD, readDirectory } from '../disk/files.ts';
 import { statPath } from './probe.ts';
 
 export interface Kept {

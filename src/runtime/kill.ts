@@ -1,7 +1,7 @@
 // `tinyrun kill`: a signal to the container process, or to all processes of the container. OCI runtime.md, "Kill".
 
 import { flag } from '../../native-bindings/libc.ts';
-import { AT_FDCWD, readSmall } from './files.ts';
+import { AT_FDCWD, readSmall } from '../disk/files.ts';
 import type { GlobalOptions } from './options.ts';
 import { signalProcess } from './process.ts';
 import { assertLegal } from './status.ts';

@@ -1,8 +1,8 @@
 // `tinyrun list`: the containers of a state root as a table, as JSON, or as ids; runc's forms.
 
 import { SystemError } from '../../native-bindings/libc.ts';
+import { AT_FDCWD, readSmall } from '../disk/files.ts';
 import { TinyrunError } from '../errors.ts';
-import { AT_FDCWD, readSmall } from './files.ts';
 import type { Log } from './log.ts';
 import type { GlobalOptions } from './options.ts';
 import { removeStale } from './removal.ts';

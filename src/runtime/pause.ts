@@ -1,10 +1,10 @@
 // `tinyrun pause` and `tinyrun resume`: all processes of a container stop where they are, and go on.
 
 import { rawSyscall, SystemError } from '../../native-bindings/libc.ts';
+import { AT_FDCWD } from '../disk/files.ts';
 import { INIT_PIDFD, PAUSED_PIDFD } from '../oci/state.ts';
 import { errnos } from '../sys/errno.ts';
 import { freeze, thaw } from './cgroup/freezer.ts';
-import { AT_FDCWD } from './files.ts';
 import { withChanges } from './removal.ts';
 
 /**

@@ -1,9 +1,9 @@
 // Processes by pid and start time: signals that cannot hit another process that got the pid meanwhile. pidfd_open(2).
 
 import { close, flag, pidfdOpen, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
+import { AT_FDCWD, readSmall } from '../disk/files.ts';
 import { TinyrunError } from '../errors.ts';
 import { errnos } from '../sys/errno.ts';
-import { AT_FDCWD, readSmall } from './files.ts';
 import { waitFor } from './poll.ts';
 import { type ProcessStat, parseStat } from './status.ts';
 

@@ -1,11 +1,11 @@
 // The removal of what is left of containers, and the locks that it goes by; store.ts says which there are.
 
 import { close, flag, open, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
+import { AT_FDCWD, exists, modeOf, openDirectory, readDirectory, removeTree } from '../disk/files.ts';
 import { TinyrunError } from '../errors.ts';
 import { CRIU_PID, INIT_STAT, MOUNTED, PAUSED_PIDFD, SHARED_FILES, STATE_FILES } from '../oci/state.ts';
 import { errnos } from '../sys/errno.ts';
 import { killCgroups, removeCgroups } from './cgroup-remove.ts';
-import { AT_FDCWD, exists, modeOf, openDirectory, readDirectory, removeTree } from './files.ts';
 import { endProcess, PATIENCE_MS } from './process.ts';
 import { assertLegal, type Operation } from './status.ts';
 import { type Container, notFound, readContainer, readLocked } from './store.ts';

@@ -1,10 +1,10 @@
 // `tinyrun start`: releases the init of a created container, which waits at its exec fifo. OCI runtime.md, "Start".
 
 import { close, flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
+import { AT_FDCWD, exists, openDirectory } from '../disk/files.ts';
 import { TinyrunError } from '../errors.ts';
 import { EXEC_FIFO } from '../oci/state.ts';
 import { errnos } from '../sys/errno.ts';
-import { AT_FDCWD, exists, openDirectory } from './files.ts';
 import type { GlobalOptions } from './options.ts';
 import { assertLegal, refusal } from './status.ts';
 import { type Container, notFound, readContainer } from './store.ts';

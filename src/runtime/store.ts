@@ -10,12 +10,12 @@
 // state.json in place, and is repeated.
 
 import { close, flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
+import { AT_FDCWD, exists, openDirectory, ownerOf, readDirectory, readSmall } from '../disk/files.ts';
 import { TinyrunError } from '../errors.ts';
 import { CGROUP_PATHS, CREATING_FIFO, EXEC_FIFO, INIT_STAT, type State } from '../oci/state.ts';
 import { errnos } from '../sys/errno.ts';
 import { isPaused } from './cgroup/freezer.ts';
 import type { SavedCgroup } from './cgroup-remove.ts';
-import { AT_FDCWD, exists, openDirectory, ownerOf, readDirectory, readSmall } from './files.ts';
 import { isId } from './id.ts';
 import { statOf } from './process.ts';
 import { type Fifo, type ProcessStat, parseStat, statusOf } from './status.ts';

@@ -5,6 +5,7 @@ import { close, flag, open, readInto, SystemError, syscall, writeAll } from '../
 import { isUnified } from '../cgroup/path.ts';
 import { resourceWarnings, resourceWrites } from '../cgroup/resources.ts';
 import type { CgroupWrite } from '../cgroup/row.ts';
+import { AT_FDCWD, readSmall } from '../disk/files.ts';
 import { TinyrunError } from '../errors.ts';
 import { Checker } from '../oci/checker.ts';
 import type { Config, Resources } from '../oci/config.ts';
@@ -23,7 +24,6 @@ import {
 } from './cgroup/files.ts';
 import { applyLimits } from './cgroup/limits.ts';
 import { CONFIG_LIMIT } from './config-file.ts';
-import { AT_FDCWD, readSmall } from './files.ts';
 import type { Log } from './log.ts';
 import { withChanges } from './removal.ts';
 import { savedConfigPath } from './saved-config.ts';

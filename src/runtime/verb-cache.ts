@@ -6,8 +6,8 @@
 // One file serves all containers of the state root: the id is put in when it is used. What a container's program leaves to
 // JavaScript comes by here each time: hence as little as possible is loaded before it is known that a file is missing.
 
+import { AT_FDCWD, exists } from '../disk/files.ts';
 import type { Verb } from '../plan/verbs.ts';
-import { AT_FDCWD, exists } from './files.ts';
 import { PROGRAMS } from './launch-file.ts';
 
 /** A digest of all sources, set by scripts/build.ts; the launcher has the same. */

@@ -21,15 +21,18 @@ export interface Rule {
 /** Folders of src/, from the command line down: imports go downwards only, and not to a neighbour. */
 const layers: Record<string, number> = {
   ...{ cli: 0 },
-  ...{ explain: 1, runtime: 1 },
-  ...{ volume: 2, rootfs: 2, engine: 2 },
-  ...{ plan: 3 },
-  ...{ seccomp: 4, cgroup: 4 },
-  ...{ oci: 5, program: 5 },
-  ...{ sys: 6 },
+  ...{ container: 1 },
+  ...{ explain: 2, runtime: 2 },
+  ...{ volume: 3, rootfs: 3, engine: 3 },
+  ...{ image: 4 },
+  ...{ archive: 5 },
+  ...{ plan: 6 },
+  ...{ seccomp: 7, cgroup: 7 },
+  ...{ oci: 8, program: 8, disk: 8 },
+  ...{ sys: 9 },
 };
 /** Folders whose code touches the disk, the kernel or processes; the only ones that may call libc. */
-const doers = ['cli', 'runtime', 'volume', 'rootfs', 'engine'];
+const doers = ['cli', 'container', 'runtime', 'volume', 'rootfs', 'engine', 'image', 'archive', 'disk'];
 /** Folders that are data to data: no effects, so that a test needs no root. */
 const pure = ['plan', 'seccomp', 'cgroup', 'oci', 'program', 'sys'];
 /** Engines run programs, whatever they are for. */
@@ -93,7 +96,8 @@ const workplace = /(?<![\w.}~*-])\/work\/(?:main|shared)|(?:^|[\s'"`(])\/work\//
 export const rules: Rule[] = [
   {
     name: 'imports go downwards',
-    message: 'cli → explain, runtime → volume, rootfs, engine → plan → seccomp, cgroup → oci, program → sys',
+    message:
+      'cli → container → explain, runtime → volume, rootfs, engine → image → archive → plan → seccomp, cgroup → oci, program, disk → sys',
     check: (file) => {
       const folder = folderOf(file.path);
       return folder === undefined ? [] : importsOf(file).filter((target) => !checkImport(folder, target));

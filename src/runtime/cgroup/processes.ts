@@ -2,8 +2,8 @@
 
 import { close, rawSyscall, SystemError } from '../../../native-bindings/libc.ts';
 import { isUnified } from '../../cgroup/path.ts';
+import { AT_FDCWD, openDirectory, readSmall } from '../../disk/files.ts';
 import { errnos } from '../../sys/errno.ts';
-import { AT_FDCWD, openDirectory, readSmall } from '../files.ts';
 import { type Cgroups, directoryV2 } from './files.ts';
 import { walkBelow } from './walk.ts';
 

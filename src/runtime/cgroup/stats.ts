@@ -2,8 +2,8 @@
 
 import { close } from '../../../native-bindings/libc.ts';
 import { isUnified } from '../../cgroup/path.ts';
+import { AT_FDCWD, openDirectory, readDirectory } from '../../disk/files.ts';
 import { exactJson } from '../../oci/json.ts';
-import { AT_FDCWD, openDirectory, readDirectory } from '../files.ts';
 import { type Cgroups, directoryV1, directoryV2, readCgroupFile } from './files.ts';
 import type { ReadFile, Statistics } from './statistics.ts';
 import { statisticsV1 } from './statistics-v1.ts';

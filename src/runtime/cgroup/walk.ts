@@ -2,8 +2,8 @@
 // than paths or open files reach: so each is opened in the one above, one is open at a time, and the way back is `..`.
 
 import { close, rawSyscall, SystemError } from '../../../native-bindings/libc.ts';
+import { DIRECTORY, type Name, readNames } from '../../disk/files.ts';
 import { errnos } from '../../sys/errno.ts';
-import { DIRECTORY, type Name, readNames } from '../files.ts';
 
 export interface Visitor {
   /** Each cgroup, open, before those below it. */

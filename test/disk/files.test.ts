@@ -10,7 +10,7 @@ import {
   readDirectory,
   readSmall,
   removeTree,
-} from '../../src/runtime/files.ts';
+} from '../../src/disk/files.ts';
 
 /** Calls `use` with a directory and its fd. */
 function withDirectory(use: (dir: string, fd: number) => void): void {

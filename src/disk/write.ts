@@ -1,0 +1,61 @@
+// Writing what must survive: a file is whole or not there, and after a power cut it is the old one or the new one.
+
+import { close, flag, rawSyscall, SystemError, syscall, writeAll } from '../../native-bindings/libc.ts';
+import { errnos } from '../sys/errno.ts';
+import { AT_FDCWD, DIRECTORY } from './files.ts';
+
+const utf8 = new TextEncoder();
+
+/**
+ * Writes a file aside (`.NAME.aside`), syncs it and renames it into its place, where one may be already.
+ * The caller holds the lock of what the file belongs to: an aside file that a killed writer left is written over.
+ * @param path of the file; its directory is there
+ * @param mode of the file, less nothing: the umask does not count
+ * @throws SystemError
+ */
+export function writeFileAtomic(path: string, contents: string | Uint8Array, mode = 0o600): void {
+  const slash = path.lastIndexOf('/');
+  const directory = path.slice(0, slash);
+  const aside = `${directory}/.${path.slice(slash + 1)}.aside`;
+  const how = flag('O_WRONLY', 'O_CREAT', 'O_TRUNC', 'O_NOFOLLOW', 'O_CLOEXEC');
+  const fd = syscall(`write ${aside}`, 'openat', AT_FDCWD, aside, how, mode);
+  try {
+    writeAll(fd, typeof contents === 'string' ? utf8.encode(contents) : contents);
+    syscall(`set the mode of ${aside}`, 'fchmod', fd, mode);
+    syscall(`sync ${aside}`, 'fsync', fd);
+    syscall(`replace ${path}`, 'renameat2', AT_FDCWD, aside, AT_FDCWD, path, 0);
+  } catch (error) {
+    rawSyscall('unlinkat', AT_FDCWD, aside, 0);
+    throw error;
+  } finally {
+    close(fd);
+  }
+  syncDirectory(directory);
+}
+
+/**
+ * Makes the names in a directory survive a power cut: fsync(2).
+ * @throws SystemError
+ */
+export function syncDirectory(path: string): void {
+  const fd = syscall(`open directory ${path}`, 'openat', AT_FDCWD, path, DIRECTORY, 0);
+  try {
+    syscall(`sync directory ${path}`, 'fsync', fd);
+  } finally {
+    close(fd);
+  }
+}
+
+/**
+ * Makes a directory, and those above it that are missing; one that is there stays as it is.
+ * @param path absolute, without `.` and `..`
+ * @param mode of what is made; that of the ones above is the same
+ * @throws SystemError
+ */
+export function makeDirectories(path: string, mode = 0o711): void {
+  const result = rawSyscall('mkdirat', AT_FDCWD, path, mode);
+  if (result === 0 || result === -errnos['EEXIST']!) return;
+  if (result !== -errnos['ENOENT']! || path === '/') throw new SystemError(`make directory ${path}`, -result);
+  makeDirectories(path.slice(0, path.lastIndexOf('/')) || '/', mode);
+  makeDirectories(path, mode);
+}
