@@ -6,19 +6,35 @@
 // arguments, `--` ends them. A value that starts with a dash is written with `=`, unless it is a number or `-` alone.
 
 import type { CommandLine, OptionValue } from './command-line.ts';
-import { findCommand, findOption, globalOptions, type OptionTable, readValue } from './options.ts';
+import {
+  type CommandTable,
+  commands,
+  findCommand,
+  findOption,
+  globalOptions,
+  type OptionTable,
+  readValue,
+} from './options.ts';
 
-/** Parses the words behind `tinyrun`; undefined where that takes yargs. */
-export function parseFast(argv: readonly string[]): CommandLine | undefined {
+/**
+ * Parses the words behind `tinyrun`; undefined where that takes cold.ts or yargs.
+ * @param imageWords what stands behind the argument of `run` and `create` is the program's words: it is an image
+ */
+export function parseFast(
+  argv: readonly string[],
+  table: CommandTable = commands,
+  imageWords = false,
+): CommandLine | undefined {
   const { options, next } = scanGlobals(argv);
-  const name = argv[next];
-  if (name === undefined) return undefined;
-  if (isVersion(name)) return { command: 'version', options, args: [], rest: undefined };
-  const spec = findCommand(name);
-  if (spec === undefined) return undefined;
+  const first = argv[next];
+  if (first === undefined) return undefined;
+  if (isVersion(first)) return { command: 'version', options, args: [], rest: undefined };
+  const found = findCommand(table, argv, next);
+  if (found === undefined) return undefined;
+  const { name, spec } = found;
 
   const args: string[] = [];
-  for (let i = next + 1; i < argv.length; ) {
+  for (let i = found.next; i < argv.length; ) {
     const word = argv[i]!;
     if (word === '--') {
       if (spec.rest === undefined || args.length < spec.args[0]) return undefined;
@@ -34,6 +50,10 @@ export function parseFast(argv: readonly string[]): CommandLine | undefined {
       if (args.push(word) > spec.args[1]) return undefined;
       i++;
       if (spec.words) return { command: name, options, args, rest: programWords(argv.slice(i)) };
+      if (spec.imageWords && imageWords) return { command: name, options, args, rest: given(argv.slice(i)) };
+      // Whether what follows is ours depends on what the argument is: cold.ts.
+      const named = options['bundle'] !== undefined || word.startsWith('/') || word.startsWith('.');
+      if (spec.imageWords && table === commands && i < argv.length && !named) return undefined;
     }
   }
   return args.length < spec.args[0] ? undefined : { command: name, options, args, rest: undefined };
@@ -41,9 +61,11 @@ export function parseFast(argv: readonly string[]): CommandLine | undefined {
 
 /** What stands behind the first argument of a command that takes a program's words; a `--` there is not one of them. */
 export function programWords(words: readonly string[]): readonly string[] | undefined {
-  const own = words[0] === '--' ? words.slice(1) : words;
-  return own.length > 0 ? own : undefined;
+  return given(words[0] === '--' ? words.slice(1) : words);
 }
+
+const given = (words: readonly string[]): readonly string[] | undefined =>
+  words.length > 0 ? words : undefined;
 
 /** Reads the global options in front of the command; `next` is the first word that is none. */
 export function scanGlobals(argv: readonly string[]): { options: Record<string, OptionValue>; next: number } {
@@ -77,7 +99,10 @@ function readOption(
   const word = argv[at]!;
   const equals = word.indexOf('=');
   const found = findOption(table, word.slice(word[1] === '-' ? 2 : 1, equals < 0 ? undefined : equals));
-  if (found === undefined) return undefined;
+  if (found === undefined) {
+    const letters = splitGroup(table, word);
+    return letters && readGroup(letters, argv, at, table, options);
+  }
   const [name, spec] = found;
   let next = at + 1;
   let text = equals < 0 ? undefined : word.slice(equals + 1);
@@ -93,4 +118,32 @@ function readOption(
     else options[name] = [text];
   }
   return next;
+}
+
+/**
+ * Splits a group of one-letter options: `-it`, and `-itv SOURCE`, whose last one takes a value.
+ * @returns undefined if it is none: one dash, two letters or more, flags all but the last
+ */
+export function splitGroup(table: OptionTable, word: string): string[] | undefined {
+  if (word.length < 3 || word[1] === '-' || word.includes('=')) return undefined;
+  const letters = [...word.slice(1)];
+  const isFlag = (letter: string): boolean => findOption(table, letter)?.[1].type === 'flag';
+  const last = letters[letters.length - 1]!;
+  return letters.slice(0, -1).every(isFlag) && findOption(table, last) !== undefined
+    ? letters.map((letter) => `-${letter}`)
+    : undefined;
+}
+
+/** Reads each option of a group; a value stands in the word behind it. */
+function readGroup(
+  letters: readonly string[],
+  argv: readonly string[],
+  at: number,
+  table: OptionTable,
+  options: Record<string, OptionValue>,
+): number | undefined {
+  const words = [...letters, ...argv.slice(at + 1, at + 2)];
+  let next: number | undefined = 0;
+  for (let i = 0; i < letters.length && next !== undefined; i++) next = readOption(words, i, table, options);
+  return next === undefined ? undefined : at + 1 + (next - letters.length);
 }

@@ -10,13 +10,9 @@ import { TinyrunError } from '../errors.ts';
 import type { GlobalOptions } from '../runtime/options.ts';
 import { workingDirectory } from '../runtime/prelude.ts';
 import type { CommandLine } from './command-line.ts';
+import type { Command } from './commands/command.ts';
 import { printVersion } from './commands/version.ts';
 import { parseFast, scanGlobals } from './fast.ts';
-
-/** A command's module. `run` gives the exit code, unless the process becomes a container. */
-interface Command {
-  run(line: CommandLine, global: GlobalOptions, cwd: string): number | Promise<number>;
-}
 
 const load: Readonly<Record<string, () => Promise<Command>>> = {
   run: () => import('./commands/run.ts'),
@@ -49,14 +45,14 @@ async function main(argv: readonly string[]): Promise<number> {
   let cwd = '/';
   try {
     cwd = workingDirectory();
-    const parsed = parseFast(argv) ?? (await (await import('./yargs.ts')).parseWithYargs(argv));
+    const parsed = parseFast(argv) ?? (await parseSlowly(argv));
     if ('output' in parsed) {
       (await import('../runtime/log.ts')).print(1, parsed.output);
       return 0;
     }
     line = parsed;
     if (line.command === 'version') return printVersion();
-    const command = await load[line.command]!();
+    const command = await (load[line.command] ?? (await import('./cold.ts')).load[line.command]!)();
     return await command.run(line, await globalOptions(line.options, cwd), cwd);
   } catch (error) {
     // `tinyrun list | head`: as a program that SIGPIPE ends, which the JavaScript engine ignores.
@@ -64,6 +60,13 @@ async function main(argv: readonly string[]): Promise<number> {
     await tell(error, await globalOptions(line?.options ?? scanGlobals(argv).options, cwd));
     return (error instanceof TinyrunError ? error.exit : undefined) ?? (await failureExit(argv, line));
   }
+}
+
+/** What the table of options.ts alone does not tell. */
+async function parseSlowly(argv: readonly string[]): Promise<CommandLine | { output: string }> {
+  const { parseCold, withoutAlias } = await import('./cold.ts');
+  const words = withoutAlias(argv);
+  return parseCold(words) ?? (await (await import('./yargs.ts')).parseWithYargs(words));
 }
 
 /** Loaded when it is asked for: their defaults take the C library. */

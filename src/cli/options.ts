@@ -30,6 +30,8 @@ export interface CommandSpec {
   rest?: true;
   /** All behind the first argument are the program's words, whatever they look like. */
   words?: true;
+  /** So it is if the argument is an image (cold.ts); otherwise options may stand behind it, too. */
+  imageWords?: true;
   options: OptionTable;
   hidden?: true;
 }
@@ -157,18 +159,23 @@ const updateOptions: OptionTable = {
 
 const runUsage = 'BUNDLE | [--bundle BUNDLE] ID [-- ARGS...]';
 
-export const commands: Readonly<Record<string, CommandSpec>> = {
+export type CommandTable = Readonly<Record<string, CommandSpec>>;
+
+/** The commands that engines call, and their kin: what the fast path knows without loading more (cold.ts). */
+export const commands: CommandTable = {
   run: {
     usage: runUsage,
     description: 'create a container from a bundle, run it and wait for its end',
     args: [1, 1],
     rest: true,
+    imageWords: true,
     options: runOptions,
   },
   create: {
     usage: '[--bundle BUNDLE] ID',
     description: 'create a container, whose program waits for start',
     args: [1, 1],
+    imageWords: true,
     options: createOptions,
   },
   start: { usage: 'ID', description: 'run the program of a created container', args: [1, 1], options: {} },
@@ -352,9 +359,19 @@ export const commands: Readonly<Record<string, CommandSpec>> = {
   },
 };
 
-/** Looks a command up; names like `constructor` are none. */
-export function findCommand(name: string): CommandSpec | undefined {
-  return Object.hasOwn(commands, name) ? commands[name] : undefined;
+/**
+ * Looks up the command at a word, whose name may take two: `volume create`. Names like `constructor` are none.
+ * @returns its name, its spec, and the first word behind it
+ */
+export function findCommand(
+  table: CommandTable,
+  words: readonly string[],
+  at: number,
+): { name: string; spec: CommandSpec; next: number } | undefined {
+  const name = words[at]!;
+  if (Object.hasOwn(table, name)) return { name, spec: table[name]!, next: at + 1 };
+  const both = `${name} ${words[at + 1] ?? ''}`;
+  return Object.hasOwn(table, both) ? { name: both, spec: table[both]!, next: at + 2 } : undefined;
 }
 
 /** Looks an option up by name or one-letter alias. Returns its name and spec. */

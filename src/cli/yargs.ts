@@ -6,12 +6,12 @@
 
 import yargs, { type Argv, type Options } from 'yargs';
 import { TinyrunError } from '../errors.ts';
+import { commands } from './cold.ts';
 import type { CommandLine, OptionValue } from './command-line.ts';
 import { examples } from './examples.ts';
-import { isOption, isVersion, programWords, scanGlobals } from './fast.ts';
+import { isOption, isVersion, programWords, scanGlobals, splitGroup } from './fast.ts';
 import {
   type CommandSpec,
-  commands,
   findCommand,
   findOption,
   globalOptions,
@@ -40,11 +40,16 @@ export async function parseWithYargs(argv: readonly string[]): Promise<CommandLi
     throw usage('', `unknown option ${name}`);
   }
   if (name === COMPLETION) return { output: await completionOutput([name]) };
-  if (name === 'help' || name === 'h') return { output: await helpAbout(argv[next + 1]) };
-  const spec = commandCalled(name);
+  if (name === 'help' || name === 'h') return { output: await helpAbout(argv.slice(next + 1)) };
+  if (isGroup(name) && (argv[next + 1] === undefined || isHelp(argv[next + 1]!)))
+    return { output: await helpOfAll(name) };
+  return await parseCommand(argv, next);
+}
 
+async function parseCommand(argv: readonly string[], next: number): Promise<CommandLine | Output> {
+  const { name, spec, next: first } = commandCalled(argv, next);
   const table = { ...globalOptions, ...spec.options };
-  const behind = argv.slice(next + 1);
+  const behind = argv.slice(first);
   const split = spec.words ? firstArgument(table, behind) + 1 : behind.length;
   const words = behind.slice(0, split);
   const end = words.indexOf('--');
@@ -61,11 +66,16 @@ export async function parseWithYargs(argv: readonly string[]): Promise<CommandLi
   };
 }
 
+/** Whether it is the first word of commands that have two. */
+const isGroup = (name: string): boolean =>
+  !Object.hasOwn(commands, name) && Object.keys(commands).some((words) => words.startsWith(`${name} `));
+
 /** @throws TinyrunError USAGE */
-function commandCalled(name: string): CommandSpec {
-  const spec = findCommand(name);
-  if (spec === undefined) throw usage('', `unknown command ${name}`);
-  return spec;
+function commandCalled(words: readonly string[], at: number): NonNullable<ReturnType<typeof findCommand>> {
+  const found = findCommand(commands, words, at);
+  if (found !== undefined) return found;
+  const name = isGroup(words[at]!) ? `${words[at]} ${words[at + 1]}` : words[at];
+  throw usage('', `unknown command ${name}`);
 }
 
 /** The index of the first word that is neither an option nor the value of one. */
@@ -73,7 +83,8 @@ function firstArgument(table: OptionTable, words: readonly string[]): number {
   let at = 0;
   while (at < words.length && isOption(words[at]!)) {
     const word = words[at]!;
-    const [, option] = findOption(table, word.replace(/^--?/, '').split('=', 1)[0]!) ?? [];
+    const name = splitGroup(table, word)?.at(-1) ?? word.split('=', 1)[0]!;
+    const [, option] = findOption(table, name.replace(/^--?/, '')) ?? [];
     at += option === undefined || option.type === 'flag' || word.includes('=') ? 1 : 2;
   }
   return at;
@@ -155,12 +166,14 @@ function readValues(command: string, name: string, spec: OptionSpec, texts: stri
  */
 function knownOptions(command: string, table: OptionTable, words: readonly string[]): string[] {
   const end = words.indexOf('--');
-  return words.map((word, index) => {
-    if (!isOption(word) || (end >= 0 && index >= end)) return word;
+  return words.flatMap((word, index) => {
+    if (!isOption(word) || (end >= 0 && index >= end)) return [word];
     const name = word.slice(word.startsWith('--') ? 2 : 1).split('=', 1)[0]!;
     const found = findOption(table, name);
+    const group = found === undefined ? splitGroup(table, word) : undefined;
+    if (group !== undefined) return knownOptions(command, table, group);
     if (found === undefined) throw usage(command, `unknown option ${dashed(name)}`);
-    return found[1].type === 'flag' && !word.includes('=') ? `${word}=true` : word;
+    return found[1].type === 'flag' && !word.includes('=') ? [`${word}=true`] : [word];
   });
 }
 
@@ -211,27 +224,34 @@ function helpParser(): Argv {
   return quietParser().options({ ...shown(globalOptions, 'Global options:'), help });
 }
 
-function allCommands(): Argv {
-  const parser = helpParser().usage('tinyrun [GLOBAL OPTIONS] COMMAND\n\nruns containers from OCI bundles');
+/** All commands, or those whose first word is `group`. */
+function allCommands(group?: string): Argv {
+  const usage = `tinyrun [GLOBAL OPTIONS] ${group === undefined ? '' : `${group} `}COMMAND`;
+  const parser = helpParser().usage(`${usage}\n\nruns containers from OCI bundles and images`);
   for (const [name, spec] of Object.entries(commands))
-    if (!spec.hidden)
+    if (!spec.hidden && (group === undefined || name.startsWith(`${group} `)))
       parser.command(name, spec.description, (one) => one.options(shown(spec.options, 'Options:')));
-  return parser.completion(COMPLETION, "print a completion script for the user's shell");
+  return group === undefined
+    ? parser.completion(COMPLETION, "print a completion script for the user's shell")
+    : parser;
 }
 
-async function helpOfAll(): Promise<string> {
+async function helpOfAll(group?: string): Promise<string> {
   const version: Options = {
     group: 'Global options:',
     type: 'boolean',
     alias: 'v',
     describe: 'print the version',
   };
-  return `${await allCommands().options({ version }).getHelp()}\n`;
+  return `${await allCommands(group).options({ version }).getHelp()}\n`;
 }
 
 /** `tinyrun help [COMMAND]` */
-const helpAbout = (name: string | undefined): Promise<string> =>
-  name === undefined ? helpOfAll() : helpOf(name, commandCalled(name));
+async function helpAbout(words: readonly string[]): Promise<string> {
+  if (words.length < 2 && (words[0] === undefined || isGroup(words[0]))) return helpOfAll(words[0]);
+  const { name, spec } = commandCalled(words, 0);
+  return helpOf(name, spec);
+}
 
 async function helpOf(name: string, spec: CommandSpec): Promise<string> {
   const title = `tinyrun ${name}${spec.usage === '' ? '' : ` [OPTIONS] ${spec.usage}`}\n\n${spec.description}`;

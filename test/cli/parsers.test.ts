@@ -1,5 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { parseCold } from '../../src/cli/cold.ts';
 import type { CommandLine, OptionValue } from '../../src/cli/command-line.ts';
 import { parseFast } from '../../src/cli/fast.ts';
 import { parseWithYargs } from '../../src/cli/yargs.ts';
@@ -20,6 +21,7 @@ const valid: Record<string, Expected> = {
   list: ['list', {}, []],
   'list -q': ['list', { quiet: true }, []],
   'list --quiet=false': ['list', { quiet: false }, []],
+  'list -qf json': ['list', { quiet: true, format: 'json' }, []],
   'list -f json': ['list', { format: 'json' }, []],
   'list --format=json -f table': ['list', { format: 'table' }, []],
   '--root /r list': ['list', { root: '/r' }, []],
@@ -34,6 +36,8 @@ const valid: Record<string, Expected> = {
     { 'systemd-cgroup': true, 'cgroup-manager': 'disabled', rootless: 'auto' },
     ['c1'],
   ],
+  'exec -td c sh -x': ['exec', { tty: true, detach: true }, ['c'], ['sh', '-x']],
+  'exec -tu 1 c sh': ['exec', { tty: true, user: '1' }, ['c'], ['sh']],
   'state -': ['state', {}, ['-']],
   'delete c1': ['delete', {}, ['c1']],
   'delete --force c1': ['delete', { force: true }, ['c1']],
@@ -144,7 +148,7 @@ const words = (text: string): string[] =>
 for (const [text, [command, options, args, rest]] of Object.entries(valid)) {
   test(`both parsers understand: ${text}`, async () => {
     const expected: CommandLine = { command, options, args, rest };
-    assert.equal(parseFast(words(text)), expected);
+    assert.equal(parseFast(words(text)) ?? parseCold(words(text)), expected);
     assert.equal(await parseWithYargs(words(text)), expected);
   });
 }
@@ -163,7 +167,7 @@ const invalid: Record<string, string> = {
   'list x': 'list takes no arguments; 1 argument was given',
   'list -f xml': '--format is table or json, not "xml"',
   'list -x': 'unknown option -x',
-  'list -qf json': 'unknown option --qf',
+  'list -fq json': 'unknown option --fq',
   'list --version': 'unknown option --version',
   'list -v': 'unknown option -v',
   'list -- x': 'list takes no arguments; 1 argument was given',
@@ -197,7 +201,7 @@ const invalid: Record<string, string> = {
 
 for (const [text, message] of Object.entries(invalid)) {
   test(`refused: ${text}`, async () => {
-    assert.is(parseFast(words(text)), undefined);
+    assert.is(parseFast(words(text)) ?? parseCold(words(text)), undefined);
     let error: unknown;
     try {
       await parseWithYargs(words(text));

@@ -1,5 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { parseCold } from '../../src/cli/cold.ts';
 import type { CommandLine } from '../../src/cli/command-line.ts';
 import { parseFast } from '../../src/cli/fast.ts';
 import { absolute, toGlobalOptions } from '../../src/cli/global.ts';
@@ -8,7 +9,7 @@ import { TinyrunError } from '../../src/errors.ts';
 import type { RunOptions } from '../../src/runtime/options.ts';
 
 function parse(text: string): CommandLine {
-  const line = parseFast(text.split(' '));
+  const line = parseFast(text.split(' ')) ?? parseCold(text.split(' '));
   if (line === undefined) throw new Error(`the fast path does not understand: ${text}`);
   return line;
 }

@@ -1,0 +1,61 @@
+// The commands beyond runc's: those of images, volumes and named containers, and Docker's options of `run` and `create`.
+// Loaded where the table of options.ts does not do, so that engines never wait for it.
+
+import type { CommandLine } from './command-line.ts';
+import type { Command } from './commands/command.ts';
+import { parseFast, scanGlobals } from './fast.ts';
+import { type CommandSpec, type CommandTable, commands as hotCommands } from './options.ts';
+import * as container from './tables/container.ts';
+import { dockerOptions } from './tables/docker-run.ts';
+import * as image from './tables/image.ts';
+import * as inspect from './tables/inspect.ts';
+import * as volume from './tables/volume.ts';
+import { isImage } from './target.ts';
+
+const withDockerOptions = (name: 'run' | 'create' | 'explain'): CommandSpec => {
+  const spec = hotCommands[name]!;
+  return { ...spec, options: { ...spec.options, ...dockerOptions } };
+};
+
+/** All commands, those of options.ts among them. */
+export const commands: CommandTable = {
+  ...hotCommands,
+  run: withDockerOptions('run'),
+  create: withDockerOptions('create'),
+  explain: withDockerOptions('explain'),
+  ...container.commands,
+  ...image.commands,
+  ...volume.commands,
+  ...inspect.commands,
+};
+
+/** Other names, as Docker has them. */
+export const aliases: Readonly<Record<string, string>> = {
+  ...container.aliases,
+  ...image.aliases,
+  ...volume.aliases,
+  ...inspect.aliases,
+};
+
+/** The modules of the commands that only this table has. */
+export const load: Readonly<Record<string, () => Promise<Command>>> = {
+  ...container.load,
+  ...image.load,
+  ...volume.load,
+  ...inspect.load,
+};
+
+/** Parses the words behind `tinyrun` by all tables; undefined where that takes yargs. */
+export function parseCold(argv: readonly string[]): CommandLine | undefined {
+  const line = parseFast(argv, commands, true);
+  return line !== undefined && isImage(line) ? line : parseFast(argv, commands);
+}
+
+/** The words, with the command's own name in place of another that it has. */
+export function withoutAlias(argv: readonly string[]): readonly string[] {
+  const at = scanGlobals(argv).next;
+  const [first = '', second = ''] = argv.slice(at);
+  const name = [`${first} ${second}`, first].find((words) => Object.hasOwn(aliases, words));
+  if (name === undefined) return argv;
+  return [...argv.slice(0, at), ...aliases[name]!.split(' '), ...argv.slice(at + name.split(' ').length)];
+}
