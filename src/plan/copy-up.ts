@@ -2,7 +2,7 @@
 // A program of ops cannot loop over a directory, so the executable itself is called for it, while the tmpfs is attached
 // nowhere yet:
 //
-//   init ──clone3()──> tinyrun copy-up FROM TO DESTINATION [KEEP]     rootfs/copy-up.ts
+//   init ──clone3()──> tinyrun copy-up FROM TO DESTINATION [KEEP]     disk/copy-tree.ts
 //     └─ waits <─────────────┘ has said why it failed, if it did
 //
 // The copying process has init's namespaces and rights, and sees nothing of the container's programs: there are none yet.

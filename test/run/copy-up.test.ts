@@ -1,4 +1,4 @@
-// The mount option tmpcopyup in whole containers: rootfs/copy-up.ts behind plan/copy-up.ts, and the same bundle in crun
+// The mount option tmpcopyup in whole containers: disk/copy-tree.ts behind plan/copy-up.ts, and the same bundle in crun
 // and runc where these are installed. And the other command that stands behind a container, `purge`.
 
 import {

@@ -1,8 +1,8 @@
 // tinyrun copy-up FROM TO DESTINATION [KEEP]: what a child of init becomes to fill a tmpfs of tmpcopyup
 // (plan/copy-up.ts). FROM and TO are inherited descriptors, KEEP is which of `mode,uid,gid` the tmpfs keeps.
 import { SystemError } from '../../../native-bindings/libc.ts';
+import { copyTree } from '../../disk/copy-tree.ts';
 import { TinyrunError } from '../../errors.ts';
-import { copyUp } from '../../rootfs/copy-up.ts';
 import type { CommandLine } from '../command-line.ts';
 
 export function run({ args }: CommandLine): number {
@@ -13,7 +13,7 @@ export function run({ args }: CommandLine): number {
   const names = keep.split(',');
   const kept = (['mode', 'uid', 'gid'] as const).filter((name) => names.includes(name));
   try {
-    copyUp(Number(from), Number(to), new Set(kept));
+    copyTree(Number(from), Number(to), { keep: new Set(kept) });
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
     throw new TinyrunError('HOST', `fill the tmpfs on ${destination}: ${error.message}`, {

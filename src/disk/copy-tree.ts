@@ -51,23 +51,30 @@ interface Directory extends Pair {
   names: Uint8Array;
 }
 
+export interface CopyOptions {
+  /** The attributes of its own that the directory to fill keeps. */
+  keep?: ReadonlySet<Kept>;
+  /** Called for each entry that is no directory, with the bytes of a regular file. */
+  onEntry?: (bytes: number) => void;
+}
+
 /** The copy as a whole. */
 interface Tree {
   /** The directory that is filled. */
   top: number;
   /** By identity of the source, the path of the first copy of every file with several links. */
   links: Map<string, Uint8Array>;
+  onEntry: ((bytes: number) => void) | undefined;
 }
 
 /**
  * Copies all that is in a directory, and that directory's own attributes. What is mounted below is copied as well.
  * @param from descriptor of the source directory, which is not changed; one of O_PATH will do
  * @param to descriptor of the directory to fill; one of O_PATH will do
- * @param keep the attributes of its own that `to` keeps
  * @throws SystemError naming what could not be copied (EEXIST: it is in `to` already); what is copied so far stays
  */
-export function copyUp(from: number, to: number, keep?: ReadonlySet<Kept>): void {
-  const tree: Tree = { top: to, links: new Map() };
+export function copyTree(from: number, to: number, { keep, onEntry }: CopyOptions = {}): void {
+  const tree: Tree = { top: to, links: new Map(), onEntry };
   const above: Directory[] = [];
   let here = enter(openPair(from, '.', to, '.', 'open the directories'), new Uint8Array());
   try {
@@ -192,6 +199,7 @@ function copyEntry(tree: Tree, here: Directory, name: Name): Directory | undefin
       return enter(openPair(pin, '.', here.to, name, `${what}: open the directory`), path);
     }
     const first = inode.links > 1 ? tree.links.get(inode.identity) : undefined;
+    tree.onEntry?.(inode.type === S_IFREG && first === undefined ? inode.size : 0);
     if (first !== undefined && linkTo(tree.top, first, here.to, name, what)) return undefined;
     const copy =
       inode.type === S_IFREG

@@ -1,4 +1,4 @@
-// copyUp on made-up trees: what is kept, and that nothing but the two directories is read or changed.
+// copyTree on made-up trees: what is kept, and that nothing but the two directories is read or changed.
 
 import {
   chmodSync,
@@ -20,8 +20,8 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { SystemError, syscall } from '../../native-bindings/libc.ts';
-import { copyUp } from '../../src/rootfs/copy-up.ts';
-import type { Kept } from '../../src/rootfs/inode.ts';
+import { copyTree } from '../../src/disk/copy-tree.ts';
+import type { Kept } from '../../src/disk/inode.ts';
 import { constantValue } from '../../src/sys/constants.ts';
 import { skip } from '../support/skip.ts';
 import { describeTree, listTree, makeNode, makeSparse, makeTree, S_IFIFO } from '../support/trees.ts';
@@ -56,11 +56,11 @@ function remove(folder: string): void {
   if (exitCode !== 0) throw new Error(`rm ${folder}: ${stderr}`);
 }
 
-/** copyUp of directories by path. */
+/** copyTree of directories by path. */
 function copy({ from, to }: Pick<Folders, 'from' | 'to'>, keep?: ReadonlySet<Kept>): void {
   const fds = [openSync(from, 'r'), openSync(to, 'r')] as const;
   try {
-    copyUp(fds[0], fds[1], keep);
+    copyTree(fds[0], fds[1], keep === undefined ? {} : { keep });
   } finally {
     for (const fd of fds) closeSync(fd);
   }
@@ -252,7 +252,7 @@ test('a failure closes what it opened, and names the path from the top', () =>
     rmSync(join(folders.to, 'a'), { recursive: true });
     const readonly = openSync('/proc/self/fdinfo', 'r'); // nothing can be made there
     const from = openSync(folders.from, 'r');
-    assert.match(errorOf(() => copyUp(from, readonly)).message, /^copy a: make the directory: E/);
+    assert.match(errorOf(() => copyTree(from, readonly)).message, /^copy a: make the directory: E/);
     closeSync(readonly);
     closeSync(from);
     assert.is(readdirSync('/proc/self/fd').length, before);
