@@ -75,6 +75,7 @@ export function toRunOptions(line: CommandLine, cwd: string): RunOptions {
 function toOptions(line: CommandLine, cwd: string): Omit<RunOptions, 'lifecycle' | 'form' | 'bundle' | 'id'> {
   const listenFds = readListenFds(process.env);
   return {
+    container: undefined,
     configFile: path(line, 'config', cwd),
     named: false,
     keep: flag(line, 'keep'),

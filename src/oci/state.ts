@@ -24,6 +24,9 @@ export interface State {
 /** As `tinyrun state` prints it, indented as runc does. */
 export const formatState = (state: State): string => `${JSON.stringify(state, undefined, 2)}\n`;
 
+/** In DATA_ROOT/containers/ID: the record of a container that stays until it is removed (src/container/record.ts). */
+export const CONTAINER_RECORD = 'container.json';
+
 // Files of a state directory that the plan makes and others use; spec/lifecycle.md, "Files".
 
 /** What proc_pid_stat(5) said of init when it was made; its lock is held by who changes the container. */

@@ -86,6 +86,9 @@ export function planUndo(whose: string): Op[] {
 function planRemoveData(input: PlanInput): Op[] {
   const { rootfs, id } = input;
   if (rootfs.kind !== 'overlay') return [];
+  const { own } = rootfs;
+  if (own.kept)
+    return own.remove ? [o.jump('purge', runtime('remove the container', 'It was started with --rm.'))] : [];
   const why = 'A container without a name is gone when it ends, and its own layer with it.';
   const data = o.reg('data');
   const rmdir = (name: string): Op =>
@@ -100,7 +103,7 @@ function planRemoveData(input: PlanInput): Op[] {
     rmdir('work/work'),
     rmdir('work'),
     rmdir('merged'),
-    ...Object.keys(rootfs.files).map((name) =>
+    ...Object.keys(own.files).map((name) =>
       o.unlinkat(data, name, [], {
         ...runtime(`remove ${name}`, why),
         onError: { ignore: ['ENOENT'], fail: 'leave' },

@@ -25,12 +25,30 @@ export interface OverlayInput {
   layers: readonly string[];
   /** DATA_ROOT; this container's own files are in containers/ID below it. */
   dataRoot: string;
+  own: NewLayer | KeptLayer;
+}
+
+/** The container's own layer and files are made for this run, in containers/ID, and go with it. */
+export interface NewLayer {
+  kept: false;
   /** Mode and owner of the topmost layer's root: the merged root takes them from the upper directory. */
-  rootMode: number;
-  rootUid: number;
-  rootGid: number;
+  mode: number;
+  uid: number;
+  gid: number;
   /** Contents of the files that are the container's own. */
   files: { hosts: string; hostname: string; 'resolv.conf': string };
+}
+
+/** They are there before it starts and after its end; `layers` has its init layer, too. Absolute paths. */
+export interface KeptLayer {
+  kept: true;
+  upper: string;
+  work: string;
+  merged: string;
+  /** The open, locked directory containers/ID: let go when the id is taken. */
+  lock: number;
+  /** All of it goes at the end (`run --rm`). */
+  remove: boolean;
 }
 
 export interface ScopeInput {

@@ -43,6 +43,7 @@ import {
   planTimeNamespace,
 } from './namespaces.ts';
 import { netDeviceBuffers, planMoveDevices, planSetUpDevices } from './net-devices.ts';
+import { ownLayerBuffers, planOwnFiles, planUnlockContainer } from './own-layer.ts';
 import { planMaskedPaths, planReadonlyPaths } from './paths.ts';
 import { Places } from './place.ts';
 import {
@@ -57,14 +58,7 @@ import {
 import { planLog, planProgram } from './program.ts';
 import { planJoinRdt, planRdtGroups, rdtBuffers } from './rdt.ts';
 import { planKeys, planRelay, planTakeTerminal, relayBuffers } from './relay.ts';
-import {
-  planAttachRoot,
-  planFinishRoot,
-  planOwnFiles,
-  planPivot,
-  planRootTree,
-  rootfsBuffers,
-} from './rootfs.ts';
+import { planAttachRoot, planFinishRoot, planPivot, planRootTree } from './rootfs.ts';
 import { planEnterRootless, rootlessBuffers } from './rootless.ts';
 import { planReleaseScope } from './scope.ts';
 import { planCloseListener, planHandListener, planListenerSockets, seccompBuffers } from './seccomp.ts';
@@ -117,6 +111,7 @@ function planSetUp(input: PlanInput, mounts: readonly PlannedMount[], state: Sta
     planUmask(0, 'Files get the modes that are asked for.', 'runtime'),
     ...planEnterRootless(input),
     ...planTakeId(input), // before anything exists that would have to be undone
+    ...planUnlockContainer(input),
     ...planWriteState(input, state), // and this before anything else is made
     ...planConnect(input),
     ...planCgroups(input),
@@ -302,7 +297,7 @@ function planBuffers(input: PlanInput, mounts: readonly PlannedMount[], state: S
     ...processBuffers,
     ...endBuffers,
     ...hookBuffers(input),
-    ...(input.rootfs.kind === 'overlay' ? rootfsBuffers : []),
+    ...(input.rootfs.kind === 'overlay' ? ownLayerBuffers : []),
     ...relayBuffers(input),
     ...socketBuffers(input),
     ...verbBuffers(input),

@@ -6,15 +6,12 @@ import { MOUNTED } from '../oci/state.ts';
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import { hasHooks } from './hook-points.ts';
-import { INIT_LAYER } from './init-layer.ts';
 import type { OverlayInput, PlanInput } from './input.ts';
 import { mountContext } from './labels.ts';
-import { planTarget } from './mount-point.ts';
 import { hasNew, mountsOutside } from './namespaces.ts';
 import { type OverlayMount, type OverlaySetting, overlayMount } from './overlay.ts';
-import type { Places } from './place.ts';
-import { idInside } from './rootless.ts';
-import { createFile, makeDirectories, planWriteWhole, rootfsPath } from './state.ts';
+import { overlayRootfs, planMerged, planOwnLayer } from './own-layer.ts';
+import { createFile, rootfsPath } from './state.ts';
 import { runtime } from './words.ts';
 
 /** Register of the rootfs' descriptor: the detached mount, and the root directory once it is attached. */
@@ -96,97 +93,13 @@ function planBound(path: string): Op[] {
   ];
 }
 
-/** The directory of a container's own files; register `data`. */
-function planDataDirectory(input: PlanInput, overlay: OverlayInput): Op[] {
-  const { id } = input;
-  const [uid, gid] = [idInside(input, 'uid', overlay.rootUid), idInside(input, 'gid', overlay.rootGid)];
-  const why = "The container's own layer and files live here; nothing of them is in the layers below.";
-  const at = `${overlay.dataRoot}/containers`;
-  return [
-    ...makeDirectories(at, 0o711, why),
-    o.mkdirat(o.AT_FDCWD, `${at}/${id}`, 0o700, runtime(`make directory ${at}/${id}`, why)),
-    o.openat(o.AT_FDCWD, `${at}/${id}`, ['O_PATH', 'O_DIRECTORY'], {
-      ...runtime(`open directory ${at}/${id}`, why),
-      to: 'data',
-    }),
-    o.mkdirat(o.reg('data'), 'upper', overlay.rootMode, runtime('make the upper directory', why)),
-    ...(uid === 0 && gid === 0
-      ? []
-      : [
-          o.fchownat(o.reg('data'), 'upper', uid, gid, ['AT_SYMLINK_NOFOLLOW'], {
-            ...runtime('give the upper directory its owner', 'The merged root takes mode and owner from it.'),
-          }),
-        ]),
-    o.mkdirat(o.reg('data'), 'work', 0o700, {
-      ...runtime('make the work directory', 'overlayfs prepares files here before they appear in upper.'),
-    }),
-    ...Object.entries(overlay.files).flatMap(([name, text]) => planOwnFile(name, text)),
-  ];
-}
-
-function planOwnFile(name: string, text: string): Op[] {
-  const words = (what: string) =>
-    runtime(
-      what,
-      "The container's own file, bound over the init layer's: what it writes there is in no layer.",
-    );
-  const bytes = new TextEncoder().encode(text);
-  return [
-    o.openat(
-      o.reg('data'),
-      name,
-      ['O_WRONLY', 'O_CREAT', 'O_EXCL'],
-      { ...words(`create ${name}`), to: 'file' },
-      0o644,
-    ),
-    ...planWriteWhole(name, { bytes }, bytes.length, words),
-    o.close(o.reg('file'), words(`close ${name}`)),
-    o.openTree(o.reg('data'), name, false, { ...words(`bind ${name}`), to: 'bind' }),
-    o.mountSetattr(
-      o.reg('bind'),
-      { propagation: 'MS_PRIVATE' },
-      false,
-      words(`make the bind of ${name} private`),
-    ),
-    o.store('bind', o.buf('own', 4 * OWN_FILES.indexOf(name)), 4, words(`keep the bind of ${name}`)),
-  ];
-}
-
-/** The init layer is empty files and directories, so all containers share one. */
-function planInitLayer(dataRoot: string): Op[] {
-  const why = 'Mount points come from here: neither the image nor the upper layer gets one.';
-  const at = `${dataRoot}/init-layer`;
-  const layer = o.reg('initlayer');
-  return [
-    ...makeDirectories(at, 0o755, why),
-    o.openat(o.AT_FDCWD, at, ['O_PATH', 'O_DIRECTORY'], {
-      ...runtime('open the init layer', why),
-      to: 'initlayer',
-    }),
-    ...INIT_LAYER.map((entry) => {
-      const extra = {
-        ...runtime(`make ${entry.path} in the init layer`, why),
-        onError: { ignore: ['EEXIST'] },
-      };
-      const name = entry.path.slice(1);
-      if (entry.type === 'directory') return o.mkdirat(layer, name, entry.mode, extra);
-      if (entry.type === 'link') return o.symlinkat(entry.target, layer, name, extra);
-      return o.mknodat(layer, name, 'S_IFREG', entry.mode, 0, extra);
-    }),
-    o.close(layer, runtime('close the init layer', why)),
-  ];
-}
-
 const OVERLAY = 'One merged view: reads come from the topmost layer that has the file, writes go to upper.';
 
 /** An overlay: the container's own upper, over the init layer, over the image's layers. */
 function planOverlay(input: PlanInput, overlay: OverlayInput): Op[] {
   const mount = chooseOverlay(input, overlay);
-  const data = [...planInitLayer(overlay.dataRoot), ...planDataDirectory(input, overlay)];
-  if (mount.api === 'mount') {
-    const merged = o.mkdirat(o.reg('data'), 'merged', 0o755, runtime('make the merged directory', OVERLAY));
-    return [...data, merged];
-  }
+  const data = planOwnLayer(input, overlay);
+  if (mount.api === 'mount') return [...data, ...planMerged(overlay.own, OVERLAY)];
   return [
     ...data,
     o.fsopen('overlay', { ...runtime('open an overlay', OVERLAY), to: 'fs' }),
@@ -197,17 +110,8 @@ function planOverlay(input: PlanInput, overlay: OverlayInput): Op[] {
   ];
 }
 
-function chooseOverlay(
-  { id, host, config, rootless }: PlanInput,
-  { dataRoot, layers }: OverlayInput,
-): OverlayMount {
-  const data = `${dataRoot}/containers/${id}`;
-  const rootfs = {
-    layers: [...layers, `${dataRoot}/init-layer`],
-    upper: `${data}/upper`,
-    work: `${data}/work`,
-    merged: `${data}/merged`,
-  };
+function chooseOverlay({ id, host, config, rootless }: PlanInput, overlay: OverlayInput): OverlayMount {
+  const rootfs = overlayRootfs(id, overlay);
   // The host program mounts it: inside of the container's user namespace only if it has entered that itself.
   const mount = overlayMount(rootfs, host.kernel, rootless !== undefined);
   const context = mountContext({ config }, 'overlay');
@@ -242,30 +146,6 @@ function planSetting(setting: OverlaySetting): Op[] {
   ];
 }
 
-/** Init program: binds the container's own hosts, hostname and resolv.conf over the init layer's empty files. */
-export function planOwnFiles({ rootfs }: PlanInput, places: Places): Op[] {
-  if (rootfs.kind !== 'overlay') return [];
-  return Object.keys(rootfs.files).flatMap((name) => {
-    const words = (what: string): Words =>
-      runtime(
-        what,
-        "The container's own file: what it writes there is in neither the image nor the upper layer.",
-      );
-    const path = `etc/${name}`;
-    const target = planTarget(places.find(path), path, 'file', `own-${name}`, 'runtime');
-    return [
-      ...target.ops,
-      o.load(o.buf('own', 4 * OWN_FILES.indexOf(name)), 4, 'mount', words(`take the bind of ${name}`)),
-      o.moveMount(o.reg('mount'), target.dir, words(`mount ${name} on /etc/${name}`), target.path),
-      o.close(o.reg('mount'), words(`close the mount of ${name}`)),
-      ...target.close,
-    ];
-  });
-}
-
-const OWN_FILES = ['hosts', 'hostname', 'resolv.conf'];
-export const rootfsBuffers = [{ name: 'own', size: 4 * OWN_FILES.length }];
-
 /** First of all in a new mount namespace. */
 export const MAKE_SLAVES: Op = o.call(
   'mount_setattr',
@@ -287,7 +167,7 @@ export function planAttachRoot(input: PlanInput): Op[] {
   const { rootfs } = input;
   const mount = rootfs.kind === 'overlay' ? chooseOverlay(input, rootfs) : undefined;
   if (rootfs.kind === 'overlay' && mount?.api === 'mount')
-    return [MAKE_SLAVES, ...planOldOverlay(mount.data, `${rootfs.dataRoot}/containers/${input.id}/merged`)];
+    return [MAKE_SLAVES, ...planOldOverlay(mount.data, overlayRootfs(input.id, rootfs).merged)];
   const attach = (path: string, how: o.Flags = [], extra: Partial<o.Extra> = {}): Op =>
     o.call('move_mount', [ROOT, '', o.AT_FDCWD, path, o.flags('MOVE_MOUNT_F_EMPTY_PATH', ...how)], {
       ...runtime('attach the rootfs', why),

@@ -108,7 +108,11 @@ const PID_GAP = '0'.padStart(10);
 
 /** The root filesystem on the host, as the state tells it. */
 export const rootfsPath = ({ rootfs }: PlanInput): string =>
-  rootfs.kind === 'directory' ? rootfs.path : rootfs.layers[rootfs.layers.length - 1]!;
+  rootfs.kind === 'directory'
+    ? rootfs.path
+    : rootfs.own.kept
+      ? rootfs.own.merged
+      : rootfs.layers[rootfs.layers.length - 1]!;
 
 /** state.json with a gap for the pid, which nobody knows before clone3. */
 export interface StateFile {
@@ -131,7 +135,9 @@ export function stateFile(input: PlanInput): StateFile {
       ...(noPivot ? { noPivot } : {}),
       ...(config.hooks?.poststart?.length ? { poststart: true } : {}),
       ...(config.hooks?.poststop?.length ? { poststop: true } : {}),
-      ...(rootfs.kind === 'overlay' ? { dataDirectory: `${rootfs.dataRoot}/containers/${id}` } : {}),
+      ...(rootfs.kind === 'overlay' && !rootfs.own.kept
+        ? { dataDirectory: `${rootfs.dataRoot}/containers/${id}` }
+        : {}),
       ...(resctrl.length > 0 ? { resctrl } : {}),
       ...(cgroup?.scope === undefined ? {} : { unit: cgroup.scope.unit }),
       ...(cgroup === undefined

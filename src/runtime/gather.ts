@@ -82,12 +82,14 @@ export async function gatherInput(
     resctrl: hasRdt({ config }) ? (await import('./probe-resctrl.ts')).probeResctrl(config) : undefined,
     netDevices: await gatherNetDevices(config),
     ...gatherCgroup(global, options, config, rootless !== undefined || host.inUserNamespace, log),
-    transient: options.lifecycle === 'foreground' && (options.remove || !(options.named || options.keep)),
-    printId: options.form === 'bundle',
+    transient:
+      options.form === 'container' ||
+      (options.lifecycle === 'foreground' && (options.remove || !(options.named || options.keep))),
+    printId: options.form !== 'runc',
     exits:
-      options.form === 'bundle'
-        ? { failure: 125, notExecutable: 126, notFound: 127 }
-        : { failure: 1, notExecutable: 1, notFound: 1 },
+      options.form === 'runc'
+        ? { failure: 1, notExecutable: 1, notFound: 1 }
+        : { failure: 125, notExecutable: 126, notFound: 127 },
     noPivot: options.noPivot,
     noNewKeyring: options.noNewKeyring,
     preserveFds: options.preserveFds,
@@ -173,6 +175,9 @@ async function gatherRootfs(
   host: HostFacts,
   log: Log,
 ): Promise<RootfsInput> {
+  const { container } = options;
+  if (container !== undefined)
+    return { kind: 'overlay', layers: container.layers, dataRoot: global.dataRoot, own: container.own };
   const layers = ownAnnotation('io.tinyrun.layers', options, config, log);
   const overlay =
     options.overlay ||
@@ -227,7 +232,8 @@ export function statDirectory(path: string, from: string): { mode: number; uid: 
 }
 
 async function gatherFlagMounts(options: RunOptions, host: HostFacts): Promise<FlagMount[]> {
-  const { volumes, mounts, tmpfs } = options;
+  const { volumes, mounts, tmpfs, container } = options;
+  if (container !== undefined) return [...container.mounts];
   if (volumes.length + mounts.length + tmpfs.length === 0) return [];
   const { parseFlagMounts } = await import('./flag-mounts.ts');
   return parseFlagMounts(volumes, mounts, tmpfs, host.cwd);

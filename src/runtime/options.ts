@@ -1,6 +1,6 @@
 // What the command line asks for, once parsed: the same object from the fast path and from yargs.
 
-import type { PlanInput } from '../plan/input.ts';
+import type { FlagMount, KeptLayer, PlanInput } from '../plan/input.ts';
 
 /** Options before the command, runc's global ones. */
 export interface GlobalOptions {
@@ -18,11 +18,25 @@ export interface GlobalOptions {
   cgroupManager: 'cgroupfs' | 'systemd' | 'disabled';
 }
 
+/** What a container with a record has besides its config: its bundle is DATA_ROOT/containers/ID. */
+export interface ContainerOptions {
+  /** Lowest first, its init layer on top. */
+  layers: readonly string[];
+  own: KeptLayer;
+  /** Its volumes and binds, mounted behind the config's own. */
+  mounts: readonly FlagMount[];
+}
+
 /** `tinyrun run` and `tinyrun create`. */
 export interface RunOptions {
   lifecycle: PlanInput['lifecycle'];
-  /** Which of its two forms: `run BUNDLE [-- ARGS]` as in Docker, or `run [--bundle B] ID` as in runc. */
-  form: 'bundle' | 'runc';
+  /**
+   * Which of its forms: `run BUNDLE [-- ARGS]` as in Docker, or `run [--bundle B] ID` as in runc; or a container that has a
+   * record (src/container/), which it starts.
+   */
+  form: 'bundle' | 'runc' | 'container';
+  /** Of form `container`. */
+  container: ContainerOptions | undefined;
   bundle: string; // absolute
   /** Another file than the bundle's config.json; absolute. */
   configFile: string | undefined;

@@ -3,7 +3,7 @@
 import { TinyrunError } from '../errors.ts';
 import type { Config } from '../oci/config.ts';
 import type { HostFacts } from '../plan/host.ts';
-import type { OverlayInput } from '../plan/input.ts';
+import type { NewLayer, OverlayInput } from '../plan/input.ts';
 import { hasNew } from '../plan/namespaces.ts';
 import { parseLayersAnnotation } from '../plan/overlay.ts';
 import { hostnameFile, hostsFile } from '../rootfs/hosts.ts';
@@ -39,15 +39,18 @@ export function gatherOverlay(
     kind: 'overlay',
     layers,
     dataRoot: global.dataRoot,
-    rootMode: top.mode,
-    rootUid: top.uid,
-    rootGid: top.gid,
-    files: ownFiles(options, config, host),
+    own: {
+      kept: false,
+      mode: top.mode,
+      uid: top.uid,
+      gid: top.gid,
+      files: ownFiles(options, config, host),
+    },
   };
 }
 
 /** In the host's network the host's names hold; in a network of its own the container has only itself. */
-function ownFiles(options: RunOptions, config: Config, host: HostFacts): OverlayInput['files'] {
+function ownFiles(options: RunOptions, config: Config, host: HostFacts): NewLayer['files'] {
   const ownNetwork = config.linux?.namespaces?.some(({ type }) => type === 'network') ?? false;
   const hostname = config.hostname ?? (hasNew({ config }, 'uts') ? options.id.slice(0, 12) : host.hostname);
   if (config.hostname === undefined && hasNew({ config }, 'uts')) config.hostname = hostname;

@@ -36,7 +36,7 @@ export async function planAndRun(
   if (host.euid !== 0 && gathered.rootless === undefined) throw notRoot(global, gathered.config);
   const ungrantable = ungrantableCapabilities(gathered);
   if (ungrantable.length > 0) warn(`capabilities that this host cannot grant: ${ungrantable.join(', ')}`);
-  await clearWay(global, options.id, gathered.rootfs.kind === 'overlay');
+  await clearWay(global, options.id, gathered.rootfs.kind === 'overlay' && !gathered.rootfs.own.kept);
   // With an id that is taken the program fails before it needs a scope.
   const needsScope =
     gathered.cgroup?.scope !== undefined && typeof statPath(`${global.root}/${options.id}`) === 'number';

@@ -3,7 +3,15 @@
 import { close, flag, open, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
 import { AT_FDCWD, exists, modeOf, openDirectory, readDirectory, removeTree } from '../disk/files.ts';
 import { TinyrunError } from '../errors.ts';
-import { CRIU_PID, INIT_STAT, MOUNTED, PAUSED_PIDFD, SHARED_FILES, STATE_FILES } from '../oci/state.ts';
+import {
+  CONTAINER_RECORD,
+  CRIU_PID,
+  INIT_STAT,
+  MOUNTED,
+  PAUSED_PIDFD,
+  SHARED_FILES,
+  STATE_FILES,
+} from '../oci/state.ts';
 import { errnos } from '../sys/errno.ts';
 import { killCgroups, removeCgroups } from './cgroup-remove.ts';
 import { endProcess, PATIENCE_MS } from './process.ts';
@@ -202,8 +210,10 @@ function removeData(dataDirectory: string): void {
   const slash = dataDirectory.lastIndexOf('/');
   const parent = openDirectory(AT_FDCWD, dataDirectory.slice(0, slash));
   if (parent === undefined) return;
+  const name = dataDirectory.slice(slash + 1);
   try {
-    removeTree(parent, dataDirectory.slice(slash + 1));
+    // A container with a record is more than what runs of it: it goes by `rm` alone.
+    if (!exists(parent, `${name}/${CONTAINER_RECORD}`)) removeTree(parent, name);
   } finally {
     close(parent);
   }

@@ -32,7 +32,15 @@ test('toRunOptions: a bundle alone has an id made for it, and all defaults', () 
   assert.equal(rest, {
     ...{ lifecycle: 'foreground', configFile: undefined, consoleSocket: undefined, pidfdSocket: undefined },
     ...{ listenFds: 0, notifySocket: undefined },
-    ...{ form: 'bundle', bundle: '/home/me/b', named: false, keep: false, remove: false, args: undefined },
+    ...{
+      form: 'bundle',
+      bundle: '/home/me/b',
+      named: false,
+      container: undefined,
+      keep: false,
+      remove: false,
+      args: undefined,
+    },
     ...{ overlay: false, volumes: [], mounts: [], tmpfs: [], hostname: undefined, addHosts: [], dns: [] },
     ...{
       dnsSearch: [],
@@ -81,6 +89,7 @@ test('toRunOptions: every option arrives', () => {
       bundle: '/b',
       id: given.id,
       named: false,
+      container: undefined,
       keep: false,
       remove: true,
       args: ['ls', '-l'],

@@ -13,7 +13,7 @@ import { planContainer } from '../../src/plan/plan.ts';
 import { checkProgram } from '../../src/program/check.ts';
 import { parseProgram, printProgram } from '../../src/program/text.ts';
 import { execInput } from '../support/exec-input.ts';
-import { type Change, OVERLAY, planInput, TERMINAL } from '../support/plan-input.ts';
+import { type Change, ownedBy, planInput, TERMINAL } from '../support/plan-input.ts';
 
 const folder = import.meta.dir;
 const names = readdirSync(folder, { withFileTypes: true })
@@ -27,7 +27,7 @@ const HOST: Partial<HostFacts> = { capBounding: 0x20000421n, sigIgnored: 1n << 1
 /** What is not in config.json. */
 const CHANGES: Readonly<Record<string, Change>> = {
   overlay: {
-    rootfs: { ...OVERLAY, rootUid: 1000 },
+    rootfs: ownedBy(1000, 0),
     flagMounts: [
       {
         mount: { destination: '/data', source: '/srv/new', options: ['rbind', 'rprivate'] },

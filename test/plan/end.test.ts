@@ -9,6 +9,7 @@ import {
   type Change,
   errno,
   INPUTS,
+  KEPT_OVERLAY,
   minimalConfig,
   OVERLAY,
   registerOf,
@@ -201,6 +202,35 @@ test('an id whose data directory is there already is a failure that removes no d
   );
   assert.is(recording.exit, 125);
   assert.equal(removed(recording), STATE);
+});
+
+// A layer that is kept
+
+const KEPT_LAYER: Change = { config: minimalConfig(), rootfs: KEPT_OVERLAY };
+
+test('a container whose layer is kept makes none, and removes nothing but its state', () => {
+  const recording = run(KEPT_LAYER);
+  assert.equal(removed(recording), STATE);
+  const texts = recording.calls.map(({ text }) => text);
+  assert.not.ok(texts.some((text) => text.startsWith('mkdirat($data')));
+  const lowers = texts
+    .filter((text) => text.includes('"lowerdir+"'))
+    .map((text) => /"(\/[^"]*)"/.exec(text)?.[1]);
+  assert.equal(lowers, ['/var/lib/tinyrun/overlay2/c1-init/diff', '/layers/app', '/layers/base']);
+  const unlocked = texts.indexOf('close(9)');
+  assert.ok(unlocked > texts.findIndex((text) => text.startsWith('flock($state,')));
+  assert.ok(unlocked < texts.findIndex((text) => text.startsWith('fsopen("overlay"')));
+});
+
+test('of a kept container that was started with --rm, tinyrun itself removes the rest, however it ends', () => {
+  const removing = { ...KEPT_OVERLAY, own: { ...KEPT_OVERLAY.own, remove: true } };
+  for (const answer of [
+    undefined,
+    ({ call }: { call: string }) => (call === 'setsid' ? errno('EPERM') : undefined),
+  ]) {
+    const { text } = run({ ...KEPT_LAYER, rootfs: removing }, answer).calls.at(-1)!;
+    assert.match(text, '"--data-root", "/var/lib/tinyrun", "purge", "c1", &exittext+0]');
+  }
 });
 
 // Reports

@@ -8,7 +8,7 @@ import {
   bufferOf,
   type Change,
   INPUTS,
-  OVERLAY,
+  ownedBy,
   plan,
   planInput,
   run,
@@ -108,7 +108,7 @@ test('owners of files are told as they are seen inside', () => {
     [0, 1, 65536, 0],
   );
   assert.is(idInside(planInput(), 'uid', 7), 7);
-  const owned = textsOf({ ...RANGES, rootfs: { ...OVERLAY, rootUid: 1000, rootGid: 100004 } });
+  const owned = textsOf({ ...RANGES, rootfs: ownedBy(1000, 100004) });
   assert.ok(owned.some((text) => text.startsWith('fchownat($data, "upper", 0, 5,')));
   assert.ok(owned.some((text) => text.includes('"userxattr"')));
 });

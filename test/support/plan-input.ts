@@ -7,7 +7,7 @@ import { type Answers, type AskedCall, type Recording, record } from '../../src/
 import type { Config, Hook, Hooks } from '../../src/oci/config.ts';
 import { defaultConfig } from '../../src/oci/defaults.ts';
 import type { HostFacts } from '../../src/plan/host.ts';
-import type { OverlayInput, PlanInput } from '../../src/plan/input.ts';
+import type { KeptLayer, NewLayer, OverlayInput, PlanInput } from '../../src/plan/input.ts';
 import { planContainer } from '../../src/plan/plan.ts';
 import { numberOps } from '../../src/program/flow.ts';
 import type { CallOp, Op, Program } from '../../src/program/op.ts';
@@ -112,14 +112,37 @@ export function minimalConfig(change?: (config: Config) => void): Config {
 }
 
 /** An overlay rootfs of an image of two layers. */
-export const OVERLAY: OverlayInput = {
+export const OVERLAY: OverlayInput & { own: NewLayer } = {
   kind: 'overlay',
   layers: ['/layers/base', '/layers/app'],
   dataRoot: '/var/lib/tinyrun',
-  rootMode: 0o755,
-  rootUid: 0,
-  rootGid: 0,
-  files: { hosts: '127.0.0.1 localhost\n', hostname: 'c1\n', 'resolv.conf': 'nameserver 192.0.2.1\n' },
+  own: {
+    kept: false,
+    mode: 0o755,
+    uid: 0,
+    gid: 0,
+    files: { hosts: '127.0.0.1 localhost\n', hostname: 'c1\n', 'resolv.conf': 'nameserver 192.0.2.1\n' },
+  },
+};
+
+/** The same, where the topmost layer's root belongs to somebody. */
+export const ownedBy = (uid: number, gid: number): OverlayInput => ({
+  ...OVERLAY,
+  own: { ...OVERLAY.own, uid, gid },
+});
+
+/** The same for a container whose layer is made already, and stays: its init layer is one of the layers. */
+export const KEPT_OVERLAY: OverlayInput & { own: KeptLayer } = {
+  ...OVERLAY,
+  layers: [...OVERLAY.layers, '/var/lib/tinyrun/overlay2/c1-init/diff'],
+  own: {
+    kept: true,
+    upper: '/var/lib/tinyrun/overlay2/c1/diff',
+    work: '/var/lib/tinyrun/overlay2/c1/work',
+    merged: '/var/lib/tinyrun/overlay2/c1/merged',
+    lock: 9,
+    remove: false,
+  },
 };
 
 /** A caller's terminal on fd 0. */
