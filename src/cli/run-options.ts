@@ -89,6 +89,7 @@ function toOptions(line: CommandLine, cwd: string): Omit<RunOptions, 'lifecycle'
     addHosts: texts(line, 'add-host'),
     dns: texts(line, 'dns'),
     dnsSearch: texts(line, 'dns-search'),
+    init: flag(line, 'init'),
     noPivot: flag(line, 'no-pivot'),
     noNewKeyring: flag(line, 'no-new-keyring'),
     listenFds,

@@ -127,6 +127,42 @@ export interface SeccompInput {
   listener?: { path: string; metadata: string } | undefined;
 }
 
+/** How the output of a container is kept (plan/output-log.ts). */
+export interface LogInput {
+  /** Bytes from which on another file is begun; undefined: never. */
+  maxSize: number | undefined;
+  /** How many files there are at most, 1 or more. */
+  maxFiles: number;
+}
+
+/** A caller who stays with a container until its end. */
+export interface AttachInput {
+  /** Which of his streams are the container's. */
+  stdin: boolean;
+  stdout: boolean;
+  stderr: boolean;
+  /** His signals go to the container; otherwise they are his own, and the container goes on without him. */
+  sigProxy: boolean;
+  /** Keys that let go of the container's terminal, as bytes; none: nothing does. */
+  detachKeys: readonly number[];
+}
+
+/** What the host program keeps of a container with a record (plan/monitor.ts). */
+export interface MonitorInput {
+  /** DATA_ROOT/containers/ID, absolute: `log`, `started`, `exit` and `oom` are written there. */
+  directory: string;
+  /** undefined: the output is not kept. */
+  log: LogInput | undefined;
+  /** undefined: the caller is let go when the container runs. */
+  attach: AttachInput | undefined;
+  /** stdin is a pipe that callers may write to (with a terminal, they may type), and not /dev/null. */
+  openStdin: boolean;
+  /** Its end is that of the first caller's. */
+  stdinOnce: boolean;
+  /** What a caller who is let go is told on stdout: `ID\n`. */
+  say: string;
+}
+
 export interface PlanInput {
   config: Config; // validated
   host: HostFacts;
@@ -165,6 +201,10 @@ export interface PlanInput {
   printId: boolean;
   /** Leave nothing behind at the end; otherwise the stopped container stays until deleted. */
   transient: boolean;
+  /** Of a container with a record, whose lifecycle is `foreground`, with its caller or without; else undefined. */
+  monitor: MonitorInput | undefined;
+  /** Process 1 is an init of ours, and the container's process its child (`--init`). */
+  init: boolean;
   /** Exit codes of failures: of the runtime, of a program that cannot be executed, of one that is not there. */
   exits: { failure: number; notExecutable: number; notFound: number };
   noPivot: boolean;
@@ -198,6 +238,7 @@ export type ProcessInput = Pick<
   | 'securityModules'
   | 'noNewKeyring'
   | 'lifecycle'
+  | 'monitor'
   | 'home'
   | 'exits'
   | 'preserveFds'

@@ -62,6 +62,7 @@ async function gatherExec(global: GlobalOptions, options: ExecOptions, log: Log)
     host,
     id,
     lifecycle,
+    monitor: undefined,
     init: { pid: init.pid, fd: moveUp(pidfd, 3 + options.preserveFds) },
     bundle: state.bundle,
     rootless: undefined,

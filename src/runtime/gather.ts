@@ -90,6 +90,8 @@ export async function gatherInput(
       options.form === 'runc'
         ? { failure: 1, notExecutable: 1, notFound: 1 }
         : { failure: 125, notExecutable: 126, notFound: 127 },
+    monitor: options.container?.monitor,
+    init: options.init,
     noPivot: options.noPivot,
     noNewKeyring: options.noNewKeyring,
     preserveFds: options.preserveFds,

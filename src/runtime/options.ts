@@ -1,6 +1,6 @@
 // What the command line asks for, once parsed: the same object from the fast path and from yargs.
 
-import type { FlagMount, KeptLayer, PlanInput } from '../plan/input.ts';
+import type { FlagMount, KeptLayer, MonitorInput, PlanInput } from '../plan/input.ts';
 
 /** Options before the command, runc's global ones. */
 export interface GlobalOptions {
@@ -25,6 +25,7 @@ export interface ContainerOptions {
   own: KeptLayer;
   /** Its volumes and binds, mounted behind the config's own. */
   mounts: readonly FlagMount[];
+  monitor: MonitorInput;
 }
 
 /** `tinyrun run` and `tinyrun create`. */
@@ -56,6 +57,8 @@ export interface RunOptions {
   addHosts: string[];
   dns: string[];
   dnsSearch: string[];
+  /** Process 1 is an init of tinyrun's own. */
+  init: boolean;
   noPivot: boolean;
   noNewKeyring: boolean;
   /** Descriptors from 3 on that are passed: first those of socket activation, which the container is told of. */

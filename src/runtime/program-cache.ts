@@ -76,8 +76,8 @@ export function keepProgram(
 function checksOf(options: RunOptions, input: PlanInput, text: string): Check[] | undefined {
   const { host, config, configPath, rootfs, sources, present, resolved, home, cgroups, terminal, ...rest } =
     input;
-  const { id, bundle, stateRoot, flagMounts, transient, exits, noPivot, preserveFds, ...more } = rest; // the command line
-  const { lifecycle, printId, pidFile, consoleSocket, pidfdSocket, self, ...others } = more; // likewise
+  const { id, bundle, stateRoot, flagMounts, transient, exits, noPivot, init, preserveFds, ...more } = rest; // the command line
+  const { lifecycle, printId, monitor, pidFile, consoleSocket, pidfdSocket, self, ...others } = more; // likewise
   const { environment, reports, logFd, trace, step, seccomp, cgroup, noNewKeyring, ...facts } = others; // of hooks; what isCacheable excludes; the config
   const { rootless, securityModules, resctrl, netDevices, ...unknown } = facts;
   const { arch, euid, inUserNamespace, kernel, hostname, capBounding, ...moreFacts } = host;

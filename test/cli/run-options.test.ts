@@ -44,6 +44,7 @@ test('toRunOptions: a bundle alone has an id made for it, and all defaults', () 
     ...{ overlay: false, volumes: [], mounts: [], tmpfs: [], hostname: undefined, addHosts: [], dns: [] },
     ...{
       dnsSearch: [],
+      init: false,
       noPivot: false,
       noNewKeyring: false,
       preserveFds: 0,
@@ -99,6 +100,7 @@ test('toRunOptions: every option arrives', () => {
       addHosts: ['x:1.2.3.4'],
       dns: ['1.1.1.1'],
       dnsSearch: ['d'],
+      init: false,
       noPivot: true,
       noNewKeyring: true,
       preserveFds: 2,

@@ -75,6 +75,8 @@ export function planInput({ config, host, ...rest }: Change = {}): PlanInput {
     cgroup: undefined,
     transient: true,
     exits: { failure: 125, notExecutable: 126, notFound: 127 },
+    monitor: undefined,
+    init: false,
     noPivot: false,
     noNewKeyring: false,
     preserveFds: 0,

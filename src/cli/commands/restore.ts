@@ -13,6 +13,7 @@ export const run = (line: CommandLine, global: GlobalOptions, cwd: string): Prom
     {
       ...toCreateOptions(line, cwd),
       lifecycle: flag(line, 'detach') ? 'detached' : 'foreground',
+      init: false,
       noPivot: false,
     },
     toRestoreOptions(line, cwd),
