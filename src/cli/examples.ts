@@ -69,4 +69,25 @@ export const examples: Readonly<Record<string, readonly (readonly [typed: string
     ['tinyrun explain --compact ./bundle', 'a line for each'],
     ['tinyrun explain --json --overlay ./bundle', 'for machines; with any option of run'],
   ],
+  'volume create': [
+    ['tinyrun volume create data', 'and then run -v data:/data'],
+    ['tinyrun volume create --label env=test -o size=1g data', 'of limited size'],
+    ['tinyrun volume create -o type=tmpfs -o device=tmpfs -o o=size=64m scratch', 'in memory'],
+  ],
+  'volume ls': [
+    ['tinyrun volume ls', 'a table'],
+    ['tinyrun volume ls -q -f dangling=true', 'the names of those that no container uses'],
+    ['tinyrun volume ls --size', 'and how much is in them'],
+  ],
+  'volume inspect': [
+    ['tinyrun volume inspect data', 'as JSON'],
+    ["tinyrun volume inspect -f '{{.Mountpoint}}' data", 'its directory on the host'],
+  ],
+  'volume rm': [['tinyrun volume rm data logs', 'with all that is in them']],
+  'volume prune': [
+    ['tinyrun volume prune', 'those that nobody named'],
+    ['tinyrun volume prune -a --filter label!=keep', 'all that are unused, but for those with this label'],
+  ],
+  'volume rename': [['tinyrun volume rename data data-2025', 'no container may use it']],
+  'volume exists': [['tinyrun volume exists data || tinyrun volume create data', 'in a script']],
 };

@@ -262,9 +262,26 @@ async function helpOf(name: string, spec: CommandSpec): Promise<string> {
 
 /** Lets yargs answer the shell: its completion script, or a line for each word that may come next. */
 async function completionOutput(words: readonly string[]): Promise<string> {
+  const [asked = '', script = '', first = '', ...behind] = words;
+  // yargs knows commands of one word: behind `volume`, those are the second words.
+  const group = isGroup(first) && behind.length > 0 ? first : undefined;
+  const parser = helpParser().completion(COMPLETION, "print a completion script for the user's shell");
+  for (const [name, spec] of lastWords(group))
+    parser.command(name, spec.description, (one) => one.options(shown(spec.options, 'Options:')));
   let output = '';
-  await allCommands().parse([...words], {}, (_error, _parsed, printed) => {
+  const given = group === undefined ? words : [asked, script, ...behind];
+  await parser.parse([...given], {}, (_error, _parsed, printed) => {
     output = `${printed.trimEnd()}\n`;
   });
   return output;
+}
+
+/** The words that may come next in a command's name, once each: the first, or the second behind `group`. */
+function lastWords(group: string | undefined): Map<string, CommandSpec> {
+  const words = Object.entries(commands).flatMap(([name, spec]): [string, CommandSpec][] => {
+    const [first = '', second] = name.split(' ');
+    const word = group === undefined ? first : first === group ? second : undefined;
+    return spec.hidden || word === undefined ? [] : [[word, spec]];
+  });
+  return new Map(words);
 }

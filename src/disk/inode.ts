@@ -23,6 +23,8 @@ export interface Inode {
   uid: number;
   gid: number;
   size: number;
+  /** Bytes that its blocks take. */
+  allocated: number;
   links: number;
   /** As mknod(2) takes it. */
   device: number;
@@ -61,6 +63,7 @@ export function statInode(fd: number, what: string): Inode {
     uid: u32(20),
     gid: u32(24),
     size: Number(view.getBigUint64(40, true)),
+    allocated: Number(view.getBigUint64(48, true)) * 512,
     links: u32(16),
     device: ((minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12)) >>> 0, // <linux/kdev_t.h>: new_encode_dev
     identity: `${u32(136)}:${u32(140)}:${view.getBigUint64(32, true)}`,

@@ -471,6 +471,12 @@ function otherConstants(): Readonly<Record<string, number>> {
     XATTR_CREATE: 1,
     XATTR_REPLACE: 2,
 
+    // <linux/loop.h>: loop(4)
+    LOOP_CTL_GET_FREE: 0x4c82,
+    LOOP_CONFIGURE: 0x4c0a,
+    LO_FLAGS_READ_ONLY: 1,
+    LO_FLAGS_AUTOCLEAR: 4,
+
     // <linux/fs.h>: inode flags, ioctl_iflags(2), FICLONE
     FICLONE: 0x40049409,
     FICLONERANGE: 0x4020940d,

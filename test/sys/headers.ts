@@ -14,7 +14,7 @@ const COMPILERS: Readonly<Record<Arch, string>> = {
 /** The kernel's headers and the C library's define some things twice: they are read in turn. */
 const SETS = [
   `asm/errno asm/ioctls asm/poll asm/resource asm/siginfo asm/signal asm/socket asm/statfs asm/termbits asm/unistd
-  linux/bpf linux/capability linux/close_range linux/eventpoll linux/fcntl linux/filter linux/fs linux/ioprio linux/keyctl
+  linux/bpf linux/capability linux/close_range linux/eventpoll linux/fcntl linux/filter linux/fs linux/ioprio linux/keyctl linux/loop
   linux/magic linux/memfd linux/mempolicy linux/mman linux/mount linux/nsfs linux/openat2 linux/personality linux/pidfd
   linux/poll linux/prctl linux/random linux/resource linux/sched linux/sched/types linux/seccomp linux/securebits
   linux/signal linux/signalfd linux/stat linux/termios linux/time linux/timerfd linux/uio linux/un linux/wait linux/xattr`,

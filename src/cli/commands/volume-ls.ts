@@ -1,0 +1,63 @@
+// tinyrun volume ls
+
+import { createLog, print } from '../../runtime/log.ts';
+import type { GlobalOptions } from '../../runtime/options.ts';
+import { matches, parseFilters } from '../../volume/filter.ts';
+import { listVolumes, type Volume } from '../../volume/store.ts';
+import { usageOf } from '../../volume/usage.ts';
+import { usersOf } from '../../volume/uses.ts';
+import { type CommandLine, flag, text, texts } from '../command-line.ts';
+import { humanSize } from '../format/human.ts';
+import { formatList } from '../format/list.ts';
+
+export async function run(line: CommandLine, global: GlobalOptions): Promise<number> {
+  const { dataRoot } = global;
+  const log = createLog(global);
+  const filters = parseFilters(texts(line, 'filter'), [
+    'dangling',
+    'driver',
+    'label',
+    'label!',
+    'name',
+    'anonymous',
+  ]);
+  const isUsed = (name: string): boolean => usersOf(dataRoot, name).length > 0;
+  const volumes = await listVolumes(dataRoot, ({ error }) =>
+    log.warn(error instanceof Error ? error.message : String(error)),
+  );
+  const found = volumes.filter((volume) => matches(volume, filters, isUsed));
+  const withSize = flag(line, 'size');
+  const list = formatList({
+    format: text(line, 'format'),
+    quiet: flag(line, 'quiet'),
+    table: [
+      ['DRIVER', 'Driver'],
+      ['VOLUME NAME', 'Name'],
+      ...(withSize ? ([['SIZE', 'Size']] as const) : []),
+    ],
+    id: 'Name',
+    rows: found.map((volume) => rowOf(volume, withSize)),
+  });
+  print(1, list);
+  return 0;
+}
+
+/** The fields of Docker's list. */
+function rowOf(volume: Volume, withSize: boolean): Record<string, unknown> {
+  const size = withSize ? usageOf(volume)?.bytes : undefined;
+  return {
+    Availability: 'N/A',
+    Driver: volume.driver,
+    Group: 'N/A',
+    Labels: Object.entries(volume.labels ?? {})
+      .map(([name, value]) => `${name}=${value}`)
+      .join(','),
+    Links: 'N/A',
+    Mountpoint: volume.mountpoint,
+    Name: volume.name,
+    Scope: volume.scope,
+    Size: size === undefined ? 'N/A' : humanSize(size),
+    Status: 'N/A',
+    Label: (name: unknown) => volume.labels?.[String(name)] ?? '',
+  };
+}

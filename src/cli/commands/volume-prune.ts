@@ -1,0 +1,57 @@
+// tinyrun volume prune [-a] [-f]: removes volumes that no container uses; of themselves, only anonymous ones.
+import { TinyrunError } from '../../errors.ts';
+import { print } from '../../runtime/log.ts';
+import type { GlobalOptions } from '../../runtime/options.ts';
+import { matches, parseFilters } from '../../volume/filter.ts';
+import { listVolumes, removeVolume, type Volume } from '../../volume/store.ts';
+import { usageOf } from '../../volume/usage.ts';
+import { usersOf } from '../../volume/uses.ts';
+import { type CommandLine, flag, texts } from '../command-line.ts';
+import { confirm } from '../confirm.ts';
+import { forEach } from '../each.ts';
+import { humanSize } from '../format/human.ts';
+
+export async function run(line: CommandLine, global: GlobalOptions): Promise<number> {
+  const all = flag(line, 'all');
+  const filters = parseFilters(texts(line, 'filter'), ['label', 'label!', 'name', 'driver']);
+  const dry = flag(line, 'dry-run');
+  const which = all ? 'all' : 'anonymous';
+  const question = `WARNING! This will remove ${which} local volumes not used by at least one container.`;
+  if (!dry && !flag(line, 'force') && !confirm(question)) return 0;
+  const isUsed = (name: string): boolean => usersOf(global.dataRoot, name).length > 0;
+  const unused = (await listVolumes(global.dataRoot, () => undefined)).filter(
+    (volume) =>
+      volume.scope === 'local' &&
+      (all || volume.anonymous) &&
+      matches(volume, filters, isUsed) &&
+      !isUsed(volume.name),
+  );
+  const byName = new Map(unused.map((volume) => [volume.name, volume]));
+  const removed: string[] = [];
+  let reclaimed = 0;
+  const code = await forEach([...byName.keys()], global, async (name) => {
+    const size = usageOf(byName.get(name)!)?.bytes ?? 0;
+    if (!dry && !(await remove(global.dataRoot, name))) return;
+    removed.push(name);
+    reclaimed += size;
+  });
+  print(1, report(removed, reclaimed, dry));
+  return code;
+}
+
+/** Returns false where a container has come to use it meanwhile, or somebody else removed it. */
+async function remove(dataRoot: string, name: Volume['name']): Promise<boolean> {
+  try {
+    await removeVolume(dataRoot, name);
+    return true;
+  } catch (error) {
+    if (error instanceof TinyrunError && (error.code === 'STATE' || error.code === 'NOT_FOUND')) return false;
+    throw error;
+  }
+}
+
+function report(names: readonly string[], reclaimed: number, dry: boolean): string {
+  const list =
+    names.length === 0 ? '' : `${dry ? 'Would delete' : 'Deleted'} Volumes:\n${names.join('\n')}\n\n`;
+  return `${list}Total reclaimed space: ${humanSize(reclaimed)}\n`;
+}

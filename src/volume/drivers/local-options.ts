@@ -1,0 +1,58 @@
+// The options of the driver `local`, and what they mean together: Docker's rules and words.
+
+import { TinyrunError } from '../../errors.ts';
+
+type Options = Readonly<Record<string, string>>;
+
+/** Option -> those that it cannot do without. */
+const KNOWN: Readonly<Record<string, readonly string[]>> = {
+  type: ['device'],
+  device: ['type'],
+  o: ['device', 'type'],
+  size: [],
+};
+
+const invalid = (name: string, message: string, hint?: string): TinyrunError =>
+  new TinyrunError('USAGE', `create ${name}: ${message}`, hint === undefined ? {} : { hint });
+
+/**
+ * Refuses options that mean nothing.
+ * @param name of the volume, for messages
+ * @throws TinyrunError USAGE in Docker's words
+ */
+export function assertLocalOptions(name: string, options: Options): void {
+  for (const option of Object.keys(options))
+    if (!Object.hasOwn(KNOWN, option))
+      throw invalid(name, `invalid option: ${JSON.stringify(option)}`, 'local has type, o, device and size');
+  for (const option of Object.keys(options))
+    for (const needed of KNOWN[option]!)
+      if (options[needed] === undefined)
+        throw invalid(name, `missing required option: ${JSON.stringify(needed)}`);
+  const { size, type } = options;
+  if (size === undefined) return;
+  parseSize(name, size);
+  if (type !== undefined && type !== 'tmpfs')
+    throw invalid(
+      name,
+      `option "size" is for type=tmpfs, or for no type at all, not for type=${type}`,
+      `a filesystem of type ${type} has the size of its device`,
+    );
+}
+
+const UNITS = 'bkmgtp';
+/** What ext4 takes at least. */
+export const LEAST_SIZE = 1 << 20;
+
+/**
+ * The bytes of a size in Docker's form: a number, with a unit of 1024 behind it (`10m`, `1.5GB`, `512KiB`).
+ * @throws TinyrunError USAGE
+ */
+export function parseSize(name: string, text: string): number {
+  const [, digits, unit = ''] = /^(\d+(?:\.\d+)?) ?([bkmgtp]?)(?:i?b)?$/i.exec(text) ?? [];
+  if (digits === undefined)
+    throw invalid(name, `invalid size: ${JSON.stringify(text)}`, 'write it as 10m or 1g');
+  const bytes = Math.floor(Number(digits) * 1024 ** Math.max(UNITS.indexOf(unit.toLowerCase()), 0));
+  if (bytes < LEAST_SIZE || !Number.isSafeInteger(bytes))
+    throw invalid(name, `size ${text} is out of range`, 'it must be at least 1m');
+  return bytes;
+}

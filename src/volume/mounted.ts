@@ -1,0 +1,160 @@
+// Volumes that must be mounted before they are used: once, for all who use them, and until the last one is gone. Who
+// they are stands in DATA_ROOT/volumes/NAME/mounts.json, written before anything is mounted. Containers that are gone,
+// processes that have ended and what was there before a reboot do not count.
+
+import { close } from '../../native-bindings/libc.ts';
+import { AT_FDCWD, exists, openDirectory, readSmall } from '../disk/files.ts';
+import { statInode } from '../disk/inode.ts';
+import { lockDirectory } from '../disk/lock.ts';
+import { writeFileAtomic } from '../disk/write.ts';
+import { TinyrunError } from '../errors.ts';
+import { volumesOf } from './directory.ts';
+import { driverOf, type VolumeDriver, type VolumePlace, type VolumeRecord } from './driver.ts';
+import { findRecord, noSuchVolume } from './record.ts';
+
+const HOLDERS = 'mounts.json';
+/** The holder of what `volume mount` mounts, until `volume unmount`. */
+export const KEPT = 'command';
+
+/**
+ * Makes a volume ready to be bound into a container.
+ * @param holder the container's id; asked for again by the same, it counts once
+ * @returns the directory to bind
+ * @throws TinyrunError
+ */
+export const mountVolume = (dataRoot: string, name: string, holder: string): Promise<string> =>
+  withVolume(dataRoot, name, async (place, record, driver) => {
+    if (!driver.mounts(record)) return (await driver.get(place, record)).mountpoint;
+    const before = await withoutStale(place, record, driver);
+    writeHolders(place, [...before.filter((id) => id !== holder), holder]);
+    try {
+      return await driver.mount(place, record, holder);
+    } catch (error) {
+      writeHolders(place, before);
+      throw error;
+    }
+  });
+
+/**
+ * Takes back what mountVolume did for this holder; that it did nothing, or that the volume is gone, is fine.
+ * @throws TinyrunError
+ */
+export async function releaseVolume(dataRoot: string, name: string, holder: string): Promise<void> {
+  if (!exists(AT_FDCWD, `${volumesOf(dataRoot)}/${name}/${HOLDERS}`)) return;
+  await withVolume(dataRoot, name, async (place, record, driver) => {
+    const holders = readHolders(place.directory);
+    if (!holders.includes(holder)) return;
+    const rest = holders.filter((id) => id !== holder);
+    await driver.unmount(place, record, holder, rest.length === 0);
+    writeHolders(place, rest);
+  });
+}
+
+/**
+ * Does something with a volume's directory while it is mounted, and for that long only.
+ * @param use is given the directory with the data
+ */
+export async function withMounted<T>(
+  dataRoot: string,
+  name: string,
+  use: (path: string) => T | Promise<T>,
+): Promise<T> {
+  const holder = processHolder();
+  const path = await mountVolume(dataRoot, name, holder);
+  try {
+    return await use(path);
+  } finally {
+    await releaseVolume(dataRoot, name, holder);
+  }
+}
+
+/** Those who use a volume that is mounted for them, and are still there. */
+export const liveHolders = (dataRoot: string, name: string): string[] =>
+  readHolders(`${volumesOf(dataRoot)}/${name}`).filter((holder) => isAlive(dataRoot, holder));
+
+/** Unmounts a volume that nobody uses any more. */
+export async function unmountAll(
+  place: VolumePlace,
+  record: VolumeRecord,
+  driver: VolumeDriver,
+): Promise<void> {
+  const holders = readHolders(place.directory);
+  for (const [i, holder] of holders.entries())
+    await driver.unmount(place, record, holder, i === holders.length - 1);
+}
+
+/**
+ * Does something while nobody else changes what is behind a volume: mounting may take long, but only who wants the same
+ * volume waits.
+ * @throws TinyrunError NOT_FOUND
+ */
+export async function withVolume<T>(
+  dataRoot: string,
+  name: string,
+  work: (place: VolumePlace, record: VolumeRecord, driver: VolumeDriver) => T | Promise<T>,
+): Promise<T> {
+  const directory = `${volumesOf(dataRoot)}/${name}`;
+  const record = findRecord(dataRoot, name);
+  if (record === undefined) throw noSuchVolume(name);
+  const fd = lockDirectory(directory);
+  try {
+    // It may have been removed, and made again, before we got the lock: then what we hold is not the volume.
+    if (!isAt(fd, directory)) throw noSuchVolume(name);
+    return await work({ dataRoot, name, directory }, record, await driverOf(record.driver));
+  } finally {
+    close(fd);
+  }
+}
+
+/** Whether a directory still has this name. */
+function isAt(fd: number, path: string): boolean {
+  const now = openDirectory(AT_FDCWD, path);
+  if (now === undefined) return false;
+  const same = statInode(fd, path).identity === statInode(now, path).identity;
+  close(now);
+  return same;
+}
+
+/** The holders that are still there; the others are taken away first. */
+async function withoutStale(
+  place: VolumePlace,
+  record: VolumeRecord,
+  driver: VolumeDriver,
+): Promise<string[]> {
+  if (!driver.isMounted(place)) return []; // whoever stands there: it was before a reboot
+  const holders = readHolders(place.directory);
+  const alive = holders.filter((holder) => isAlive(place.dataRoot, holder));
+  const stale = holders.filter((holder) => !alive.includes(holder));
+  for (const [i, holder] of stale.entries())
+    await driver.unmount(place, record, holder, alive.length === 0 && i === stale.length - 1);
+  return alive;
+}
+
+function readHolders(directory: string): string[] {
+  const text = readSmall(AT_FDCWD, `${directory}/${HOLDERS}`);
+  if (text === undefined) return [];
+  const value: unknown = JSON.parse(text);
+  if (Array.isArray(value) && value.every((id) => typeof id === 'string')) return value;
+  throw new TinyrunError('HOST', `read ${directory}/${HOLDERS}: it is damaged`, {
+    hint: 'unmount the volume by hand and remove the file',
+  });
+}
+
+const writeHolders = (place: VolumePlace, holders: readonly string[]): void =>
+  writeFileAtomic(`${place.directory}/${HOLDERS}`, JSON.stringify(holders));
+
+/** Of who is no container: this process, until it ends. */
+const processHolder = (): string => `process-${process.pid}-${startOf(process.pid)}`;
+
+function isAlive(dataRoot: string, holder: string): boolean {
+  if (holder === KEPT) return true;
+  const [, pid, start] = /^process-(\d+)-(\d+)$/.exec(holder) ?? [];
+  if (pid !== undefined) return startOf(Number(pid)) === start;
+  return exists(AT_FDCWD, `${dataRoot}/containers/${holder}`);
+}
+
+/** When a process started, in ticks since boot: field 22 of proc_pid_stat(5). Undefined where there is none. */
+function startOf(pid: number): string | undefined {
+  const stat = readSmall(AT_FDCWD, `/proc/${pid}/stat`);
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+}

@@ -1,0 +1,91 @@
+// DATA_ROOT/volumes/NAME/volume.json: what is known of a volume besides its name. It is written once, before the volume
+// has its name; so a volume either has a whole one, or somebody made the directory by hand.
+
+import { close, flag, rawSyscall, readInto, SystemError } from '../../native-bindings/libc.ts';
+import { readSmall } from '../disk/files.ts';
+import { TinyrunError } from '../errors.ts';
+import { errnos } from '../sys/errno.ts';
+import { openVolumes } from './directory.ts';
+import type { VolumeRecord } from './driver.ts';
+import { isVolumeName } from './names.ts';
+
+export const RECORD = 'volume.json';
+/** The directory with a volume's data, in its own. */
+export const DATA = '_data';
+
+/** Of a directory that somebody put into the store by hand: Docker takes it for a local volume, too. */
+export const FOREIGN: VolumeRecord = { driver: 'local', createdAt: '', labels: null, options: null };
+
+const buffer = new Uint8Array(16 * 1024);
+const decoder = new TextDecoder();
+const READ = flag('O_RDONLY', 'O_NOFOLLOW', 'O_NONBLOCK', 'O_CLOEXEC');
+
+/**
+ * Reads a volume's record.
+ * @param volumes fd of DATA_ROOT/volumes
+ * @returns undefined where there is no such volume
+ * @throws TinyrunError HOST if volume.json is damaged; SystemError
+ */
+export function readRecord(volumes: number, name: string): VolumeRecord | undefined {
+  const path = `${name}/${RECORD}`;
+  const fd = rawSyscall('openat', volumes, path, READ, 0);
+  if (fd === -errnos['ENOENT']!) return isDirectory(volumes, `${name}/${DATA}`) ? FOREIGN : undefined;
+  if (fd === -errnos['ENOTDIR']!) return undefined;
+  if (fd < 0) throw new SystemError(`read volume ${name}: open ${RECORD}`, -fd);
+  const size = readInto(fd, buffer);
+  close(fd);
+  const text =
+    size < buffer.length ? decoder.decode(buffer.subarray(0, Math.max(size, 0))) : readSmall(volumes, path);
+  return parseRecord(name, text ?? '');
+}
+
+/** The record of a volume; undefined where there is none. */
+export function findRecord(dataRoot: string, name: string): VolumeRecord | undefined {
+  if (!isVolumeName(name)) return undefined;
+  const volumes = openVolumes(dataRoot);
+  if (volumes === undefined) return undefined;
+  try {
+    return readRecord(volumes, name);
+  } finally {
+    close(volumes);
+  }
+}
+
+export const noSuchVolume = (name: string): TinyrunError =>
+  new TinyrunError('NOT_FOUND', `get ${name}: no such volume`, { data: { volume: name } });
+
+function isDirectory(volumes: number, path: string): boolean {
+  const fd = rawSyscall('openat', volumes, path, flag('O_PATH', 'O_DIRECTORY', 'O_NOFOLLOW', 'O_CLOEXEC'), 0);
+  if (fd >= 0) close(fd);
+  return fd >= 0;
+}
+
+/** @throws TinyrunError HOST */
+export function parseRecord(name: string, text: string): VolumeRecord {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // Not JSON: the same words as for JSON of another shape.
+  }
+  if (isRecord(value)) return value;
+  throw new TinyrunError('HOST', `read volume ${name}: ${RECORD} is damaged`, {
+    hint: `its data in ${DATA} is untouched; remove ${RECORD} to have a volume without labels and options, or the volume: volume rm --force`,
+    data: { volume: name },
+  });
+}
+
+function isRecord(value: unknown): value is VolumeRecord {
+  if (typeof value !== 'object' || value === null) return false;
+  const record: Partial<Record<keyof VolumeRecord, unknown>> = value;
+  return (
+    typeof record.driver === 'string' &&
+    typeof record.createdAt === 'string' &&
+    isTexts(record.labels) &&
+    isTexts(record.options)
+  );
+}
+
+const isTexts = (value: unknown): boolean =>
+  value === null ||
+  (typeof value === 'object' && Object.values(value).every((text) => typeof text === 'string'));
