@@ -43,6 +43,12 @@ export function exists(dir: number, path: string): boolean {
  * @throws SystemError
  */
 export function readSmall(dir: number, path: string, limit = 1 << 20): string | undefined {
+  const bytes = readSmallBytes(dir, path, limit);
+  return bytes === undefined ? undefined : decoder.decode(bytes);
+}
+
+/** The same as bytes. */
+export function readSmallBytes(dir: number, path: string, limit = 1 << 20): Uint8Array | undefined {
   // Of a fifo in its place, nobody would write: that must not be waited for.
   const flags = flag('O_RDONLY', 'O_NOFOLLOW', 'O_NONBLOCK', 'O_CLOEXEC');
   const fd = rawSyscall('openat', dir, path, flags, 0);
@@ -54,7 +60,7 @@ export function readSmall(dir: number, path: string, limit = 1 << 20): string | 
       const got = readInto(fd, bytes.subarray(used));
       if (got < 0) throw new SystemError(`read ${path}`, -got);
       used += got;
-      if (got === 0 || used >= limit) return decoder.decode(bytes.subarray(0, Math.min(used, limit)));
+      if (got === 0 || used >= limit) return bytes.subarray(0, Math.min(used, limit));
       if (used === bytes.length) {
         const larger = new Uint8Array(bytes.length * 4);
         larger.set(bytes);

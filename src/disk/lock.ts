@@ -19,17 +19,27 @@ export async function withLock<T>(path: string, work: () => T | Promise<T>): Pro
   }
 }
 
+/** Another lock than the exclusive one that is waited for. */
+export interface LockOptions {
+  /** Several may hold it at once; whoever wants the exclusive one waits for them all. */
+  shared?: boolean;
+  /** Not waited for: undefined where it is held. */
+  wait?: boolean;
+}
+
 /**
- * Takes the exclusive lock of a directory, and waits for it. Closing the returned descriptor releases it.
+ * Takes the lock of a directory. Closing the returned descriptor releases it.
  * @throws SystemError
  */
-export function lockDirectory(path: string): number {
+export function lockDirectory(path: string): number;
+export function lockDirectory(path: string, options: LockOptions): number | undefined;
+export function lockDirectory(path: string, options: LockOptions = {}): number | undefined {
   const fd = syscall(`open directory ${path}`, 'openat', AT_FDCWD, path, DIRECTORY, 0);
-  for (;;) {
-    const result = rawSyscall('flock', fd, flag('LOCK_EX'));
-    if (result === 0) return fd;
-    if (result === -errnos['EINTR']!) continue;
-    close(fd);
-    throw new SystemError(`lock ${path}`, -result);
-  }
+  const how = flag(options.shared ? 'LOCK_SH' : 'LOCK_EX') | (options.wait === false ? flag('LOCK_NB') : 0);
+  let result = rawSyscall('flock', fd, how);
+  while (result === -errnos['EINTR']!) result = rawSyscall('flock', fd, how);
+  if (result === 0) return fd;
+  close(fd);
+  if (result === -errnos['EAGAIN']!) return undefined;
+  throw new SystemError(`lock ${path}`, -result);
 }
