@@ -2,13 +2,14 @@
 
 import { createLog, print } from '../../runtime/log.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
-import { matches, parseFilters } from '../../volume/filter.ts';
 import { listVolumes, type Volume } from '../../volume/store.ts';
 import { usageOf } from '../../volume/usage.ts';
 import { usersOf } from '../../volume/uses.ts';
 import { type CommandLine, flag, text, texts } from '../command-line.ts';
+import { parseFilters } from '../filters.ts';
 import { humanSize } from '../format/human.ts';
 import { formatList } from '../format/list.ts';
+import { matches } from '../volume-filter.ts';
 
 export async function run(line: CommandLine, global: GlobalOptions): Promise<number> {
   const { dataRoot } = global;

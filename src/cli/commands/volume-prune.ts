@@ -2,14 +2,15 @@
 import { TinyrunError } from '../../errors.ts';
 import { print } from '../../runtime/log.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
-import { matches, parseFilters } from '../../volume/filter.ts';
 import { listVolumes, removeVolume, type Volume } from '../../volume/store.ts';
 import { usageOf } from '../../volume/usage.ts';
 import { usersOf } from '../../volume/uses.ts';
 import { type CommandLine, flag, texts } from '../command-line.ts';
 import { confirm } from '../confirm.ts';
 import { forEach } from '../each.ts';
+import { parseFilters } from '../filters.ts';
 import { humanSize } from '../format/human.ts';
+import { matches } from '../volume-filter.ts';
 
 export async function run(line: CommandLine, global: GlobalOptions): Promise<number> {
   const all = flag(line, 'all');

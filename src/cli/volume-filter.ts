@@ -1,0 +1,32 @@
+// The filters of `volume ls` and `volume prune`. Of one key several: any of them holds; of labels, all.
+
+import type { Volume } from '../volume/store.ts';
+import { anyHolds, type Filters, isTrue, labelsMatch } from './filters.ts';
+
+/** What a filter may ask for. */
+export type VolumeFilter = 'dangling' | 'driver' | 'label' | 'label!' | 'name' | 'anonymous';
+
+/**
+ * Whether a volume is one of those asked for.
+ * @param isUsed tells whether a container uses it; only called where that is asked for
+ */
+export const matches = (
+  volume: Volume,
+  filters: Filters<VolumeFilter>,
+  isUsed: (name: string) => boolean,
+): boolean =>
+  anyHolds(filters, 'dangling', (value) => isUsed(volume.name) !== isTrue(value)) &&
+  anyHolds(filters, 'anonymous', (value) => volume.anonymous === isTrue(value)) &&
+  anyHolds(filters, 'driver', (value) => volume.driver === value) &&
+  anyHolds(filters, 'name', (value) => matchesName(volume.name, value)) &&
+  labelsMatch(volume.labels ?? {}, filters);
+
+/** A part of the name, or a regular expression for one. */
+function matchesName(name: string, pattern: string): boolean {
+  if (name.includes(pattern)) return true;
+  try {
+    return new RegExp(pattern).test(name);
+  } catch {
+    return false; // no expression, and no part of the name
+  }
+}
