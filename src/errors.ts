@@ -10,6 +10,7 @@ export type ErrorCode =
   | 'NOT_FOUND' // no such container, bundle, ...
   | 'STATE' // the container is in the wrong state for this
   | 'HOST' // the host lacks something: kernel too old, not root
+  | 'ARCHIVE' // an archive or image is damaged, hostile or beyond its limits
   | 'PROGRAM' // a program of ops is malformed: a bug, or a hand-written text form
   | 'UNSUPPORTED'; // tinyrun does not do this (yet), and says so
 

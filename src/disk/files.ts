@@ -146,8 +146,9 @@ const DEEPEST = 64;
  * @param dir fd of the directory that `name` is in
  * @throws SystemError naming what could not be removed
  */
-export function removeTree(dir: number, name: string): void {
-  removeEntry({ fd: dir, path: '', depth: 0 }, utf8.encode(`${name}\0`), undefined);
+export function removeTree(dir: number, name: string | Name): void {
+  const bytes = typeof name === 'string' ? utf8.encode(`${name}\0`) : name;
+  removeEntry({ fd: dir, path: '', depth: 0 }, bytes, undefined);
 }
 
 interface Place {

@@ -30,6 +30,9 @@ export interface Inode {
   device: number;
   /** Two files with the same identity are one. */
   identity: string;
+  /** Bytes on disk: fewer than `size` where it has holes. */
+  stored: number;
+  mtime: { seconds: number; nanoseconds: number };
   /** Access and modification: struct timespec[2], as utimensat(2) takes them. */
   times: Uint8Array;
 }
@@ -67,6 +70,8 @@ export function statInode(fd: number, what: string): Inode {
     links: u32(16),
     device: ((minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12)) >>> 0, // <linux/kdev_t.h>: new_encode_dev
     identity: `${u32(136)}:${u32(140)}:${view.getBigUint64(32, true)}`,
+    stored: 512 * Number(view.getBigUint64(48, true)),
+    mtime: { seconds: Number(view.getBigInt64(112, true)), nanoseconds: u32(120) },
     times,
   };
 }
@@ -91,19 +96,30 @@ export function copyAttributes(
 
 /** Copies what the filesystem of `to` can keep: user.* is not for every kind of file and filesystem. */
 function copyXattrs(from: string, to: string, what: string): void {
-  const names = readSized((into) => rawSyscall('listxattr', from, into, into?.length ?? 0));
+  for (const [name, value] of xattrsOf(from, what)) {
+    const result = rawSyscall('setxattr', to, name, value, value.length, 0);
+    if (result !== errno('EOPNOTSUPP'))
+      must(result, `${what}: copy extended attribute ${decodeName(name.subarray(0, -1))}`);
+  }
+}
+
+/**
+ * The extended attributes of a file, none where its filesystem has none. Names are NUL-terminated.
+ * @throws SystemError
+ */
+export function* xattrsOf(path: string, what: string): Generator<[name: Uint8Array, value: Uint8Array]> {
+  const names = readSized((into) => rawSyscall('listxattr', path, into, into?.length ?? 0));
   if (typeof names === 'number') {
     if (names !== errno('EOPNOTSUPP')) must(names, `${what}: list its extended attributes`);
     return;
   }
   for (let at = 0; at < names.length; at = names.indexOf(0, at) + 1) {
     const name = names.subarray(at, names.indexOf(0, at) + 1);
-    const words = `${what}: copy extended attribute ${decodeName(name.subarray(0, -1))}`;
-    const value = readSized((into) => rawSyscall('getxattr', from, name, into, into?.length ?? 0));
+    const value = readSized((into) => rawSyscall('getxattr', path, name, into, into?.length ?? 0));
     if (value === errno('ENODATA')) continue; // it was removed meanwhile
-    if (typeof value === 'number') throw new SystemError(words, -value);
-    const result = rawSyscall('setxattr', to, name, value, value.length, 0);
-    if (result !== errno('EOPNOTSUPP')) must(result, words);
+    if (typeof value === 'number')
+      throw new SystemError(`${what}: read extended attribute ${decodeName(name.subarray(0, -1))}`, -value);
+    yield [name, value];
   }
 }
 

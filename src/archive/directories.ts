@@ -1,0 +1,78 @@
+// The directory that entries are made in, open: one after the other, as archives have what is in a directory in one
+// place. It is found from the root by openat2(2), which neither leaves the root nor follows a symlink, whoever made that:
+// an entry before, a container that runs meanwhile. What is missing on the way is made step by step.
+
+import { close, flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
+import { errno } from '../disk/inode.ts';
+import { TinyrunError } from '../errors.ts';
+import { type ByteString, displayName, pathBytes, splitPath } from './names.ts';
+
+/** How a directory is opened: to be looked at, or to make something in it. */
+export const DIRECTORY = flag('O_RDONLY', 'O_DIRECTORY', 'O_NOFOLLOW', 'O_CLOEXEC');
+const RESOLVE = flag('RESOLVE_BENEATH', 'RESOLVE_NO_SYMLINKS', 'RESOLVE_NO_MAGICLINKS');
+
+/** openat2(2) below a root, without following anything. Returns the fd or the negative errno. */
+export function openBeneath(root: number, path: ByteString, flags: number): number {
+  const how = new Uint8Array(new BigUint64Array([BigInt(flags), 0n, BigInt(RESOLVE)]).buffer);
+  return rawSyscall('openat2', root, pathBytes(path === '' ? '.' : path), how, how.length);
+}
+
+export interface Directories {
+  /** The directory of this path, valid until the next call. Makes what is missing. */
+  open(path: ByteString): number;
+  close(): void;
+}
+
+/**
+ * @param root fd of the tree's top
+ * @param make makes a directory that was missing a moment ago
+ * @throws TinyrunError ARCHIVE where something that is no directory is in the way
+ */
+export function directoriesOf(
+  root: number,
+  make: (place: { path: ByteString; directory: number; base: ByteString }) => void,
+): Directories {
+  let current: { path: ByteString; fd: number } | undefined;
+
+  const forget = (): void => {
+    if (current !== undefined) close(current.fd);
+    current = undefined;
+  };
+  const makeMissing = (path: ByteString): number => {
+    const { parent, base } = splitPath(path);
+    const above = openOrMake(parent);
+    try {
+      make({ path, directory: above, base });
+    } finally {
+      close(above);
+    }
+    const fd = openBeneath(root, path, DIRECTORY);
+    return fd < 0 ? refuse(path, fd) : fd;
+  };
+  const openOrMake = (path: ByteString): number => {
+    const fd = openBeneath(root, path, DIRECTORY);
+    if (fd >= 0) return fd;
+    return fd === errno('ENOENT') && path !== '' ? makeMissing(path) : refuse(path, fd);
+  };
+
+  return {
+    open(path) {
+      if (current?.path !== path) {
+        const fd = openOrMake(path);
+        forget();
+        current = { path, fd };
+      }
+      return current!.fd;
+    },
+    close: forget,
+  };
+
+  function refuse(path: ByteString, result: number): never {
+    if (result === errno('ELOOP')) throw inTheWay(path, 'a symlink is');
+    if (result === errno('ENOTDIR')) throw inTheWay(path, 'something that is no directory is');
+    throw new SystemError(`open directory ${displayName(path)}`, -result);
+  }
+}
+
+const inTheWay = (path: ByteString, what: string): TinyrunError =>
+  new TinyrunError('ARCHIVE', `${what} on the way to ${displayName(path)}, which is never followed`);

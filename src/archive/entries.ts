@@ -1,0 +1,322 @@
+// A tar stream -> its entries, one after the other: headers put together from pax records, GNU's long names and maps of
+// sparse files, and the bodies as streams. Formats: ustar, pax, GNU (old sparse files, base 256), v7, as libarchive's tar(5)
+// describes them.
+//
+// Own code: of the packages for tar streams, tar-stream and tar make text of extended attributes (which breaks
+// security.capability) and of names, know no sparse files, and put no bound on the size of a header.
+
+import { TinyrunError } from '../errors.ts';
+import { BLOCK, type Block, decodeBlock, decodeNumber, isZero, TYPE } from './header.ts';
+import { DEFAULT_LIMITS, HEADER_LIMIT, type Limits } from './limits.ts';
+import { type ByteString, byteString, displayName } from './names.ts';
+import { parseCount, parseRecords, parseTime, type Records, type Time, XATTR } from './pax.ts';
+import { type Reader, readerOf } from './reader.ts';
+import type { ByteSource } from './source.ts';
+import {
+  checkMap,
+  GNU_EXTENSION,
+  GNU_HEADER,
+  parseGnuPairs,
+  parsePaxSparse,
+  type Region,
+  readBodyMap,
+} from './sparse.ts';
+
+export type EntryType = 'file' | 'link' | 'symlink' | 'character' | 'block' | 'directory' | 'fifo';
+
+export interface Entry {
+  type: EntryType;
+  /** As it stands in the archive. */
+  name: ByteString;
+  mode: number;
+  uid: number;
+  gid: number;
+  mtime: Time;
+  /** Target of a symlink; of a hard link, the name of an entry before. */
+  link: ByteString;
+  major: number;
+  minor: number;
+  xattrs: readonly (readonly [name: ByteString, value: Uint8Array])[];
+  /** Bytes of the file, holes included. */
+  size: number;
+  /** Where the body's bytes lie in the file, in this order. */
+  regions: readonly Region[];
+  /** The next bytes of the body, at most so many; undefined: that was all. */
+  read(most: number): Promise<Uint8Array | undefined>;
+  /** The body as it is stored: a file with holes without them. */
+  body: ByteSource;
+}
+
+export interface ReadOptions {
+  limits?: Partial<Limits> | undefined;
+  /** Is told all bytes that are no file's contents, in order: headers, padding, the end. */
+  onFrame?: ((bytes: Uint8Array) => void) | undefined;
+}
+
+const types: Readonly<Record<string, EntryType>> = {
+  [TYPE.file]: 'file',
+  [TYPE.contiguous]: 'file',
+  [TYPE.gnuSparse]: 'file',
+  [TYPE.link]: 'link',
+  [TYPE.symlink]: 'symlink',
+  [TYPE.character]: 'character',
+  [TYPE.block]: 'block',
+  [TYPE.directory]: 'directory',
+  [TYPE.fifo]: 'fifo',
+};
+
+const CUT_OFF = 'the archive is cut off';
+const cutOff = (): TinyrunError => new TinyrunError('ARCHIVE', CUT_OFF);
+
+interface Archive {
+  reader: Reader;
+  limits: Limits;
+  onFrame: (bytes: Uint8Array) => void;
+  /** Records that hold for all entries behind. */
+  globals: Map<ByteString, Uint8Array>;
+}
+
+/**
+ * Reads an archive; what is not read of a body is skipped when the next entry is asked for.
+ * @param source uncompressed (compress.ts)
+ * @throws TinyrunError ARCHIVE, naming the entry: damaged, cut off, beyond the limits, of an unknown type
+ */
+export async function* readEntries(source: ByteSource, options: ReadOptions = {}): AsyncGenerator<Entry> {
+  const archive: Archive = {
+    reader: readerOf(source),
+    limits: { ...DEFAULT_LIMITS, ...options.limits },
+    onFrame: options.onFrame ?? (() => {}),
+    globals: new Map(),
+  };
+  let name: ByteString = '';
+  let count = 0;
+  try {
+    for (;;) {
+      const entry = await nextEntry(archive);
+      if (entry === undefined) break;
+      name = entry.name;
+      count++;
+      if (count > archive.limits.entries)
+        throw new TinyrunError('ARCHIVE', `it has more than ${archive.limits.entries} entries`);
+      yield entry;
+      await skipBody(archive, entry);
+    }
+    for (let rest = await archive.reader.some(BLOCK * 128); rest !== undefined; ) {
+      checkBytes(archive);
+      archive.onFrame(rest);
+      rest = await archive.reader.some(BLOCK * 128);
+    }
+  } catch (error) {
+    if (!(error instanceof TinyrunError) || error.code !== 'ARCHIVE' || 'entry' in error.data) throw error;
+    const place = count === 0 ? 'at its beginning' : `at or behind entry ${count}, ${displayName(name)}`;
+    throw new TinyrunError('ARCHIVE', `read the archive, ${place}: ${error.message}`, {
+      data: { entry: count },
+    });
+  } finally {
+    await archive.reader.close();
+  }
+}
+
+function checkBytes({ reader, limits }: Archive): void {
+  if (reader.offset > limits.bytes)
+    throw new TinyrunError('ARCHIVE', `it is larger than ${limits.bytes} bytes`);
+}
+
+/** A block of headers; undefined where the archive ends at its place. */
+async function takeBlock(archive: Archive): Promise<Uint8Array> {
+  const block = await archive.reader.take(BLOCK);
+  checkBytes(archive);
+  if (block.length < BLOCK) throw cutOff();
+  archive.onFrame(block);
+  return block;
+}
+
+/** The payload of an extended header, and its padding. */
+async function takePayload(archive: Archive, size: number): Promise<Uint8Array> {
+  const padded = Math.ceil(size / BLOCK) * BLOCK;
+  const payload = await archive.reader.take(padded);
+  checkBytes(archive);
+  if (payload.length < padded) throw cutOff();
+  archive.onFrame(payload);
+  return payload.slice(0, size);
+}
+
+/** Headers up to the one of an entry, which they belong to. */
+async function nextEntry(archive: Archive): Promise<Entry | undefined> {
+  let records: Records = [];
+  let longName: ByteString | undefined;
+  let longLink: ByteString | undefined;
+  let headers = 0;
+  for (;;) {
+    const bytes = await takeBlock(archive);
+    if (isZero(bytes)) return undefined;
+    const block = decodeBlock(bytes);
+    const isHeader = [TYPE.pax, TYPE.paxGlobal, TYPE.gnuName, TYPE.gnuLink].some(
+      (type) => type === block.type,
+    );
+    if (isHeader || block.type === TYPE.gnuVolume) {
+      headers += BLOCK + block.size;
+      if (block.size < 0 || headers > HEADER_LIMIT)
+        throw new TinyrunError('ARCHIVE', `its headers of ${headers} bytes are larger than ${HEADER_LIMIT}`);
+      const payload = await takePayload(archive, block.size);
+      if (block.type === TYPE.pax) records = [...records, ...parseRecords(payload)];
+      else if (block.type === TYPE.paxGlobal) setGlobals(archive, parseRecords(payload));
+      else if (block.type === TYPE.gnuName) longName = byteString(payload);
+      else if (block.type === TYPE.gnuLink) longLink = byteString(payload);
+      continue;
+    }
+    if (longName !== undefined) block.name = longName;
+    if (longLink !== undefined) block.link = longLink;
+    // `bytes` may be gone once more is read.
+    return await toEntry(archive, block, block.type === TYPE.gnuSparse ? bytes.slice() : bytes, [
+      ...archive.globals,
+      ...records,
+    ]);
+  }
+}
+
+function setGlobals(archive: Archive, records: Records): void {
+  for (const [key, value] of records)
+    if (value.length === 0) archive.globals.delete(key);
+    else archive.globals.set(key, value);
+  let bytes = 0;
+  for (const [key, value] of archive.globals) bytes += key.length + value.length;
+  if (bytes > HEADER_LIMIT)
+    throw new TinyrunError('ARCHIVE', `its global headers are larger than ${HEADER_LIMIT} bytes`);
+}
+
+async function toEntry(archive: Archive, block: Block, bytes: Uint8Array, records: Records): Promise<Entry> {
+  const type = types[block.type];
+  if (type === undefined)
+    throw new TinyrunError(
+      'ARCHIVE',
+      `${displayName(block.name)} is of an unknown type, ${JSON.stringify(block.type)}`,
+    );
+  const xattrs = new Map<ByteString, Uint8Array>();
+  const fields: Block & { time: Time } = { ...block, time: { seconds: block.mtime, nanoseconds: 0 } };
+  for (const [key, value] of records) applyRecord(fields, xattrs, key, value);
+  // 2^32-1 means "no change" to chown(2).
+  for (const id of ['uid', 'gid'] as const)
+    if (fields[id] < 0 || fields[id] >= 0xffff_ffff)
+      throw new TinyrunError(
+        'ARCHIVE',
+        `${displayName(fields.name)} has a ${id} that Linux has not: ${fields[id]}`,
+      );
+  if (fields.size < 0) throw new TinyrunError('ARCHIVE', `${displayName(fields.name)} has a negative size`);
+  // The oldest form has no type for directories; some write a size where there is no body.
+  const directory = type === 'file' && block.type === TYPE.file && fields.name.endsWith('/');
+  const stored = type === 'file' && !directory ? fields.size : 0;
+  const { regions, size, left } = await findData(archive, block, bytes, records, stored);
+  return {
+    type: directory ? 'directory' : type,
+    name: fields.name,
+    mode: fields.mode,
+    uid: fields.uid,
+    gid: fields.gid,
+    mtime: fields.time,
+    link: fields.link,
+    major: fields.major,
+    minor: fields.minor,
+    xattrs: [...xattrs],
+    size,
+    regions,
+    ...bodyOf(archive, left),
+  };
+}
+
+/** Later records win; an empty value takes back what an earlier one or the block says. */
+function applyRecord(
+  fields: Block & { time: Time },
+  xattrs: Map<ByteString, Uint8Array>,
+  key: ByteString,
+  value: Uint8Array,
+): void {
+  if (key.startsWith(XATTR)) {
+    const name = key.slice(XATTR.length);
+    if (name === '' || name.includes('\0'))
+      throw new TinyrunError('ARCHIVE', 'an extended attribute without a name');
+    xattrs.set(name, value);
+  } else if (value.length > 0) {
+    if (key === 'path' || key === 'GNU.sparse.name') fields.name = pathOf(value, key);
+    else if (key === 'linkpath') fields.link = pathOf(value, key);
+    else if (key === 'size' || key === 'uid' || key === 'gid') fields[key] = parseCount(value, key);
+    else if (key === 'mtime') fields.time = parseTime(value, key);
+  }
+}
+
+function pathOf(value: Uint8Array, key: string): ByteString {
+  if (value.includes(0)) throw new TinyrunError('ARCHIVE', `a pax header is damaged: ${key} has a NUL in it`);
+  return byteString(value);
+}
+
+/** Where the bytes of a file lie in it, and how many of them there are in the archive. */
+async function findData(
+  archive: Archive,
+  block: Block,
+  bytes: Uint8Array,
+  records: Records,
+  stored: number,
+): Promise<{ regions: readonly Region[]; size: number; left: number }> {
+  if (block.type === TYPE.gnuSparse) {
+    const size = decodeNumber(bytes.subarray(GNU_HEADER.size, GNU_HEADER.size + 12), 'size');
+    const regions = await readGnuMap(archive, bytes);
+    return { ...checkMap({ regions, size }, stored), left: stored };
+  }
+  const sparse = parsePaxSparse(records);
+  if (sparse === undefined || block.type !== TYPE.file)
+    return { regions: stored === 0 ? [] : [{ offset: 0, length: stored }], size: stored, left: stored };
+  if ('map' in sparse) return { ...checkMap(sparse.map, stored), left: stored };
+  let taken = 0;
+  const map = await readBodyMap(async () => {
+    taken += BLOCK;
+    if (taken > HEADER_LIMIT || taken > Math.ceil(stored / BLOCK) * BLOCK)
+      throw new TinyrunError('ARCHIVE', 'the map of a sparse file is damaged: it has no end');
+    return await takeBlock(archive);
+  });
+  const left = stored - map.bytes;
+  return { ...checkMap({ regions: map.regions, size: sparse.size }, left), left };
+}
+
+async function readGnuMap(archive: Archive, header: Uint8Array): Promise<Region[]> {
+  let { regions, more } = parseGnuPairs(header, GNU_HEADER.pairs, GNU_HEADER.count);
+  for (let taken = BLOCK; more; taken += BLOCK) {
+    if (taken > HEADER_LIMIT)
+      throw new TinyrunError('ARCHIVE', `the map of a sparse file is larger than ${HEADER_LIMIT} bytes`);
+    const next = parseGnuPairs(await takeBlock(archive), GNU_EXTENSION.pairs, GNU_EXTENSION.count);
+    regions = regions.concat(next.regions);
+    more = next.more;
+  }
+  return regions;
+}
+
+/** The body's bytes, then its padding, which is no content. */
+function bodyOf(archive: Archive, stored: number): Pick<Entry, 'read' | 'body'> {
+  let left = stored;
+  let padding = (BLOCK - (stored % BLOCK)) % BLOCK;
+  const read = async (most: number): Promise<Uint8Array | undefined> => {
+    if (left > 0) {
+      const bytes = await archive.reader.some(Math.min(left, most));
+      if (bytes === undefined) throw cutOff();
+      checkBytes(archive);
+      left -= bytes.length;
+      return bytes;
+    }
+    if (padding > 0) {
+      const bytes = await archive.reader.take(padding);
+      if (bytes.length < padding) throw cutOff();
+      padding = 0;
+      archive.onFrame(bytes);
+    }
+    return undefined;
+  };
+  async function* chunks(): ByteSource {
+    for (let bytes = await read(2 ** 20); bytes !== undefined; bytes = await read(2 ** 20)) yield bytes;
+  }
+  return { read, body: { [Symbol.asyncIterator]: () => chunks()[Symbol.asyncIterator]() } };
+}
+
+/** What its reader left of a body belongs to the frame. */
+async function skipBody(archive: Archive, entry: Entry): Promise<void> {
+  for (let bytes = await entry.read(2 ** 20); bytes !== undefined; bytes = await entry.read(2 ** 20))
+    archive.onFrame(bytes);
+}

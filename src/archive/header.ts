@@ -1,0 +1,187 @@
+// A header block of 512 bytes <-> its fields: tar(5), "POSIX ustar Archives", "GNU tar Archives"; POSIX pax, "ustar
+// Interchange Format". What does not fit into a block is in the records of pax.ts.
+
+import { TinyrunError } from '../errors.ts';
+import { type ByteString, byteString } from './names.ts';
+
+export const BLOCK = 512;
+
+/** The type flags that we know. */
+export const TYPE = {
+  file: '0',
+  link: '1',
+  symlink: '2',
+  character: '3',
+  block: '4',
+  directory: '5',
+  fifo: '6',
+  contiguous: '7',
+  paxGlobal: 'g',
+  pax: 'x',
+  gnuName: 'L',
+  gnuLink: 'K',
+  gnuSparse: 'S',
+  gnuVolume: 'V',
+} as const;
+
+/** The fields of one block, as they stand there. */
+export interface Block {
+  name: ByteString;
+  mode: number;
+  uid: number;
+  gid: number;
+  size: number;
+  /** Seconds. */
+  mtime: number;
+  type: string;
+  link: ByteString;
+  major: number;
+  minor: number;
+}
+
+/** offset and length of each field. */
+const FIELD = {
+  name: [0, 100],
+  mode: [100, 8],
+  uid: [108, 8],
+  gid: [116, 8],
+  size: [124, 12],
+  mtime: [136, 12],
+  checksum: [148, 8],
+  type: [156, 1],
+  link: [157, 100],
+  magic: [257, 8],
+  major: [329, 8],
+  minor: [337, 8],
+  prefix: [345, 155],
+} as const;
+type FieldName = keyof typeof FIELD;
+
+const POSIX_MAGIC = 'ustar\x0000';
+
+const corrupt = (what: string): TinyrunError => new TinyrunError('ARCHIVE', `the header is damaged: ${what}`);
+
+const field = (block: Uint8Array, name: FieldName): Uint8Array =>
+  block.subarray(FIELD[name][0], FIELD[name][0] + FIELD[name][1]);
+
+/** A block of zeros ends an archive. */
+export function isZero(block: Uint8Array): boolean {
+  for (const byte of block) if (byte !== 0) return false;
+  return true;
+}
+
+/**
+ * Reads a header block.
+ * @throws TinyrunError ARCHIVE where the checksum or a number is wrong
+ */
+export function decodeBlock(block: Uint8Array): Block {
+  assertChecksum(block);
+  const type = String.fromCharCode(block[FIELD.type[0]]!);
+  const posix = block[257] === 0x75 && block[261] === 0x72 && block[262] === 0; // `ustar` NUL; GNU's ends with a space
+  const device = type === TYPE.character || type === TYPE.block;
+  return {
+    name: posix ? withPrefix(block) : byteString(field(block, 'name')),
+    mode: decodeNumber(field(block, 'mode'), 'mode') & 0o7777,
+    uid: decodeNumber(field(block, 'uid'), 'uid'),
+    gid: decodeNumber(field(block, 'gid'), 'gid'),
+    size: decodeNumber(field(block, 'size'), 'size'),
+    mtime: decodeNumber(field(block, 'mtime'), 'mtime'),
+    type: type === '\0' ? TYPE.file : type,
+    link: byteString(field(block, 'link')),
+    // Some archivers leave rubbish there for files that are no devices.
+    major: device ? decodeNumber(field(block, 'major'), 'major') : 0,
+    minor: device ? decodeNumber(field(block, 'minor'), 'minor') : 0,
+  };
+}
+
+function withPrefix(block: Uint8Array): ByteString {
+  const name = byteString(field(block, 'name'));
+  if (block[FIELD.prefix[0]] === 0) return name;
+  // star(1) keeps times behind a shorter prefix.
+  const star = byteString(block.subarray(508)) === 'tar';
+  const prefix = byteString(field(block, 'prefix').subarray(0, star ? 131 : 155));
+  return prefix === '' ? name : `${prefix}/${name}`;
+}
+
+/** The sum of all bytes, with the checksum itself taken as spaces. Some old archivers took bytes as signed. */
+function assertChecksum(block: Uint8Array): void {
+  const [at, length] = FIELD.checksum;
+  let unsigned = 0;
+  let high = 0;
+  for (let i = 0; i < BLOCK; i++) {
+    const byte = i >= at && i < at + length ? 0x20 : block[i]!;
+    unsigned += byte;
+    high += byte >> 7;
+  }
+  const wanted = decodeNumber(field(block, 'checksum'), 'checksum');
+  if (wanted !== unsigned && wanted !== unsigned - 256 * high)
+    throw corrupt(`its checksum is ${unsigned}, not ${wanted} as it says`);
+}
+
+/** Octal digits, or GNU's base 256: the first bit set, then a big-endian number in two's complement. */
+export function decodeNumber(bytes: Uint8Array, what: string): number {
+  const first = bytes[0]!;
+  if ((first & 0x80) !== 0) return decodeBase256(bytes, what);
+  let value = 0;
+  let i = 0;
+  while (i < bytes.length && bytes[i] === 0x20) i++;
+  for (; i < bytes.length && bytes[i] !== 0 && bytes[i] !== 0x20; i++) {
+    const digit = bytes[i]! - 0x30;
+    if (digit < 0 || digit > 7) throw corrupt(`${what} is no octal number`);
+    value = value * 8 + digit;
+  }
+  return value;
+}
+
+function decodeBase256(bytes: Uint8Array, what: string): number {
+  const negative = (bytes[0]! & 0x40) !== 0;
+  let value = BigInt(bytes[0]! & 0x3f) - (negative ? 64n : 0n);
+  for (const byte of bytes.subarray(1)) value = value * 256n + BigInt(byte);
+  const number = Number(value);
+  if (!Number.isSafeInteger(number)) throw corrupt(`${what} is ${value}, beyond what a file can have`);
+  return number;
+}
+
+/** The largest number that fits into a field's octal digits. */
+export const largest = (name: 'mode' | 'uid' | 'gid' | 'size' | 'mtime'): number =>
+  8 ** (FIELD[name][1] - 1) - 1;
+
+/**
+ * Writes a header block. What does not fit must be in pax records before it, and is cut or left out here.
+ * @param fields numbers that are not too large are written in octal
+ */
+export function encodeBlock(fields: Block): Uint8Array {
+  const block = new Uint8Array(BLOCK);
+  const { name, prefix } = splitName(fields.name) ?? { name: fields.name.slice(0, 100), prefix: '' };
+  putText(block, 'name', name);
+  putText(block, 'prefix', prefix);
+  putText(block, 'link', fields.link.slice(0, 100));
+  putText(block, 'magic', POSIX_MAGIC);
+  putText(block, 'type', fields.type);
+  for (const key of ['mode', 'uid', 'gid', 'size', 'mtime'] as const)
+    putNumber(block, key, fields[key] >= 0 && fields[key] <= largest(key) ? fields[key] : 0);
+  putNumber(block, 'major', fields.major);
+  putNumber(block, 'minor', fields.minor);
+  field(block, 'checksum').fill(0x20);
+  const sum = block.reduce((all, byte) => all + byte, 0);
+  putText(block, 'checksum', `${sum.toString(8).padStart(6, '0')}\0 `);
+  return block;
+}
+
+/** A name in the two fields that there are for it; undefined: it does not fit. */
+export function splitName(name: ByteString): { name: ByteString; prefix: ByteString } | undefined {
+  if (name.length <= FIELD.name[1]) return { name, prefix: '' };
+  // The last slash that leaves enough in front, of those that leave little enough behind; none at the very end.
+  const slash = name.lastIndexOf('/', FIELD.prefix[1]);
+  const rest = name.slice(slash + 1);
+  if (slash <= 0 || rest === '' || rest.length > FIELD.name[1]) return undefined;
+  return { name: rest, prefix: name.slice(0, slash) };
+}
+
+function putText(block: Uint8Array, name: FieldName, text: ByteString): void {
+  const at = FIELD[name][0];
+  for (let i = 0; i < text.length; i++) block[at + i] = text.charCodeAt(i);
+}
+
+const putNumber = (block: Uint8Array, name: FieldName, value: number): void =>
+  putText(block, name, value.toString(8).padStart(FIELD[name][1] - 1, '0'));

@@ -1,0 +1,243 @@
+// A directory tree -> a tar stream, the same for the same tree: sorted, with times to the nanosecond, owners as numbers
+// without names, hard links, extended attributes, devices, and files with holes as such.
+//
+// The tree may be in use. A file that shrinks while it is read is filled up with zeros, as its header has promised, and
+// told to `onChanged`; one that disappears is left out.
+
+import { close, flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
+import { errno, type Inode, must, pathOf, S_IFDIR, S_IFLNK, S_IFREG } from '../disk/inode.ts';
+import { TinyrunError } from '../errors.ts';
+import { readXattrs } from './attributes.ts';
+import { END, encodeHeader, type Fields } from './encode.ts';
+import { BLOCK } from './header.ts';
+import { type ByteString, byteString, displayName, joinPath, splitPath } from './names.ts';
+import type { ByteSink } from './source.ts';
+import type { Region } from './sparse.ts';
+import { type Found, walkTree } from './walk.ts';
+import { isOpaque, isWhiteout, OPAQUE, PREFIX } from './whiteouts.ts';
+
+export interface PackOptions {
+  /** Overlayfs's whiteouts become names `.wh.*`, or all files are taken as they are. */
+  whiteouts: 'aufs' | 'plain';
+  /** In front of every name, with a slash between. */
+  prefix?: ByteString | undefined;
+  /** Names in the root; undefined: all, and the root itself as `./`. */
+  include?: readonly ByteString[] | undefined;
+  /** Another name in the archive; undefined: it is left out, but not what is in it. */
+  rename?: ((path: ByteString) => ByteString | undefined) | undefined;
+  /** What is left out, with all that is in it. */
+  skip?: ((path: ByteString) => boolean) | undefined;
+  /** A file changed while it was read. */
+  onChanged?: ((name: string) => void) | undefined;
+}
+
+export interface PackResult {
+  /** Of the archive. */
+  bytes: number;
+  entries: number;
+}
+
+/** An archive that is being written, through a buffer: most files are small. */
+interface Output {
+  sink: ByteSink;
+  options: PackOptions;
+  buffer: Uint8Array;
+  used: number;
+  result: PackResult;
+  /** By identity, the name of the first of several links. */
+  links: Map<string, ByteString>;
+}
+
+const AT_FDCWD = flag('AT_FDCWD');
+const READ = flag('O_RDONLY', 'O_NONBLOCK', 'O_CLOEXEC');
+const [SEEK_DATA, SEEK_HOLE] = [flag('SEEK_DATA'), flag('SEEK_HOLE')];
+const PATH_MAX = 4096;
+
+/**
+ * Packs a tree.
+ * @param root fd of its top
+ * @param sink gets the archive, uncompressed
+ * @throws SystemError naming what cannot be read; TinyrunError ARCHIVE where a file has a whiteout's name
+ */
+export async function packTree(root: number, sink: ByteSink, options: PackOptions): Promise<PackResult> {
+  const out: Output = {
+    sink,
+    options,
+    buffer: new Uint8Array(2 ** 20),
+    used: 0,
+    result: { bytes: 0, entries: 0 },
+    links: new Map(),
+  };
+  for (const found of walkTree(root, options.include, options.skip)) {
+    if (found.path === '' && options.include !== undefined) continue;
+    await packFile(out, found);
+  }
+  await put(out, END);
+  await flush(out);
+  return out.result;
+}
+
+async function put(out: Output, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    if (out.used === out.buffer.length) await flush(out);
+    const part = bytes.subarray(at, at + out.buffer.length - out.used);
+    out.buffer.set(part, out.used);
+    out.used += part.length;
+    at += part.length;
+  }
+}
+
+async function flush(out: Output): Promise<void> {
+  if (out.used > 0) await out.sink.write(out.buffer.subarray(0, out.used));
+  out.result.bytes += out.used;
+  out.used = 0;
+}
+
+async function packFile(out: Output, { path, fd, inode }: Found): Promise<void> {
+  const { options } = out;
+  if (options.whiteouts === 'aufs') {
+    const { parent, base } = splitPath(path);
+    if (isWhiteout(inode)) return await putEmpty(out, joinPath(parent, PREFIX + base), inode);
+    if (base.startsWith(PREFIX))
+      throw new TinyrunError('ARCHIVE', `pack ${displayName(path)}: this name would be a whiteout`, {
+        hint: `files must not be called ${PREFIX}*`,
+      });
+  }
+  const name = nameOf(options, path);
+  if (name !== undefined) await packEntry(out, name, fd, inode);
+  if (options.whiteouts === 'aufs' && inode.type === S_IFDIR && isOpaque(fd))
+    await putEmpty(out, joinPath(path, OPAQUE), inode);
+}
+
+function nameOf({ rename, prefix = '' }: PackOptions, path: ByteString): ByteString | undefined {
+  const name = rename === undefined ? path : rename(path);
+  if (name === undefined || prefix === '') return name;
+  return name === '' ? prefix : `${prefix}/${name}`;
+}
+
+/** Whiteouts are empty files of root's. */
+async function putEmpty(out: Output, path: ByteString, { mtime }: Inode): Promise<void> {
+  const name = nameOf(out.options, path);
+  if (name === undefined) return;
+  await putHeader(out, { ...NOTHING, name, type: 'file', mode: 0o600, mtime });
+}
+
+const NOTHING = { uid: 0, gid: 0, size: 0, link: '', major: 0, minor: 0, xattrs: [] } as const;
+
+async function putHeader(out: Output, fields: Fields): Promise<number> {
+  const { header, stored } = encodeHeader(fields);
+  await put(out, header);
+  out.result.entries++;
+  return stored;
+}
+
+/** <linux/stat.h>; a socket is of no use to anybody without its process, and tar has none. */
+const types: Readonly<Record<number, Fields['type']>> = {
+  [S_IFDIR]: 'directory',
+  [S_IFREG]: 'file',
+  [S_IFLNK]: 'symlink',
+  [0o020000]: 'character',
+  [0o060000]: 'block',
+  [0o010000]: 'fifo',
+};
+
+async function packEntry(out: Output, path: ByteString, fd: number, inode: Inode): Promise<void> {
+  const type = types[inode.type];
+  if (type === undefined) return;
+  const what = `pack ${displayName(path) || '.'}`;
+  const name = type !== 'directory' ? path : path === '' ? './' : `${path}/`;
+  const { mode, uid, gid, mtime } = inode;
+  const first = type !== 'directory' && inode.links > 1 ? out.links.get(inode.identity) : undefined;
+  if (first !== undefined) {
+    await putHeader(out, { ...NOTHING, name, type: 'link', mode, uid, gid, mtime, link: first });
+    return;
+  }
+  if (inode.links > 1 && type !== 'directory') out.links.set(inode.identity, name);
+  const fields: Fields = { ...NOTHING, name, type, mode, uid, gid, mtime, xattrs: readXattrs(fd, what) };
+  if (type === 'file') await packContents(out, fields, fd, inode, what);
+  else if (type === 'symlink') await putHeader(out, { ...fields, link: readLink(fd, what) });
+  else await putHeader(out, { ...fields, ...deviceOf(type, inode.device) });
+}
+
+function readLink(fd: number, what: string): ByteString {
+  const target = new Uint8Array(PATH_MAX);
+  const length = must(rawSyscall('readlinkat', fd, '', target, PATH_MAX), `${what}: read the symlink`);
+  return byteString(target.subarray(0, length));
+}
+
+/** <linux/kdev_t.h>: new_decode_dev. */
+const deviceOf = (type: Fields['type'], device: number): { major: number; minor: number } =>
+  type === 'character' || type === 'block'
+    ? { major: (device >>> 8) & 0xfff, minor: (device & 0xff) | ((device >>> 12) & 0xfff00) }
+    : { major: 0, minor: 0 };
+
+// Contents
+
+async function packContents(
+  out: Output,
+  fields: Fields,
+  pin: number,
+  inode: Inode,
+  what: string,
+): Promise<void> {
+  const { size } = inode;
+  if (size === 0) {
+    await putHeader(out, fields);
+    return;
+  }
+  const fd = rawSyscall('openat', AT_FDCWD, pathOf(pin), READ, 0);
+  if (fd < 0) throw new SystemError(`${what}: open it`, -fd);
+  try {
+    const whole: Region[] = [{ offset: 0, length: size }];
+    const regions = inode.stored < size ? findRegions(fd, size, what) : whole;
+    const holes = regions.length !== 1 || regions[0]!.length !== size;
+    const stored = await putHeader(out, { ...fields, size, ...(holes ? { regions } : {}) });
+    let changed = false;
+    for (const region of regions) changed = !(await putRegion(out, fd, region, what)) || changed;
+    await put(out, new Uint8Array((BLOCK - (stored % BLOCK)) % BLOCK));
+    if (changed) out.options.onChanged?.(displayName(fields.name));
+  } finally {
+    close(fd);
+  }
+}
+
+/** Where a file has data: lseek(2), "Seeking file data and holes". */
+function findRegions(fd: number, size: number, what: string): Region[] {
+  const regions: Region[] = [];
+  for (let at = 0; at < size; ) {
+    const start = rawSyscall('lseek', fd, at, SEEK_DATA);
+    if (start === errno('ENXIO')) break; // nothing but a hole behind
+    if (start === errno('EINVAL')) return [{ offset: 0, length: size }]; // a filesystem that does not know of holes
+    if (must(start, what) >= size) break;
+    const end = Math.min(must(rawSyscall('lseek', fd, start, SEEK_HOLE), what), size);
+    if (end <= start) break;
+    regions.push({ offset: start, length: end - start });
+    at = end;
+  }
+  return regions;
+}
+
+/** Returns whether the file still had all of it. */
+async function putRegion(
+  out: Output,
+  fd: number,
+  { offset, length }: Region,
+  what: string,
+): Promise<boolean> {
+  let missing = false;
+  for (let done = 0; done < length; ) {
+    if (out.used === out.buffer.length) await flush(out);
+    const room = out.buffer.subarray(out.used, out.used + length - done);
+    let got = missing ? 0 : rawSyscall('pread64', fd, room, room.length, offset + done);
+    if (got === errno('EINTR')) continue;
+    if (got < 0) throw new SystemError(`${what}: read it`, -got);
+    if (got === 0) {
+      missing = true;
+      room.fill(0);
+      got = room.length;
+    }
+    out.used += got;
+    done += got;
+  }
+  return !missing;
+}

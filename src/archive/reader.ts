@@ -1,0 +1,62 @@
+// A source of chunks -> as many bytes as one wants: a window over what has arrived, without copying what lies whole in one
+// chunk. No more is held than a chunk and what was asked for.
+
+import type { ByteSource } from './source.ts';
+
+export interface Reader {
+  /** Bytes given so far. */
+  readonly offset: number;
+  /** So many bytes; fewer only where the source ends. They are valid until the next call. */
+  take(length: number): Promise<Uint8Array>;
+  /** What has arrived, at least one byte and at most `most`; undefined where the source ends. */
+  some(most: number): Promise<Uint8Array | undefined>;
+  /** Ends the source. */
+  close(): Promise<void>;
+}
+
+export function readerOf(source: ByteSource): Reader {
+  const chunks = source[Symbol.asyncIterator]();
+  let chunk: Uint8Array = new Uint8Array();
+  let at = 0;
+  let offset = 0;
+
+  /** Whether there is anything left. */
+  const fill = async (): Promise<boolean> => {
+    while (at === chunk.length) {
+      const next = await chunks.next();
+      if (next.done === true) return false;
+      chunk = next.value;
+      at = 0;
+    }
+    return true;
+  };
+  const window = (length: number): Uint8Array => {
+    const bytes = chunk.subarray(at, at + length);
+    at += bytes.length;
+    offset += bytes.length;
+    return bytes;
+  };
+
+  return {
+    get offset() {
+      return offset;
+    },
+    async take(length) {
+      if (chunk.length - at >= length) return window(length);
+      const whole = new Uint8Array(length);
+      let used = 0;
+      while (used < length && (await fill())) {
+        const part = window(length - used);
+        whole.set(part, used);
+        used += part.length;
+      }
+      return whole.subarray(0, used);
+    },
+    async some(most) {
+      return (await fill()) ? window(most) : undefined;
+    },
+    async close() {
+      await chunks.return?.();
+    },
+  };
+}

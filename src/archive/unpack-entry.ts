@@ -1,0 +1,140 @@
+// One entry of each kind -> the file it stands for, in its place. The name is used once, to make the file; all else goes by
+// its descriptor.
+
+import { close, flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
+import { errno, must, pathOf, S_IFDIR, statInode } from '../disk/inode.ts';
+import { TinyrunError } from '../errors.ts';
+import { type Attributes, setAttributes } from './attributes.ts';
+import { openBeneath } from './directories.ts';
+import type { Entry } from './entries.ts';
+import { type ByteString, displayName, entryPath, pathBytes } from './names.ts';
+import { kindOf, makeDirectory, PIN, type Place, replace, type Tree, take } from './place.ts';
+import { isWhiteout } from './whiteouts.ts';
+
+const CREATE = flag('O_WRONLY', 'O_CREAT', 'O_EXCL', 'O_NOFOLLOW', 'O_CLOEXEC');
+const AT_FDCWD = flag('AT_FDCWD');
+const AT_SYMLINK_FOLLOW = flag('AT_SYMLINK_FOLLOW');
+/** Bytes of a file written at once. */
+const CHUNK = 2 ** 20;
+
+/** Unpacks an entry that is no whiteout. */
+export async function unpackEntry(tree: Tree, entry: Entry, place: Place): Promise<void> {
+  if (entry.type === 'directory') putDirectory(tree, entry, place);
+  else if (entry.type === 'file') await putFile(tree, entry, place);
+  else if (entry.type === 'link') putLink(tree, entry, place);
+  else putNode(tree, entry, entry.type, place);
+}
+
+export function attributesOf({ options }: Tree, entry: Entry): Attributes {
+  const { mode, uid, gid, mtime, xattrs } = entry;
+  return { mode, mtime, xattrs, ...(options.mapOwner?.(uid, gid) ?? { uid, gid }) };
+}
+
+/** The path that a name stands for, after the caller's rules; undefined: it is left out. */
+export function pathOfName({ options }: Tree, name: ByteString): ByteString | undefined {
+  const path = entryPath(name);
+  return options.rename === undefined ? path : options.rename(path);
+}
+
+function putDirectory(tree: Tree, entry: Entry, place: Place): void {
+  if (!makeDirectory(place) && kindOf(place) !== 'directory') {
+    replace(tree, entry, place);
+    makeDirectory(place);
+  }
+  tree.pending.set(place.path, attributesOf(tree, entry));
+}
+
+async function putFile(tree: Tree, entry: Entry, place: Place): Promise<void> {
+  const fd = take(tree, entry, place, (name) => rawSyscall('openat', place.directory, name, CREATE, 0o600));
+  const what = `unpack ${displayName(place.path)}`;
+  try {
+    tree.options.recorder?.content(place.path, entry.regions);
+    await writeBody(fd, entry, what);
+    setAttributes(fd, attributesOf(tree, entry), what);
+  } finally {
+    close(fd);
+  }
+  tree.result.bytes += entry.size;
+}
+
+async function writeBody(fd: number, entry: Entry, what: string): Promise<void> {
+  let end = 0;
+  for (const { offset, length } of entry.regions) {
+    for (let at = offset; at < offset + length; ) {
+      const bytes = await entry.read(Math.min(CHUNK, offset + length - at));
+      if (bytes === undefined) throw new TinyrunError('ARCHIVE', 'the archive is cut off');
+      writeAt(fd, bytes, at, what);
+      at += bytes.length;
+    }
+    end = offset + length;
+  }
+  if (end === entry.size) return;
+  const result = rawSyscall('ftruncate', fd, entry.size);
+  if (result < 0) throw new SystemError(`${what}: make it ${entry.size} bytes long`, -result);
+}
+
+function writeAt(fd: number, bytes: Uint8Array, offset: number, what: string): void {
+  for (let done = 0; done < bytes.length; ) {
+    const rest = bytes.subarray(done);
+    const wrote = rawSyscall('pwrite64', fd, rest, rest.length, offset + done);
+    if (wrote >= 0) done += wrote;
+    else if (wrote !== errno('EINTR')) throw new SystemError(`${what}: write it`, -wrote);
+  }
+}
+
+/** A second name of an entry before: found from the root, and linked by descriptor. */
+function putLink(tree: Tree, entry: Entry, place: Place): void {
+  const target = pathOfName(tree, entry.link);
+  if (target === place.path) return;
+  const words = `the hard link's target ${displayName(entry.link)}`;
+  const pin = target === undefined || target === '' ? errno('ENOENT') : openBeneath(tree.root, target, PIN);
+  if (['ENOENT', 'ENOTDIR', 'ELOOP', 'EXDEV'].some((name) => pin === errno(name)))
+    throw new TinyrunError('ARCHIVE', `${words} is no entry before it`);
+  must(pin, `unpack ${displayName(place.path)}: open ${words}`);
+  try {
+    const inode = statInode(pin, `look at ${words}`);
+    if (inode.type === S_IFDIR) throw new TinyrunError('ARCHIVE', `${words} is a directory`);
+    if (tree.options.whiteouts === 'overlay' && isWhiteout(inode))
+      throw new TinyrunError('ARCHIVE', `${words} is a whiteout`);
+    take(tree, entry, place, (name) =>
+      rawSyscall('linkat', AT_FDCWD, pathOf(pin), place.directory, name, AT_SYMLINK_FOLLOW),
+    );
+  } finally {
+    close(pin);
+  }
+}
+
+/** <linux/stat.h> */
+const nodeTypes = { symlink: 0o120000, character: 0o020000, block: 0o060000, fifo: 0o010000 } as const;
+
+function putNode(tree: Tree, entry: Entry, kind: keyof typeof nodeTypes, place: Place): void {
+  const { path, directory, base } = place;
+  const type = nodeTypes[kind];
+  const device = deviceOf(tree, entry);
+  if (kind === 'symlink' && entry.link === '')
+    throw new TinyrunError('ARCHIVE', 'a symlink without a target');
+  take(tree, entry, place, (name) =>
+    kind === 'symlink'
+      ? rawSyscall('symlinkat', pathBytes(entry.link), directory, name)
+      : rawSyscall('mknodat', directory, name, type | 0o600, device),
+  );
+  const what = `unpack ${displayName(path)}`;
+  const pin = must(rawSyscall('openat', directory, pathBytes(base), PIN, 0), `${what}: look at it`);
+  try {
+    // Who swapped it must not get the attributes of another file, such as a setuid bit.
+    if (statInode(pin, what).type !== type)
+      throw new SystemError(`${what}: it was replaced meanwhile`, -errno('ESTALE'));
+    setAttributes(pin, attributesOf(tree, entry), what, kind === 'symlink');
+  } finally {
+    close(pin);
+  }
+}
+
+/** As mknod(2) takes it: <linux/kdev_t.h>, new_encode_dev. */
+function deviceOf({ options }: Tree, { type, major, minor }: Entry): number {
+  if (major < 0 || major > 0xfff || minor < 0 || minor > 0xfffff)
+    throw new TinyrunError('ARCHIVE', `a device ${major}:${minor}, beyond what Linux has`);
+  if (options.whiteouts === 'overlay' && type === 'character' && major === 0 && minor === 0)
+    throw new TinyrunError('ARCHIVE', 'the character device 0:0, which would be a whiteout');
+  return ((minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12)) >>> 0;
+}

@@ -1,0 +1,43 @@
+// What can be asked of unpackTar, and what it says at its end.
+
+import type { Attributes } from './attributes.ts';
+import type { Limits } from './limits.ts';
+import type { ByteString } from './names.ts';
+import type { Region } from './sparse.ts';
+
+export interface UnpackOptions {
+  /** Names `.wh.*`: made overlayfs's, refused, or ordinary names. */
+  whiteouts: 'overlay' | 'refuse' | 'plain';
+  limits?: Partial<Limits> | undefined;
+  /** The owner that a file gets, of the one in the archive. */
+  mapOwner?: ((uid: number, gid: number) => { uid: number; gid: number }) | undefined;
+  /** Another path below the root for an entry's (empty: the root itself); undefined leaves it out. Also of hard links' targets. */
+  rename?: ((path: ByteString) => ByteString | undefined) | undefined;
+  /** A directory is not replaced by something else, nor the other way round (`cp`); without it, the later one wins. */
+  keepKinds?: boolean | undefined;
+  /** Attributes of directories that no entry describes; the root's are the one of the empty path. */
+  inherited?: ((path: ByteString) => Attributes | undefined) | undefined;
+  /** Is told each entry before it is unpacked. `size`: bytes of the file. */
+  onEntry?: ((name: string, size: number) => void) | undefined;
+  recorder?: Recorder | undefined;
+}
+
+/** Keeps what is needed to make the same archive again from the tree (image/frame.ts). */
+export interface Recorder {
+  /** The next bytes of the archive. */
+  frame(bytes: Uint8Array): void;
+  /** The next bytes are what this file has in these places. */
+  content(path: ByteString, regions: readonly Region[]): void;
+  /** What had this path goes away: the name that it gets in `aside`. */
+  replaced(path: ByteString): string;
+  /** fd of a directory, on the filesystem of the tree. */
+  aside: number;
+}
+
+export interface UnpackResult {
+  /** Of all files' contents. */
+  bytes: number;
+  entries: number;
+  /** The root itself is opaque, which overlayfs does not know. */
+  opaqueRoot: boolean;
+}
