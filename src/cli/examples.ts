@@ -89,5 +89,7 @@ export const examples: Readonly<Record<string, readonly (readonly [typed: string
     ['tinyrun volume prune -a --filter label!=keep', 'all that are unused, but for those with this label'],
   ],
   'volume rename': [['tinyrun volume rename data data-2025', 'no container may use it']],
+  'volume mount': [['tinyrun volume mount data', 'a volume of a driver that mounts it when it is used']],
+  'volume unmount': [['tinyrun volume unmount data', 'after volume mount']],
   'volume exists': [['tinyrun volume exists data || tinyrun volume create data', 'in a script']],
 };

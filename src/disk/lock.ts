@@ -35,11 +35,26 @@ export function lockDirectory(path: string): number;
 export function lockDirectory(path: string, options: LockOptions): number | undefined;
 export function lockDirectory(path: string, options: LockOptions = {}): number | undefined {
   const fd = syscall(`open directory ${path}`, 'openat', AT_FDCWD, path, DIRECTORY, 0);
-  const how = flag(options.shared ? 'LOCK_SH' : 'LOCK_EX') | (options.wait === false ? flag('LOCK_NB') : 0);
+  try {
+    if (lockOpen(fd, options)) return fd;
+  } catch (error) {
+    close(fd);
+    throw error;
+  }
+  close(fd);
+  return undefined;
+}
+
+/**
+ * Takes the lock of an open directory, which is held until the descriptor is closed.
+ * @returns false where it is held, and not to be waited for
+ * @throws SystemError
+ */
+export function lockOpen(fd: number, { shared = false, wait = true }: LockOptions = {}): boolean {
+  const how = flag(shared ? 'LOCK_SH' : 'LOCK_EX') | (wait ? 0 : flag('LOCK_NB'));
   let result = rawSyscall('flock', fd, how);
   while (result === -errnos['EINTR']!) result = rawSyscall('flock', fd, how);
-  if (result === 0) return fd;
-  close(fd);
-  if (result === -errnos['EAGAIN']!) return undefined;
-  throw new SystemError(`lock ${path}`, -result);
+  if (result === 0) return true;
+  if (result === -errnos['EAGAIN']!) return false;
+  throw new SystemError('lock a directory', -result);
 }

@@ -9,14 +9,12 @@
 // What is in .aside and not locked is a leftover, and its data is nobody's: either it never had a name, or its removal
 // was asked for.
 
-import { close, flag, rawSyscall, SystemError, syscall } from '../../native-bindings/libc.ts';
+import { close, flag, rawSyscall, syscall } from '../../native-bindings/libc.ts';
 import { AT_FDCWD, openDirectory, readDirectory, removeTree } from '../disk/files.ts';
-import { lockDirectory } from '../disk/lock.ts';
+import { lockDirectory, lockOpen } from '../disk/lock.ts';
 import { makeDirectories } from '../disk/write.ts';
-import { errnos } from '../sys/errno.ts';
 
 const ASIDE = '.aside';
-const LOCK_NOW = flag('LOCK_EX', 'LOCK_NB');
 
 export const volumesOf = (dataRoot: string): string => `${dataRoot}/volumes`;
 
@@ -67,7 +65,7 @@ export function makeAside(dataRoot: string): Aside {
       0,
     );
     syscall(`set the mode of ${name}`, 'fchmod', fd, 0o701);
-    lockNow(fd);
+    lockOpen(fd);
     return { fd, name, path: `${volumesOf(dataRoot)}/${name}` };
   });
 }
@@ -85,13 +83,6 @@ function asideName(): string {
   syscall('make a name', 'getrandom', bytes, bytes.length, 0);
   return `${ASIDE}/${bytes.toHex()}`;
 }
-
-/** Takes a directory's lock, if nobody has it. */
-export const lockNow = (fd: number): boolean => {
-  const result = rawSyscall('flock', fd, LOCK_NOW);
-  if (result < 0 && result !== -errnos['EAGAIN']!) throw new SystemError('lock a volume', -result);
-  return result === 0;
-};
 
 /** Removes what killed processes left. Called by all that change the store. */
 export function repair(dataRoot: string): void {
@@ -114,7 +105,7 @@ export function repair(dataRoot: string): void {
 function lockStale(aside: number, name: string): { fd: number; name: string }[] {
   const fd = openDirectory(aside, name);
   if (fd === undefined) return [];
-  if (lockNow(fd)) return [{ fd, name }];
+  if (lockOpen(fd, { wait: false })) return [{ fd, name }];
   close(fd);
   return [];
 }

@@ -5,11 +5,12 @@
 import { close } from '../../native-bindings/libc.ts';
 import { AT_FDCWD, exists, openDirectory, readSmall } from '../disk/files.ts';
 import { statInode } from '../disk/inode.ts';
-import { lockDirectory } from '../disk/lock.ts';
+import { lockOpen } from '../disk/lock.ts';
 import { writeFileAtomic } from '../disk/write.ts';
 import { TinyrunError } from '../errors.ts';
 import { volumesOf } from './directory.ts';
 import { driverOf, type VolumeDriver, type VolumePlace, type VolumeRecord } from './driver.ts';
+import { isVolumeName } from './names.ts';
 import { findRecord, noSuchVolume } from './record.ts';
 
 const HOLDERS = 'mounts.json';
@@ -41,12 +42,16 @@ export const mountVolume = (dataRoot: string, name: string, holder: string): Pro
  */
 export async function releaseVolume(dataRoot: string, name: string, holder: string): Promise<void> {
   if (!exists(AT_FDCWD, `${volumesOf(dataRoot)}/${name}/${HOLDERS}`)) return;
-  await withVolume(dataRoot, name, async (place, record, driver) => {
+  const released = withVolume(dataRoot, name, async (place, record, driver) => {
     const holders = readHolders(place.directory);
     if (!holders.includes(holder)) return;
     const rest = holders.filter((id) => id !== holder);
     await driver.unmount(place, record, holder, rest.length === 0);
     writeHolders(place, rest);
+  });
+  await released.catch((error: unknown) => {
+    // Removed since we looked: then it was unmounted, too.
+    if (!(error instanceof TinyrunError && error.code === 'NOT_FOUND')) throw error;
   });
 }
 
@@ -94,12 +99,13 @@ export async function withVolume<T>(
   work: (place: VolumePlace, record: VolumeRecord, driver: VolumeDriver) => T | Promise<T>,
 ): Promise<T> {
   const directory = `${volumesOf(dataRoot)}/${name}`;
-  const record = findRecord(dataRoot, name);
-  if (record === undefined) throw noSuchVolume(name);
-  const fd = lockDirectory(directory);
+  const fd = isVolumeName(name) ? openDirectory(AT_FDCWD, directory) : undefined;
+  if (fd === undefined) throw noSuchVolume(name);
   try {
+    lockOpen(fd);
     // It may have been removed, and made again, before we got the lock: then what we hold is not the volume.
-    if (!isAt(fd, directory)) throw noSuchVolume(name);
+    const record = isAt(fd, directory) ? findRecord(dataRoot, name) : undefined;
+    if (record === undefined) throw noSuchVolume(name);
     return await work({ dataRoot, name, directory }, record, await driverOf(record.driver));
   } finally {
     close(fd);

@@ -4,12 +4,12 @@
 
 import { close, flag, rawSyscall, SystemError, syscall } from '../../native-bindings/libc.ts';
 import { openDirectory, readDirectory, removeTree } from '../disk/files.ts';
+import { lockOpen } from '../disk/lock.ts';
 import { syncDirectory, writeFileAtomic } from '../disk/write.ts';
 import { TinyrunError } from '../errors.ts';
 import { errnos } from '../sys/errno.ts';
 import {
   type Aside,
-  lockNow,
   makeAside,
   moveAside,
   openVolumes,
@@ -256,7 +256,7 @@ export function assertUnused(dataRoot: string, name: string, fd: number, what: s
   if (users.length > 0) throw inUse(what, name, users);
   const holders = liveHolders(dataRoot, name);
   if (holders.length > 0) throw inUse(what, name, holders.map(toUser));
-  if (!lockNow(fd))
+  if (!lockOpen(fd, { wait: false }))
     throw new TinyrunError('STATE', `${what} ${name}: volume is in use - another tinyrun works with it`, {
       hint: 'wait for it, or see who it is: fuser -v on its directory',
       data: { volume: name },

@@ -12,24 +12,31 @@ export interface User {
 
 interface Uses {
   name?: string;
-  mounts: { Type: string; Name?: string; Destination: string }[];
+  mounts: { point: { Name?: string; Destination: string } }[];
 }
 
-/** The containers that use a volume, running or not. */
-export function usersOf(dataRoot: string, volume: string): User[] {
+/** The users of each volume that has some: one look for all volumes. */
+export function usersByVolume(dataRoot: string): Map<string, User[]> {
+  const users = new Map<string, User[]>();
   const containers = openDirectory(AT_FDCWD, `${dataRoot}/containers`);
-  if (containers === undefined) return [];
+  if (containers === undefined) return users;
   try {
-    return readDirectory(containers).flatMap((id) => {
+    for (const id of readDirectory(containers).sort()) {
       const text = readSmall(containers, `${id}/mounts.json`);
-      if (text === undefined) return [];
-      const uses: Uses = JSON.parse(text);
-      const destinations = uses.mounts
-        .filter((mount) => mount.Type === 'volume' && mount.Name === volume)
-        .map((mount) => mount.Destination);
-      return destinations.length === 0 ? [] : [{ id, name: uses.name, destinations }];
-    });
+      const uses: Uses = text === undefined ? { mounts: [] } : JSON.parse(text);
+      const byName = Map.groupBy(uses.mounts, ({ point }) => point.Name ?? '');
+      byName.delete('');
+      for (const [volume, mounts] of byName) {
+        const user = { id, name: uses.name, destinations: mounts.map(({ point }) => point.Destination) };
+        users.set(volume, [...(users.get(volume) ?? []), user]);
+      }
+    }
+    return users;
   } finally {
     close(containers);
   }
 }
+
+/** The containers that use a volume, running or not. */
+export const usersOf = (dataRoot: string, volume: string): User[] =>
+  usersByVolume(dataRoot).get(volume) ?? [];

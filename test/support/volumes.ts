@@ -82,19 +82,15 @@ export const mountsIn = (path: string): string[] =>
 export const leftAside = ({ volumes }: Store): string[] =>
   existsSync(join(volumes, '.aside')) ? readdirSync(join(volumes, '.aside')) : [];
 
-/** Makes it look as if a container used a volume. */
-export function pretendUse({ dataRoot }: Store, id: string, name: string, volume: string): void {
+/** Makes it look as if a container used a volume: a record of its own, and what it mounts. */
+export function pretendUse({ dataRoot, top }: Store, id: string, name: string, volume: string): void {
   const directory = join(dataRoot, 'containers', id);
   mkdirSync(directory, { recursive: true });
-  const mount = {
-    Type: 'volume',
-    Name: volume,
-    Source: '',
-    Destination: '/data',
-    Driver: 'local',
-    Mode: '',
-    RW: true,
-    Propagation: '',
+  writeFileSync(join(directory, 'container.json'), '{}');
+  const point = {
+    ...{ Type: 'volume', Name: volume, Source: '', Destination: '/data' },
+    ...{ Driver: 'local', Mode: '', RW: true, Propagation: '' },
   };
-  writeFileSync(join(directory, 'mounts.json'), JSON.stringify({ name, mounts: [mount] }));
+  const uses = { name, stateRoot: join(top, 'root'), transient: false, mounts: [{ point, request: {} }] };
+  writeFileSync(join(directory, 'mounts.json'), JSON.stringify(uses));
 }

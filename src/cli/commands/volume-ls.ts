@@ -4,7 +4,7 @@ import { createLog, print } from '../../runtime/log.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
 import { listVolumes, type Volume } from '../../volume/store.ts';
 import { usageOf } from '../../volume/usage.ts';
-import { usersOf } from '../../volume/uses.ts';
+import { usersByVolume } from '../../volume/uses.ts';
 import { type CommandLine, flag, text, texts } from '../command-line.ts';
 import { parseFilters } from '../filters.ts';
 import { humanSize } from '../format/human.ts';
@@ -22,11 +22,11 @@ export async function run(line: CommandLine, global: GlobalOptions): Promise<num
     'name',
     'anonymous',
   ]);
-  const isUsed = (name: string): boolean => usersOf(dataRoot, name).length > 0;
+  const users = filters.has('dangling') ? usersByVolume(dataRoot) : new Map();
   const volumes = await listVolumes(dataRoot, ({ error }) =>
     log.warn(error instanceof Error ? error.message : String(error)),
   );
-  const found = volumes.filter((volume) => matches(volume, filters, isUsed));
+  const found = volumes.filter((volume) => matches(volume, filters, (name) => users.has(name)));
   const withSize = flag(line, 'size');
   const list = formatList({
     format: text(line, 'format'),

@@ -4,7 +4,7 @@ import { print } from '../../runtime/log.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
 import { listVolumes, removeVolume, type Volume } from '../../volume/store.ts';
 import { usageOf } from '../../volume/usage.ts';
-import { usersOf } from '../../volume/uses.ts';
+import { usersByVolume } from '../../volume/uses.ts';
 import { type CommandLine, flag, texts } from '../command-line.ts';
 import { confirm } from '../confirm.ts';
 import { forEach } from '../each.ts';
@@ -19,7 +19,8 @@ export async function run(line: CommandLine, global: GlobalOptions): Promise<num
   const which = all ? 'all' : 'anonymous';
   const question = `WARNING! This will remove ${which} local volumes not used by at least one container.`;
   if (!dry && !flag(line, 'force') && !confirm(question)) return 0;
-  const isUsed = (name: string): boolean => usersOf(global.dataRoot, name).length > 0;
+  const users = usersByVolume(global.dataRoot);
+  const isUsed = (name: string): boolean => users.has(name);
   const unused = (await listVolumes(global.dataRoot, () => undefined)).filter(
     (volume) =>
       volume.scope === 'local' &&

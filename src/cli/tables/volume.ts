@@ -80,6 +80,18 @@ export const commands: CommandTable = {
     args: [2, 2],
     options: {},
   },
+  'volume mount': {
+    usage: 'VOLUME [VOLUME...]',
+    description: 'mount volumes on the host, until unmount, and print where',
+    args: [1, MANY],
+    options: {},
+  },
+  'volume unmount': {
+    usage: 'VOLUME [VOLUME...]',
+    description: 'take back what mount did',
+    args: [1, MANY],
+    options: {},
+  },
   'volume exists': {
     usage: 'VOLUME',
     description: 'exit with 0 if the volume is there, else with 1',
@@ -99,6 +111,7 @@ export const commands: CommandTable = {
 export const aliases: Readonly<Record<string, string>> = {
   'volume list': 'volume ls',
   'volume remove': 'volume rm',
+  'volume umount': 'volume unmount',
 };
 
 export const load: Readonly<Record<string, () => Promise<Command>>> = {
@@ -108,6 +121,8 @@ export const load: Readonly<Record<string, () => Promise<Command>>> = {
   'volume rm': () => import('../commands/volume-rm.ts'),
   'volume prune': () => import('../commands/volume-prune.ts'),
   'volume rename': () => import('../commands/volume-rename.ts'),
+  'volume mount': () => import('../commands/volume-mount.ts'),
+  'volume unmount': () => import('../commands/volume-unmount.ts'),
   'volume exists': () => import('../commands/volume-exists.ts'),
   'volume update': () => import('../commands/volume-update.ts'),
 };
