@@ -92,4 +92,12 @@ export const examples: Readonly<Record<string, readonly (readonly [typed: string
   'volume mount': [['tinyrun volume mount data', 'a volume of a driver that mounts it when it is used']],
   'volume unmount': [['tinyrun volume unmount data', 'after volume mount']],
   'volume exists': [['tinyrun volume exists data || tinyrun volume create data', 'in a script']],
+  mounts: [
+    ['tinyrun mounts web', 'the tree, and what the host sees'],
+    ['tinyrun mounts --json web', 'for programs'],
+  ],
+  where: [
+    ['tinyrun where web /etc/hosts', 'who made it, what it hides, who may write it'],
+    ['tinyrun where --no-follow web /bin/sh', 'the symlink itself'],
+  ],
 };

@@ -1,0 +1,92 @@
+// Looking at files below a directory of a container: by descriptor, without opening them, and never out of it. No name
+// is trusted: each is opened with openat2(2), where symlinks lead nowhere and a device is not touched (O_PATH).
+
+import { close, flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
+import { type Inode, pathOf, S_IFDIR, S_IFLNK, statInode } from '../disk/inode.ts';
+import { errnos } from '../sys/errno.ts';
+
+/** What is at a path. */
+export interface Seen extends Inode {
+  /** Of a symlink, where it points to. */
+  link: string | undefined;
+  /** The mount that it is in, as mountinfo numbers it. */
+  mountId: number;
+  /** An overlay's directory that hides what the layers below have in it. */
+  opaque: boolean;
+  /** Nobody may change it: chattr(1) `i`, and `a`, which lets it grow. */
+  immutable: boolean;
+  appendOnly: boolean;
+}
+
+const PIN = flag('O_PATH', 'O_NOFOLLOW', 'O_CLOEXEC');
+/** A container changes what is there while we look: then it is no more than gone. */
+const GONE = ['ENOENT', 'ENOTDIR', 'ELOOP', 'EXDEV', 'ENAMETOOLONG', 'EAGAIN', 'ESTALE'].map(
+  (name) => -errnos[name]!,
+);
+
+/**
+ * Looks at a path below a directory, whose components must not be symlinks, but for the last.
+ * @param path relative; empty is the directory itself
+ * @param mounts whether mounts below the directory are entered
+ * @returns undefined where nothing is there
+ * @throws SystemError
+ */
+export function lookAt(directory: number, path: string, mounts: boolean): Seen | undefined {
+  const resolve = flag('RESOLVE_BENEATH', 'RESOLVE_NO_SYMLINKS', ...(mounts ? [] : ['RESOLVE_NO_XDEV']));
+  const how = new Uint8Array(new BigUint64Array([BigInt(PIN), 0n, BigInt(resolve)]).buffer);
+  const fd = rawSyscall('openat2', directory, path === '' ? '.' : path, how, how.length);
+  if (GONE.includes(fd)) return undefined;
+  if (fd < 0) throw new SystemError(`look at ${path}`, -fd);
+  try {
+    return lookAtOpen(fd, path);
+  } finally {
+    close(fd);
+  }
+}
+
+/**
+ * The same of an open file or directory.
+ * @param what its path, for messages
+ */
+export function lookAtOpen(fd: number, what: string): Seen {
+  const inode = statInode(fd, `look at ${what}`);
+  return {
+    ...inode,
+    link: inode.type === S_IFLNK ? readLink(fd, what) : undefined,
+    opaque: inode.type === S_IFDIR && isOpaque(fd),
+    ...moreOf(fd, what),
+  };
+}
+
+const STATX_MNT_ID = 0x1000; // <linux/stat.h>
+const [IMMUTABLE, APPEND] = [0x10, 0x20]; // STATX_ATTR_*
+
+function moreOf(fd: number, what: string): Pick<Seen, 'mountId' | 'immutable' | 'appendOnly'> {
+  const bytes = new Uint8Array(256);
+  const result = rawSyscall('statx', fd, '', flag('AT_EMPTY_PATH'), STATX_MNT_ID, bytes);
+  if (result < 0) throw new SystemError(`look at ${what}`, -result);
+  const view = new DataView(bytes.buffer);
+  const attributes = view.getUint32(8, true); // stx_attributes, whose lower half has both
+  return {
+    mountId: Number(view.getBigUint64(144, true)), // stx_mnt_id
+    immutable: (attributes & IMMUTABLE) !== 0,
+    appendOnly: (attributes & APPEND) !== 0,
+  };
+}
+
+const decoder = new TextDecoder();
+
+function readLink(fd: number, what: string): string {
+  const bytes = new Uint8Array(4096); // PATH_MAX
+  const length = rawSyscall('readlinkat', fd, '', bytes, bytes.length);
+  if (length < 0) throw new SystemError(`read symlink ${what}`, -length);
+  return decoder.decode(bytes.subarray(0, length));
+}
+
+/** Overlays of root mark it with a trusted attribute, those of a user namespace with one of the user's. */
+function isOpaque(fd: number): boolean {
+  const value = new Uint8Array(2);
+  return ['trusted.overlay.opaque', 'user.overlay.opaque'].some(
+    (name) => rawSyscall('getxattr', pathOf(fd), name, value, value.length) === 1 && value[0] === 0x79, // y
+  );
+}
