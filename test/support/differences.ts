@@ -10,6 +10,8 @@ export interface Difference {
   fact: RegExp;
   /** The bundles (bundles.ts) in which they do; default: any. */
   bundle?: RegExp;
+  /** A path of the host without which there is no difference. */
+  needs?: string;
   tinyrun: string;
   /** What a peer does; absent: as tinyrun. */
   runc?: string;
@@ -103,6 +105,14 @@ export const differences: readonly Difference[] = [
     tinyrun: 'none',
     crun: 'a link to /proc/kcore',
     why: 'the spec does not ask for it, and /proc/kcore is masked',
+  },
+  {
+    what: '/dev/core, where the kernel has /proc/kcore',
+    fact: /^ls \/dev$/,
+    needs: '/proc/kcore',
+    tinyrun: 'none',
+    runc: 'a link to /proc/kcore',
+    why: 'as under crun',
   },
   {
     what: 'devices in a user namespace',
