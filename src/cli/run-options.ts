@@ -85,6 +85,8 @@ function toOptions(line: CommandLine, cwd: string): Omit<RunOptions, 'lifecycle'
     volumes: texts(line, 'volume'),
     mounts: texts(line, 'mount'),
     tmpfs: texts(line, 'tmpfs'),
+    volumesFrom: texts(line, 'volumes-from'),
+    volumeDriver: text(line, 'volume-driver'),
     hostname: text(line, 'hostname'),
     addHosts: texts(line, 'add-host'),
     dns: texts(line, 'dns'),

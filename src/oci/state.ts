@@ -26,6 +26,10 @@ export const formatState = (state: State): string => `${JSON.stringify(state, un
 
 /** In DATA_ROOT/containers/ID: the record of a container that stays until it is removed (src/container/record.ts). */
 export const CONTAINER_RECORD = 'container.json';
+/** In the same place, of any container: what it mounts (src/volume/uses.ts). */
+export const USES = 'mounts.json';
+/** Beside that: more is to be undone at the container's end. */
+export const UNDO = 'undo';
 
 // Files of a state directory that the plan makes and others use; spec/lifecycle.md, "Files".
 

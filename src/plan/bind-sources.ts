@@ -12,6 +12,7 @@ import {
   planOpenIdMaps,
 } from './idmap.ts';
 import type { PlanInput } from './input.ts';
+import { planOverlayMount } from './mount-overlay.ts';
 import { bindSource, describeMount, isShared, type PlannedMount, planAttributes } from './mounts.ts';
 import { makeDirectories } from './state.ts';
 
@@ -48,10 +49,7 @@ function planBindSource(planned: PlannedMount, input: PlanInput, maps: IdMaps): 
   const words = (why: string): Words => ({ what, why, from });
   const bind = o.reg('bind');
   return [
-    o.openTree(o.AT_FDCWD, source, options.bind === 'rbind', {
-      ...words('A detached copy of the mount, made before any namespace: the host never sees it attached.'),
-      to: 'bind',
-    }),
+    ...planSource(planned, source, words),
     ...(isShared(options)
       ? []
       : [
@@ -67,3 +65,23 @@ function planBindSource(planned: PlannedMount, input: PlanInput, maps: IdMaps): 
     }),
   ];
 }
+
+/** The mount itself, attached nowhere, into register `bind`. */
+function planSource(
+  { options, fd, overlay, index, from }: PlannedMount,
+  source: string,
+  words: (why: string) => Words,
+): Op[] {
+  const why = 'A detached copy of the mount, made before any namespace: the host never sees it attached.';
+  const recursive = options.bind === 'rbind';
+  const close =
+    fd === undefined
+      ? []
+      : [o.close(fd, { what: `close ${source}`, why: 'The mount keeps what it needs of it.', from })];
+  if (overlay !== undefined) return [...planOverlayMount(overlay, index, words), ...close];
+  return fd === undefined
+    ? [o.openTree(o.AT_FDCWD, source, recursive, { ...words(why), to: 'bind' })]
+    : [o.openTree(fd, '', recursive, { ...words(`${why} ${PINNED}`), to: 'bind' }), ...close];
+}
+
+const PINNED = 'What was found there when it was looked for is mounted, whatever has the name by now.';

@@ -14,6 +14,7 @@ import { planRemoveRdt } from './rdt.ts';
 import { planGiveBackTerminal } from './relay.ts';
 import { planUnmountOutside } from './rootfs.ts';
 import { planRemoveState } from './state.ts';
+import { planRemoveUses, planRemoveUsesDirectory } from './uses.ts';
 import { runtime } from './words.ts';
 
 export const endBuffers = [{ name: 'exittext', size: 24 }];
@@ -62,8 +63,8 @@ export function planGiveBack(input: PlanInput): Op[] {
 }
 
 /** Whether something may be left that takes a program that can loop. */
-const mayPurge = ({ rootfs, cgroup }: PlanInput): boolean =>
-  rootfs.kind === 'overlay' || cgroup !== undefined;
+const mayPurge = ({ rootfs, cgroup, uses }: PlanInput): boolean =>
+  rootfs.kind === 'overlay' || cgroup !== undefined || uses !== undefined;
 
 /** Host program: where its failures come in. What it has started ends; then it goes on below. */
 export function planUndo(whose: string): Op[] {
@@ -84,8 +85,9 @@ export function planUndo(whose: string): Op[] {
 
 /** Removes the directory of an overlay container's own files. */
 function planRemoveData(input: PlanInput): Op[] {
-  const { rootfs, id } = input;
-  if (rootfs.kind !== 'overlay') return [];
+  const { rootfs, id, uses } = input;
+  if (rootfs.kind !== 'overlay')
+    return uses === undefined ? [] : [...planRemoveUses(input), planRemoveUsesDirectory(uses)];
   const { own } = rootfs;
   if (own.kept)
     return own.remove ? [o.jump('purge', runtime('remove the container', 'It was started with --rm.'))] : [];
@@ -98,7 +100,8 @@ function planRemoveData(input: PlanInput): Op[] {
     });
   const path = `${rootfs.dataRoot}/containers/${id}`;
   return [
-    o.branch('data', '<', 0, 'purged', runtime('is there anything?', why)),
+    ...planRemoveUses(input),
+    o.branch('data', '<', 0, uses === undefined ? 'purged' : 'data-gone', runtime('is there anything?', why)),
     rmdir('upper'),
     rmdir('work/work'),
     rmdir('work'),
@@ -109,6 +112,7 @@ function planRemoveData(input: PlanInput): Op[] {
         onError: { ignore: ['ENOENT'], fail: 'leave' },
       }),
     ),
+    ...(uses === undefined ? [] : [o.label('data-gone')]),
     o.unlinkat(o.AT_FDCWD, path, ['AT_REMOVEDIR'], {
       ...runtime(`remove ${path}`, why),
       onError: { ignore: ['ENOENT'], fail: 'leave' },
@@ -151,10 +155,10 @@ function planPurge(input: PlanInput): Op[] {
   ];
 }
 
-function planBecomePurge({ self, stateRoot, rootfs, id }: PlanInput): Op[] {
+function planBecomePurge({ self, stateRoot, rootfs, id, uses }: PlanInput): Op[] {
   const why =
     'The container has left files or cgroups of its own: to find them takes a program that can loop.';
-  const dataRoot = rootfs.kind === 'overlay' ? rootfs.dataRoot : '';
+  const dataRoot = rootfs.kind === 'overlay' ? rootfs.dataRoot : (uses?.dataRoot ?? '');
   const argv = [...self, '--root', stateRoot, '--data-root', dataRoot, 'purge', id, o.buf('exittext')];
   return [
     o.format('exit', o.buf('exittext'), {}, runtime('write the exit code as digits', why)),

@@ -11,6 +11,31 @@ export interface FlagMount {
   /** Make the host directory if it is missing (`-v`), or refuse (`--mount`). */
   createSource: boolean;
   from: string; // '--volume', '--mount', '--tmpfs'
+  /** What is there, where that is known already. */
+  kind?: SourceKind;
+  /** Open descriptor of what is bound; the source is for words only. */
+  fd?: number;
+  /** Mounted in place of a bind of the source. */
+  overlay?: OverlayMountInput;
+}
+
+/** Layers that are merged at a mount's destination. Absolute paths. */
+export interface OverlayMountInput {
+  /** Topmost first. */
+  lowers: readonly string[];
+  /** Where writes go; absent: nowhere. */
+  upper?: string;
+  work?: string;
+  /** The part to show; relative. */
+  subpath?: string;
+}
+
+/** What says that the container uses volumes: DATA_ROOT/containers/ID with mounts.json in it (volume/uses.ts). */
+export interface UsesInput {
+  dataRoot: string; // absolute
+  directory: string; // absolute
+  /** The directory, open and locked: let go when the id is taken. */
+  lock: number;
 }
 
 /** What was found at a bind's source when planning: decides what is made at its target. */
@@ -176,7 +201,10 @@ export interface PlanInput {
   /** `run`, which ends with the container; `run --detach`; `create`, whose container waits for `start`. */
   lifecycle: 'foreground' | 'detached' | 'created';
   rootfs: RootfsInput;
+  /** The mounts of config.json in their order, where some of them are volumes; undefined: as they stand there. */
+  configMounts?: readonly FlagMount[] | undefined;
   flagMounts: readonly FlagMount[];
+  uses?: UsesInput | undefined;
   /** What is at each bind source, and at each masked path of the host's own proc and sysfs (absolute paths). */
   sources: ReadonlyMap<string, SourceKind>;
   /** Clean mount destinations that are in the rootfs, and no part of whose way is a symlink. */

@@ -12,7 +12,7 @@ import { formatMountFlags, type MountOptions, parseMountOptions } from '../oci/m
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import { planCopyUp, wantsCopyUp, writable } from './copy-up.ts';
-import type { PlanInput, SourceKind } from './input.ts';
+import type { FlagMount, OverlayMountInput, PlanInput, SourceKind } from './input.ts';
 import { mountContext } from './labels.ts';
 import { planCgroupMount } from './mount-cgroup.ts';
 import { planCoveredMode } from './mount-mode.ts';
@@ -32,6 +32,8 @@ export interface PlannedMount {
   target: string;
   from: string;
   createSource: boolean;
+  fd: number | undefined;
+  overlay: OverlayMountInput | undefined;
 }
 
 /** The host's directory or file that a bind shows: absolute. */
@@ -42,23 +44,27 @@ export function bindSource(mount: Mount, bundle: string): string {
 
 /** config.mounts in their order, then those of the flags. */
 export function listMounts(
-  input: Pick<PlanInput, 'config' | 'flagMounts' | 'resolved' | 'rootfs' | 'rootless'>,
+  input: Pick<PlanInput, 'config' | 'configMounts' | 'flagMounts' | 'resolved' | 'rootfs' | 'rootless'>,
 ): PlannedMount[] {
   let slots = 0;
   let index = 0;
-  const planned = (mount: Mount, from: string, createSource: boolean): PlannedMount => {
+  const planned = ({ mount, from, createSource, fd, overlay }: FlagMount): PlannedMount => {
     const options = parseMountOptions(mount.options ?? []);
     const clean = cleanInside(mount.destination);
     const target = cleanInside(input.resolved.get(clean) ?? clean);
     if (target === '')
       throw new TinyrunError('CONFIG', `${from}: cannot mount on /: it is the rootfs itself`);
-    const slot = options.bind !== false && isMadeByHost(mount, options, input) ? slots++ : undefined;
-    return { mount, index: index++, options, target, from, createSource, slot };
+    const byHost = fd !== undefined || overlay !== undefined || isMadeByHost(mount, options, input);
+    const slot = options.bind !== false && byHost ? slots++ : undefined;
+    return { mount, index: index++, options, target, from, createSource, slot, fd, overlay };
   };
-  const config = (input.config.mounts ?? []).map((mount, i) => planned(mount, `/mounts/${i}`, false));
-  const flags = input.flagMounts.map(({ mount, from, createSource }) => planned(mount, from, createSource));
-  return [...config, ...flags];
+  return [...configMounts(input), ...input.flagMounts].map(planned);
 }
+
+/** Those of config.json, with their JSON pointers. */
+export const configMounts = (input: Pick<PlanInput, 'config' | 'configMounts'>): readonly FlagMount[] =>
+  input.configMounts ??
+  (input.config.mounts ?? []).map((mount, i) => ({ mount, createSource: false, from: `/mounts/${i}` }));
 
 /**
  * Binds that init cannot make: in a user namespace it may not reach the source, idmapped ones take rights over the

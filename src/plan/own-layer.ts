@@ -48,7 +48,10 @@ export function planOwnLayer(input: PlanInput, overlay: OverlayInput): Op[] {
   return [
     ...planInitLayer(dataRoot),
     ...makeDirectories(`${dataRoot}/containers`, 0o711, LAYER),
-    o.mkdirat(o.AT_FDCWD, directory, 0o700, runtime(`make directory ${directory}`, LAYER)),
+    o.mkdirat(o.AT_FDCWD, directory, 0o700, {
+      ...runtime(`make directory ${directory}`, LAYER),
+      ...(input.uses === undefined ? {} : { onError: { ignore: ['EEXIST'] } }), // it says already what is used
+    }),
     open,
     ...planNewLayer(input, own),
     ...OWN_FILES.flatMap((name) => [...planWriteFile(name, own.files[name]), ...planBindFile(name)]),

@@ -82,6 +82,7 @@ import {
   planTerminalSockets,
   planTerminalStdio,
 } from './terminal.ts';
+import { planUnlockUses } from './uses.ts';
 import { planVerbFiles, verbBuffers } from './verb-files.ts';
 import { runtime } from './words.ts';
 
@@ -112,6 +113,7 @@ function planSetUp(input: PlanInput, mounts: readonly PlannedMount[], state: Sta
     ...planEnterRootless(input),
     ...planTakeId(input), // before anything exists that would have to be undone
     ...planUnlockContainer(input),
+    ...planUnlockUses(input),
     ...planWriteState(input, state), // and this before anything else is made
     ...planConnect(input),
     ...planCgroups(input),

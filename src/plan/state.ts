@@ -122,7 +122,7 @@ export interface StateFile {
 }
 
 export function stateFile(input: PlanInput): StateFile {
-  const { config, id, bundle, rootfs, host, transient, noPivot, cgroup } = input;
+  const { config, id, bundle, rootfs, host, transient, noPivot, cgroup, uses } = input;
   const resctrl = rdtDirectories(input);
   const rest = {
     bundle,
@@ -137,7 +137,9 @@ export function stateFile(input: PlanInput): StateFile {
       ...(config.hooks?.poststop?.length ? { poststop: true } : {}),
       ...(rootfs.kind === 'overlay' && !rootfs.own.kept
         ? { dataDirectory: `${rootfs.dataRoot}/containers/${id}` }
-        : {}),
+        : uses !== undefined
+          ? { dataDirectory: uses.directory }
+          : {}),
       ...(resctrl.length > 0 ? { resctrl } : {}),
       ...(cgroup?.scope === undefined ? {} : { unit: cgroup.scope.unit }),
       ...(cgroup === undefined

@@ -71,9 +71,9 @@ export function planVerbFiles(input: PlanInput): Op[] {
 
 /** The cgroups in their slots; undefined where they do not fit, or there is more to be removed. */
 function cgroupPaths(input: PlanInput): Uint8Array | undefined {
-  const { cgroup, rootfs } = input;
+  const { cgroup, rootfs, uses } = input;
   const paths = cgroup?.existing ? [] : (cgroup?.places ?? []).map(({ path }) => utf8.encode(path));
-  if (rootfs.kind !== 'directory' || rdtDirectories(input).length > 0) return undefined;
+  if (rootfs.kind !== 'directory' || uses !== undefined || rdtDirectories(input).length > 0) return undefined;
   if (paths.length > SLOTS || paths.some((path) => path.length >= SLOT)) return undefined;
   const bytes = new Uint8Array(SLOTS * SLOT);
   for (const [i, path] of paths.entries()) bytes.set(path, i * SLOT);

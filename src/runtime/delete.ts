@@ -29,7 +29,7 @@ export async function deleteContainer(global: GlobalOptions, id: string, force: 
     if (container !== undefined) endIfForced(container, id, force);
     const lock = lockContainer(root, id);
     if (lock === 'gone') {
-      if (last === undefined && removeStale(root, id, dataRoot)) return;
+      if (last === undefined && (await removeStale(root, id, dataRoot))) return;
       // What leaves nothing behind is removed by its host program; of what is kept, another caller was faster.
       if (!force && last?.transient !== true) throw notFound(root, id);
       return;
@@ -70,14 +70,14 @@ async function removeIfEnded(
   const container = readLocked(lock, root, id, force ? dataRoot : undefined);
   const status = container?.state.status;
   if (container === undefined || status === 'creating') {
-    removeHalfMade(root, id, container, dataRoot);
+    await removeHalfMade(root, id, container, dataRoot);
     return true;
   }
   if (status !== 'stopped') return false;
   // What leaves nothing behind has a host program, which runs them itself.
   const hooks = container.hooks.poststop && !container.transient ? await import('./hooks.ts') : undefined;
   const pending = hooks && readHooks(hooks, global, container, force);
-  removeLocked(root, id, container);
+  await removeLocked(root, id, container);
   if (container.unit !== undefined)
     await (await import('./scope.ts')).endScope(container.unit, container.cgroups);
   if (pending !== undefined) await hooks?.runHooks(global, pending);

@@ -16,7 +16,7 @@ import type {
   SourceKind,
 } from '../plan/input.ts';
 import { cleanInside } from '../plan/mount-point.ts';
-import { bindSource } from '../plan/mounts.ts';
+import { bindSource, configMounts } from '../plan/mounts.ts';
 import { hasNew } from '../plan/namespaces.ts';
 import { hasNetDevices } from '../plan/net-devices.ts';
 import { isKernelFilesystem } from '../plan/place.ts';
@@ -33,10 +33,12 @@ import { callerEnvironment } from './prelude.ts';
 import { refused, statPath } from './probe.ts';
 import { probeCgroups } from './probe-cgroups.ts';
 import { existsInRoot, openRoot, resolveDangling } from './probe-rootfs.ts';
+import type { GatheredMounts } from './volumes.ts';
 
 /**
  * Throws TinyrunError where the bundle or the flags are wrong, or name what is not there.
- * @param keepFilter a seccomp filter that had to be compiled may be kept for later runs
+ * @param mayChange volumes may be made, and a seccomp filter that had to be compiled kept for later runs; what is made for
+ *   the container itself is the caller's to abandon (`uses`)
  */
 export async function gatherInput(
   global: GlobalOptions,
@@ -44,7 +46,7 @@ export async function gatherInput(
   host: HostFacts,
   log: Log,
   text = readConfig(configPath(options)),
-  keepFilter = true,
+  mayChange = true,
 ): Promise<PlanInput> {
   const config = parseBundle(configPath(options), text, log);
   if (options.args !== undefined && options.args.length > 0) config.process.args = options.args;
@@ -60,7 +62,35 @@ export async function gatherInput(
   checkTerminal(config.process.terminal === true, options);
   const rootfs = await gatherRootfs(global, options, config, host, log);
   const roots = rootfs.kind === 'directory' ? [rootfs.path] : rootfs.layers.toReversed();
-  const flagMounts = await gatherFlagMounts(options, host);
+  const mounts = await gatherMounts(global, options, config, host, roots, !mayChange);
+  try {
+    return await gatherRest(global, options, config, host, log, { rootfs, roots, mounts, mayChange });
+  } catch (error) {
+    if (mounts.uses !== undefined) await (await import('./uses.ts')).abandonUses(mounts.uses);
+    throw error;
+  }
+}
+
+/** All but the mounts and the rootfs. */
+async function gatherRest(
+  global: GlobalOptions,
+  options: RunOptions,
+  config: Config,
+  host: HostFacts,
+  log: Log,
+  {
+    rootfs,
+    roots,
+    mounts,
+    mayChange,
+  }: {
+    rootfs: RootfsInput;
+    roots: readonly string[];
+    mounts: GatheredMounts;
+    mayChange: boolean;
+  },
+): Promise<PlanInput> {
+  const { flagMounts } = mounts;
   const rootless = host.euid === 0 ? undefined : gatherRootless(global, config, host);
   if (options.listenFds > 0 || options.notifySocket !== undefined)
     flagMounts.push(...(await import('./activation.ts')).applyActivation(config, options));
@@ -75,9 +105,9 @@ export async function gatherInput(
     stateRoot: global.root,
     rootless,
     rootfs,
-    flagMounts,
-    sources: gatherSources(config, flagMounts, options.bundle),
-    ...gatherDestinations(config, flagMounts, roots, rootfs.kind === 'overlay'),
+    ...mounts,
+    sources: gatherSources(config, mounts, options.bundle),
+    ...gatherDestinations(config, mounts, roots, rootfs.kind === 'overlay'),
     environment: inheritsEnvironment(config) ? callerEnvironment() : [],
     resctrl: hasRdt({ config }) ? (await import('./probe-resctrl.ts')).probeResctrl(config) : undefined,
     netDevices: await gatherNetDevices(config),
@@ -103,7 +133,7 @@ export async function gatherInput(
       host,
       options.lifecycle,
       roots,
-      keepFilter ? global.root : undefined,
+      mayChange ? global.root : undefined,
       log,
     )),
     self: [process.execPath],
@@ -233,26 +263,43 @@ export function statDirectory(path: string, from: string): { mode: number; uid: 
   return stat;
 }
 
-async function gatherFlagMounts(options: RunOptions, host: HostFacts): Promise<FlagMount[]> {
-  const { volumes, mounts, tmpfs, container } = options;
-  if (container !== undefined) return [...container.mounts];
-  if (volumes.length + mounts.length + tmpfs.length === 0) return [];
-  const { parseFlagMounts } = await import('./flag-mounts.ts');
-  return parseFlagMounts(volumes, mounts, tmpfs, host.cwd);
+async function gatherMounts(
+  global: GlobalOptions,
+  options: RunOptions,
+  config: Config,
+  host: HostFacts,
+  roots: readonly string[],
+  look: boolean,
+): Promise<GatheredMounts> {
+  const { volumes, mounts, tmpfs, volumesFrom, container, form } = options;
+  if (container !== undefined) return { flagMounts: [...container.mounts] };
+  const at = config.mounts?.findIndex(({ type }) => type === 'volume') ?? -1;
+  if (at >= 0 && form === 'runc')
+    throw new TinyrunError(
+      'CONFIG',
+      `/mounts/${at}: a volume is for \`tinyrun run BUNDLE\`, not for engines`,
+      {
+        hint: 'write --volume, or bind a directory',
+      },
+    );
+  if (at < 0 && volumes.length + mounts.length + tmpfs.length + volumesFrom.length === 0)
+    return { flagMounts: [] };
+  const { gatherVolumes } = await import('./volumes.ts');
+  return gatherVolumes(global, options, config, host, roots, look);
 }
 
 /** What is at the source of each bind; a missing one is an error unless it is to be made. */
 function gatherSources(
   config: Config,
-  flagMounts: readonly FlagMount[],
+  gathered: Pick<PlanInput, 'configMounts' | 'flagMounts'>,
   bundle: string,
 ): Map<string, SourceKind> {
   const sources = new Map<string, SourceKind>();
-  const add = (mount: { source?: string; options?: string[] }, createSource: boolean, from: string): void => {
+  const add = ({ mount, createSource, from, kind }: FlagMount): void => {
     const { bind, remount } = parseMountOptions(mount.options ?? []);
     if (bind === false || remount) return;
-    const path = bindSource({ destination: '', ...mount }, bundle);
-    const stat = statPath(path);
+    const path = bindSource(mount, bundle);
+    const stat = kind === undefined ? statPath(path) : { kind };
     if (typeof stat !== 'number') sources.set(path, stat.kind);
     else if (createSource && stat === -errnos['ENOENT']!) sources.set(path, 'missing');
     else if (from.startsWith('--mount') && stat === -errnos['ENOENT']!)
@@ -262,14 +309,13 @@ function gatherSources(
       );
     else throw refused('CONFIG', `${from}: bind source ${path}`, -stat);
   };
-  const mounts = config.mounts ?? [];
-  for (let i = 0; i < mounts.length; i++) add(mounts[i]!, false, `/mounts/${i}`);
+  for (const mount of configMounts({ config, ...gathered })) add(mount);
   for (const path of config.linux?.maskedPaths ?? []) {
     if (!path.startsWith('/proc/') && !path.startsWith('/sys/')) continue;
     const stat = statPath(path);
     sources.set(path, typeof stat === 'number' ? 'missing' : stat.kind);
   }
-  for (const { mount, createSource, from } of flagMounts) add(mount, createSource, from);
+  for (const mount of gathered.flagMounts) add(mount);
   return sources;
 }
 
@@ -277,10 +323,9 @@ function gatherSources(
  * The mount destinations that can be looked for in the rootfs, clean: not those below another mount, which are there only
  * when that is.
  */
-export function destinationsInRootfs({
-  config,
-  flagMounts,
-}: Pick<PlanInput, 'config' | 'flagMounts'>): Mount[] {
+export function destinationsInRootfs(
+  input: Pick<PlanInput, 'config' | 'configMounts' | 'flagMounts'>,
+): Mount[] {
   const before: string[] = [];
   const found: Mount[] = [];
   const look = (mount: Mount): void => {
@@ -289,15 +334,15 @@ export function destinationsInRootfs({
       found.push({ ...mount, destination });
     before.push(destination);
   };
-  for (const mount of config.mounts ?? []) look(mount);
-  for (const { mount } of flagMounts) look(mount);
+  for (const { mount } of configMounts(input)) look(mount);
+  for (const { mount } of input.flagMounts) look(mount);
   return found;
 }
 
 /** Which mount destinations are in the rootfs, and which lead through a dangling symlink. */
 function gatherDestinations(
   config: Config,
-  flagMounts: readonly FlagMount[],
+  gathered: Pick<PlanInput, 'configMounts' | 'flagMounts'>,
   roots: readonly string[],
   overlay: boolean,
 ): Pick<PlanInput, 'present' | 'resolved'> {
@@ -309,7 +354,7 @@ function gatherDestinations(
   const plain = new Set(overlay ? layer.map(({ path }) => path.slice(1)) : []);
   // In an overlay a whiteout may hide what a lower layer has, but never a directory of the layer on top.
   const own = new Set(layer.flatMap(({ path, type }) => (type === 'directory' ? [path.slice(1)] : [])));
-  for (const { destination, type } of destinationsInRootfs({ config, flagMounts })) {
+  for (const { destination, type } of destinationsInRootfs({ config, ...gathered })) {
     if (overlay ? own.has(destination) : directories.some((dir) => existsInRoot(dir, destination, true))) {
       present.add(destination);
     } else if (

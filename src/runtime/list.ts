@@ -12,14 +12,14 @@ import { type Container, findContainer, listIds } from './store.ts';
  * All containers, by id; half-made ones are left out, and one that cannot be read is warned about. What killed tinyruns
  * left is removed on the way: nobody else would come across it, since its ids are random.
  */
-export function listContainers(
+export async function listContainers(
   { root, dataRoot }: Pick<GlobalOptions, 'root' | 'dataRoot'>,
   log: Log,
-): Container[] {
+): Promise<Container[]> {
   const containers: Container[] = [];
   for (const id of listIds(root)) {
     try {
-      if (removeStale(root, id, dataRoot))
+      if (await removeStale(root, id, dataRoot))
         log.debug(`removed container ${id}, left by a tinyrun that was killed`);
       const container = findContainer(root, id);
       if (container !== undefined && container.state.status !== 'creating') containers.push(container);

@@ -53,6 +53,9 @@ export interface RunOptions {
   volumes: string[];
   mounts: string[];
   tmpfs: string[];
+  volumesFrom: string[];
+  /** Of the volumes of -v that are made. */
+  volumeDriver: string | undefined;
   hostname: string | undefined;
   addHosts: string[];
   dns: string[];

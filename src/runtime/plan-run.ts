@@ -5,6 +5,7 @@ import { TinyrunError } from '../errors.ts';
 import type { Config } from '../oci/config.ts';
 import { ungrantableCapabilities } from '../plan/credentials.ts';
 import type { HostFacts } from '../plan/host.ts';
+import type { PlanInput } from '../plan/input.ts';
 import { planContainer } from '../plan/plan.ts';
 import type { Program } from '../program/op.ts';
 import { becomeProgram, type TraceLines } from './become.ts';
@@ -33,19 +34,35 @@ export async function planAndRun(
     log.warn(message);
   };
   const gathered = await gatherInput(global, options, host, { ...log, warn }, text);
+  try {
+    const input = await makeReady(global, options, gathered, { ...log, warn });
+    const program = planContainer(input);
+    return await becomeProgram(global, options, host, log, program, traceLines, (image) => {
+      const problem = warned ? undefined : keepProgram(global, options, input, text, image);
+      if (problem !== undefined) log.debug(`the program is not kept: ${problem}`);
+    });
+  } catch (error) {
+    if (gathered.uses !== undefined) await (await import('./uses.ts')).abandonUses(gathered.uses);
+    throw error;
+  }
+}
+
+/** The last checks, and what stands in the way. */
+async function makeReady(
+  global: GlobalOptions,
+  options: RunOptions,
+  gathered: PlanInput,
+  log: Log,
+): Promise<PlanInput> {
+  const { host } = gathered;
   if (host.euid !== 0 && gathered.rootless === undefined) throw notRoot(global, gathered.config);
   const ungrantable = ungrantableCapabilities(gathered);
-  if (ungrantable.length > 0) warn(`capabilities that this host cannot grant: ${ungrantable.join(', ')}`);
+  if (ungrantable.length > 0) log.warn(`capabilities that this host cannot grant: ${ungrantable.join(', ')}`);
   await clearWay(global, options.id, gathered.rootfs.kind === 'overlay' && !gathered.rootfs.own.kept);
   // With an id that is taken the program fails before it needs a scope.
   const needsScope =
     gathered.cgroup?.scope !== undefined && typeof statPath(`${global.root}/${options.id}`) === 'number';
-  const input = needsScope ? await (await import('./scope.ts')).makeScope(gathered, log.debug) : gathered;
-  const program = planContainer(input);
-  return becomeProgram(global, options, host, log, program, traceLines, (image) => {
-    const problem = warned ? undefined : keepProgram(global, options, input, text, image);
-    if (problem !== undefined) log.debug(`the program is not kept: ${problem}`);
-  });
+  return needsScope ? await (await import('./scope.ts')).makeScope(gathered, log.debug) : gathered;
 }
 
 function notRoot({ rootless }: GlobalOptions, { linux }: Config): TinyrunError {
@@ -64,7 +81,7 @@ async function clearWay({ root, dataRoot }: GlobalOptions, id: string, overlay: 
   const left =
     typeof statPath(`${root}/${id}`) !== 'number' ||
     (overlay && typeof statPath(`${dataRoot}/containers/${id}`) !== 'number');
-  if (left) (await import('./removal.ts')).removeStale(root, id, dataRoot);
+  if (left) await (await import('./removal.ts')).removeStale(root, id, dataRoot);
 }
 
 /** The program that `run` would become: nothing is changed, and no root is needed. */

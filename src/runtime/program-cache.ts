@@ -77,14 +77,16 @@ function checksOf(options: RunOptions, input: PlanInput, text: string): Check[] 
   const { host, config, configPath, rootfs, sources, present, resolved, home, cgroups, terminal, ...rest } =
     input;
   const { id, bundle, stateRoot, flagMounts, transient, exits, noPivot, init, preserveFds, ...more } = rest; // the command line
-  const { lifecycle, printId, monitor, pidFile, consoleSocket, pidfdSocket, self, ...others } = more; // likewise
+  const { lifecycle, printId, configMounts, monitor, pidFile, consoleSocket, pidfdSocket, self, ...others } =
+    more; // likewise
   const { environment, reports, logFd, trace, step, seccomp, cgroup, noNewKeyring, ...facts } = others; // of hooks; what isCacheable excludes; the config
-  const { rootless, securityModules, resctrl, netDevices, ...unknown } = facts;
+  const { rootless, securityModules, resctrl, netDevices, uses, ...unknown } = facts;
   const { arch, euid, inUserNamespace, kernel, hostname, capBounding, ...moreFacts } = host;
   const { sigIgnored, noFile, cwd, now, ...uncompared } = moreFacts;
   unknown satisfies Record<string, never>;
   uncompared satisfies Record<string, never>;
   if (rootfs.kind !== 'directory' || resolved.size > 0 || terminal !== undefined) return undefined;
+  if (uses !== undefined) return undefined; // what it mounts is found, and written down, each time
   if (hasHooks(input, ...POINTS)) return undefined; // they may depend on the environment
   // What few containers have, and what may change at any time.
   if (

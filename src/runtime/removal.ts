@@ -11,6 +11,7 @@ import {
   PAUSED_PIDFD,
   SHARED_FILES,
   STATE_FILES,
+  USES,
 } from '../oci/state.ts';
 import { errnos } from '../sys/errno.ts';
 import { killCgroups, removeCgroups } from './cgroup-remove.ts';
@@ -83,15 +84,23 @@ export function lockContainer(root: string, id: string): Lock {
 
 /** Does something while the state root is locked: no state directory appears or is locked meanwhile. */
 function withRoot<T>(root: string, absent: T, use: (rootFd: number) => T): T {
-  const rootFd = openDirectory(AT_FDCWD, root);
+  const rootFd = lockRoot(root);
   if (rootFd === undefined) return absent;
   try {
-    const result = rawSyscall('flock', rootFd, flag('LOCK_EX'));
-    if (result < 0) throw new SystemError(`lock the state root ${root}`, -result);
     return use(rootFd);
   } finally {
     close(rootFd);
   }
+}
+
+/** Closing the returned descriptor unlocks it; undefined where there is no state root. */
+function lockRoot(root: string): number | undefined {
+  const rootFd = openDirectory(AT_FDCWD, root);
+  if (rootFd === undefined) return undefined;
+  const result = rawSyscall('flock', rootFd, flag('LOCK_EX'));
+  if (result === 0) return rootFd;
+  close(rootFd);
+  throw new SystemError(`lock the state root ${root}`, -result);
 }
 
 /** What a container has besides its state directory; the state of one that was ever there. */
@@ -104,11 +113,11 @@ export type Belongings = Pick<Container, 'dataDirectory' | 'cgroups' | 'resctrl'
  * @throws TinyrunError HOST if the directory is somebody else's
  * @throws SystemError naming what could not be removed; a second try goes on from there
  */
-export function removeLocked(
+export async function removeLocked(
   root: string,
   id: string,
   { dataDirectory, cgroups, resctrl, state }: Belongings,
-): void {
+): Promise<void> {
   if (state === undefined || state.ociVersion === '') assertOwn(root, id);
   removeCgroups(cgroups, true);
   if (state !== undefined && exists(AT_FDCWD, `${root}/${id}/${MOUNTED}`)) unmount(root, id, state.rootfs);
@@ -117,7 +126,7 @@ export function removeLocked(
     const result = rawSyscall('unlinkat', AT_FDCWD, path, flag('AT_REMOVEDIR'));
     if (result < 0 && result !== -errnos['ENOENT']!) throw new SystemError(`remove ${path}`, -result);
   }
-  if (dataDirectory !== undefined) removeData(dataDirectory);
+  if (dataDirectory !== undefined) await removeData(dataDirectory);
   withRoot(root, undefined, (rootFd) => removeTree(rootFd, id));
 }
 
@@ -155,17 +164,17 @@ function unmount(root: string, id: string, path: string): void {
  * Removes a container that was never finished, and whose lock we hold: nobody is making it any more.
  * @param container undefined: it has no state.json, and so no process and no cgroup
  */
-export function removeHalfMade(
+export async function removeHalfMade(
   root: string,
   id: string,
   container: Container | undefined,
   dataRoot: string | undefined,
-): void {
+): Promise<void> {
   const dataDirectory = dataRoot === undefined ? undefined : `${dataRoot}/containers/${id}`;
   // Init may have been told already to outlive the one that made it.
   if (container !== undefined)
     endProcess(container.init, `container ${id}`, () => killCgroups(container.cgroups));
-  removeLocked(root, id, container ?? { dataDirectory, cgroups: [], resctrl: [] });
+  await removeLocked(root, id, container ?? { dataDirectory, cgroups: [], resctrl: [] });
 }
 
 /**
@@ -175,17 +184,22 @@ export function removeHalfMade(
  * @param decided its host program has ended it: it goes, though it has a name
  * @returns whether it removed anything
  */
-export function removeStale(root: string, id: string, dataRoot?: string, decided = false): boolean {
+export async function removeStale(
+  root: string,
+  id: string,
+  dataRoot?: string,
+  decided = false,
+): Promise<boolean> {
   const lock = lockContainer(root, id);
   if (lock === 'gone' && dataRoot !== undefined)
-    return removeOrphan(root, id, `${dataRoot}/containers/${id}`);
+    return await removeOrphan(root, id, `${dataRoot}/containers/${id}`);
   if (typeof lock === 'string') return false;
   try {
     const container = readLocked(lock.fd, root, id);
     if (container === undefined || container.state.status === 'creating')
-      removeHalfMade(root, id, container, dataRoot);
+      await removeHalfMade(root, id, container, dataRoot);
     else if (!(container.transient || decided) || container.state.status !== 'stopped') return false;
-    else removeLocked(root, id, container);
+    else await removeLocked(root, id, container);
     return true;
   } finally {
     close(lock.fd);
@@ -194,26 +208,39 @@ export function removeStale(root: string, id: string, dataRoot?: string, decided
 
 /**
  * Removes a container's own files whose state is gone: the state root does not outlive a reboot, the data root does. The
- * state root is made first, if need be: only with its lock is it certain that nobody takes the id meanwhile.
+ * state root is made first, if need be: only with its lock is it certain that nobody takes the id meanwhile; and with that of
+ * the files, that nobody is preparing them for a container.
  */
-function removeOrphan(root: string, id: string, dataDirectory: string): boolean {
-  if (!exists(AT_FDCWD, dataDirectory)) return false;
-  rawSyscall('mkdirat', AT_FDCWD, root, 0o711);
-  return withRoot(root, false, (rootFd) => {
-    if (exists(rootFd, id)) return false;
-    removeData(dataDirectory);
-    return true;
-  });
+async function removeOrphan(root: string, id: string, dataDirectory: string): Promise<boolean> {
+  const files = openDirectory(AT_FDCWD, dataDirectory);
+  if (files === undefined) return false;
+  try {
+    if (rawSyscall('flock', files, flag('LOCK_EX', 'LOCK_NB')) < 0) return false;
+    rawSyscall('mkdirat', AT_FDCWD, root, 0o711);
+    const rootFd = lockRoot(root);
+    if (rootFd === undefined) return false;
+    try {
+      if (exists(rootFd, id)) return false;
+      await removeData(dataDirectory);
+      return true;
+    } finally {
+      close(rootFd);
+    }
+  } finally {
+    close(files);
+  }
 }
 
-function removeData(dataDirectory: string): void {
+async function removeData(dataDirectory: string): Promise<void> {
   const slash = dataDirectory.lastIndexOf('/');
   const parent = openDirectory(AT_FDCWD, dataDirectory.slice(0, slash));
   if (parent === undefined) return;
   const name = dataDirectory.slice(slash + 1);
   try {
     // A container with a record is more than what runs of it: it goes by `rm` alone.
-    if (!exists(parent, `${name}/${CONTAINER_RECORD}`)) removeTree(parent, name);
+    if (exists(parent, `${name}/${CONTAINER_RECORD}`)) return;
+    if (exists(parent, `${name}/${USES}`)) await (await import('./uses.ts')).endUses(dataDirectory);
+    removeTree(parent, name);
   } finally {
     close(parent);
   }

@@ -49,7 +49,7 @@ export async function restoreContainer(
       'UNSUPPORTED',
       `restore container ${id}: only criu knows the moment of its prestart and createRuntime hooks`,
     );
-  removeStale(global.root, id, global.dataRoot);
+  await removeStale(global.root, id, global.dataRoot);
   const isFree = typeof statPath(`${global.root}/${id}`) === 'number';
   const input =
     gathered.cgroup?.scope !== undefined && isFree

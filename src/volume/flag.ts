@@ -4,14 +4,16 @@
 //   --tmpfs  DESTINATION[:OPTION,...]             a tmpfs with these mount options
 //
 // The grammar, its order of checks and its words are Docker's: first those of its command line (`invalid spec: ...`),
-// then those of its engine (`invalid volume specification: ...`). Some options that only Podman has are understood too.
+// then those of its engine (`invalid volume specification: ...`). The options that only Podman has are understood too.
 
 import { TinyrunError } from '../errors.ts';
 import { parseMountOptions } from '../oci/mount-options.ts';
+import { parseIdmap } from './idmap-option.ts';
 import {
   destinationProblem,
   type MountRequest,
   PROPAGATIONS,
+  type SharedOptions,
   toVolumeMount,
   type VolumeMount,
 } from './mount.ts';
@@ -21,22 +23,26 @@ import { cleanPath, resolveSource } from './path.ts';
 const MODES: Readonly<Record<string, readonly string[]>> = {
   access: ['ro', 'rw'],
   propagation: PROPAGATIONS,
-  copy: ['nocopy'],
+  copy: ['nocopy', 'copy'],
   label: ['z', 'Z'], // SELinux; without it, there is nothing to relabel
   consistency: ['consistent', 'cached', 'delegated'], // of Docker Desktop on macOS; always consistent here
-  recursion: ['bind', 'rbind'], // Podman's, as the next three
+  recursion: ['bind', 'rbind'], // Podman's, as all that follow
   dev: ['dev', 'nodev'],
   exec: ['exec', 'noexec'],
   suid: ['suid', 'nosuid'],
+  chown: ['U'],
+  overlay: ['O'],
+  upper: ['upperdir='], // of O; these three have a value
+  work: ['workdir='],
+  idmap: ['idmap', 'idmap='],
+  create: ['nocreate'],
 };
-
-const PODMAN_ONLY = ['U', 'O', 'idmap', 'copy', 'nocreate'];
 
 /**
  * Parses the value of --volume.
  *
  * @param cwd absolute; what a source that starts with a dot is relative to
- * @throws TinyrunError USAGE, in Docker's words; UNSUPPORTED for options that only Podman has
+ * @throws TinyrunError USAGE, in Docker's words
  * @example parseVolumeFlag('./src:/app:ro', '/home/me') // a read-only bind of /home/me/src at /app
  */
 export function parseVolumeFlag(text: string, cwd: string): VolumeMount {
@@ -49,6 +55,7 @@ export function parseVolumeFlag(text: string, cwd: string): VolumeMount {
   const modes = parts.length === 3 ? parseModes(parts[2]!) : new Map<string, string>();
   if (modes === undefined) throw invalidMode(parts[2]!);
   const request = volumeRequest(source, destination, modes);
+  request.mode = parts[2] ?? '';
   return toVolumeMount(request, `--volume ${text}`, `invalid volume specification: '${spec}': `);
 }
 
@@ -67,7 +74,9 @@ function splitVolume(text: string): string[] {
 function parseModes(text: string): Map<string, string> | undefined {
   const modes = new Map<string, string>();
   for (const option of text.split(',')) {
-    const group = Object.keys(MODES).find((name) => MODES[name]!.includes(option));
+    const equals = option.indexOf('=');
+    const name = equals < 0 ? option : option.slice(0, equals + 1);
+    const group = Object.keys(MODES).find((group) => MODES[group]!.includes(name));
     if (group === undefined || modes.has(group)) return undefined;
     modes.set(group, option);
   }
@@ -81,41 +90,56 @@ function volumeRequest(source: string, destination: string, modes: Map<string, s
     destination,
     readOnly: modes.get('access') === 'ro',
   };
-  if (modes.has('copy')) request.volume = { nocopy: true };
+  if (modes.get('copy') === 'nocopy') request.volume = { nocopy: true };
   const propagation = modes.get('propagation');
-  const attributes = ['dev', 'exec', 'suid'].flatMap((group) => modes.get(group) ?? []);
   const recursion = modes.get('recursion');
-  if (
-    request.type === 'bind' ||
-    propagation !== undefined ||
-    attributes.length > 0 ||
-    recursion !== undefined
-  ) {
+  if (request.type === 'bind' || propagation !== undefined || recursion !== undefined) {
     request.bind = {
       createSource: true,
       ...(propagation !== undefined && { propagation }),
       ...(recursion === 'bind' && { recursive: 'disabled' }),
-      ...(attributes.length > 0 && { attributes }),
     };
   }
-  return request;
+  return Object.assign(request, sharedOptions(modes));
 }
+
+/** What a volume may have as well as a bind. */
+function sharedOptions(modes: Map<string, string>): SharedOptions & Pick<MountRequest, 'noCreate'> {
+  const attributes = ['dev', 'exec', 'suid'].flatMap((group) => modes.get(group) ?? []);
+  const idmap = modes.get('idmap');
+  return {
+    ...(attributes.length > 0 && { attributes }),
+    ...(modes.has('chown') && { chown: true }),
+    ...(modes.has('create') && { noCreate: true }),
+    ...overlayOption(modes),
+    ...(idmap !== undefined && { idmap: parseIdmap(idmap.slice('idmap='.length)) }),
+  };
+}
+
+function overlayOption(modes: Map<string, string>): Pick<SharedOptions, 'overlay'> {
+  const [upper, work] = ['upper', 'work'].map((group) => textOf(modes.get(group)));
+  if (upper === undefined && work === undefined) return modes.has('overlay') ? { overlay: {} } : {};
+  const problem =
+    upper === undefined || work === undefined
+      ? 'upperdir and workdir go together: give both'
+      : !modes.has('overlay')
+        ? 'upperdir and workdir are of an overlay: give O, too'
+        : ![upper, work].every((path) => path.startsWith('/'))
+          ? 'upperdir and workdir must be absolute paths'
+          : undefined;
+  if (problem !== undefined || upper === undefined || work === undefined)
+    throw new TinyrunError('USAGE', `invalid mode: ${[...modes.values()].join(',')}: ${problem}`);
+  return { overlay: { upper: cleanPath(upper), work: cleanPath(work) } };
+}
+
+const textOf = (option: string | undefined): string | undefined => option?.slice(option.indexOf('=') + 1);
 
 function invalidVolume(text: string): TinyrunError {
   return new TinyrunError('USAGE', `invalid volume specification: '${text}'`);
 }
 
 function invalidMode(mode: string): TinyrunError {
-  const foreign = mode
-    .split(',')
-    .map((option) => option.split('=', 1)[0]!)
-    .find((name) => PODMAN_ONLY.includes(name));
-  return foreign === undefined
-    ? new TinyrunError('USAGE', `invalid mode: ${mode}`)
-    : new TinyrunError(
-        'UNSUPPORTED',
-        `invalid mode: ${mode}: tinyrun does not have Podman's option '${foreign}'`,
-      );
+  return new TinyrunError('USAGE', `invalid mode: ${mode}`);
 }
 
 /** What a tmpfs itself understands, tmpfs(5). */
@@ -145,6 +169,7 @@ export function parseTmpfsFlag(text: string): VolumeMount {
     readOnly: access === 'ro',
     createSource: false,
     ...(options.length > 0 && { tmpfs: { options } }),
+    mode: '',
     flag: `--tmpfs ${text}`,
   };
 }

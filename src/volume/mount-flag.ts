@@ -6,6 +6,7 @@
 
 import { TinyrunError } from '../errors.ts';
 import { parseCsv } from './csv.ts';
+import { parseIdmap } from './idmap-option.ts';
 import { type BindRecursive, type MountRequest, toVolumeMount, type VolumeMount } from './mount.ts';
 import { resolveSource } from './path.ts';
 
@@ -25,6 +26,9 @@ const BOOLEAN_KEYS = [
   'bind-nonrecursive',
   'bind-create-src',
   'bind-idmap',
+  'idmap',
+  'chown',
+  'u',
 ];
 
 const RECURSIVE: readonly string[] = ['enabled', 'disabled', 'writable', 'readonly'];
@@ -37,6 +41,13 @@ const setDestination: Setter = (request, value) => {
 };
 const setReadOnly: Setter = (request, _value, field) => {
   request.readOnly = parseBool(field);
+};
+
+const setIdmap: Setter = (request, value) => {
+  if (value !== 'false') request.idmap = parseIdmap(value === 'true' ? '' : value);
+};
+const setChown: Setter = (request, _value, field) => {
+  if (parseBool(field)) request.chown = true;
 };
 
 const KEYS: Readonly<Record<string, Setter>> = {
@@ -68,11 +79,10 @@ const KEYS: Readonly<Record<string, Setter>> = {
   'bind-create-src': (request, _value, field) => {
     request.bind = { ...request.bind, createSource: parseBool(field) };
   },
-  'bind-idmap': (_request, _value, { key }) => {
-    throw new TinyrunError('UNSUPPORTED', `option '${key}': id-mapped binds are not available by flag`, {
-      hint: 'give the mount in config.json, with uidMappings and gidMappings',
-    });
-  },
+  'bind-idmap': setIdmap, // as it is being discussed for Docker
+  idmap: setIdmap, // Podman's, as the next two
+  chown: setChown,
+  u: setChown,
   'volume-subpath': (request, value) => {
     request.volume = { ...request.volume, subpath: value };
   },
@@ -108,7 +118,7 @@ const KEYS: Readonly<Record<string, Setter>> = {
  * Parses the value of --mount.
  *
  * @param cwd absolute; what a source that starts with a dot is relative to
- * @throws TinyrunError USAGE, in Docker's words; UNSUPPORTED for bind-idmap
+ * @throws TinyrunError USAGE, in Docker's words
  * @example parseMountFlag('type=bind,src=./data,dst=/data,ro', '/home/me')
  */
 export function parseMountFlag(text: string, cwd: string): VolumeMount {

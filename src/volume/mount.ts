@@ -3,6 +3,8 @@
 // so that a known message can be looked up. Whether a bind's source exists is asked when the container is created.
 
 import { TinyrunError } from '../errors.ts';
+import type { IdMapping } from '../oci/config.ts';
+import { assertVolumeName } from './names.ts';
 import { cleanPath, isLocalPath } from './path.ts';
 
 export const PROPAGATIONS = ['private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave'] as const;
@@ -24,7 +26,21 @@ export interface VolumeOptions {
   labels?: Record<string, string>;
 }
 
-export interface VolumeMount {
+/** The ids that a mount shows in place of those on disk: two lists, or those of the container's user namespace. */
+export type IdMap = 'container' | { uids: IdMapping[]; gids: IdMapping[] };
+
+/** What is Podman's, and means the same for binds and volumes. */
+export interface SharedOptions {
+  /** More mount options: nodev, noexec, nosuid and their opposites. */
+  attributes?: string[];
+  /** Give all that is in the source to the container's user, before it starts (`U`). */
+  chown?: true;
+  /** Writes go to a layer over the source (`O`): one that is thrown away, or that of these two host directories. */
+  overlay?: { upper?: string; work?: string };
+  idmap?: IdMap;
+}
+
+export interface VolumeMount extends SharedOptions {
   type: 'bind' | 'volume' | 'tmpfs' | 'image';
   /** A bind's absolute host path, a volume's name, an image's reference; absent: an anonymous volume, a tmpfs. */
   source?: string;
@@ -35,28 +51,31 @@ export interface VolumeMount {
   propagation?: PropagationMode;
   /** Binds only; absent: enabled. */
   recursive?: BindRecursive;
-  /** A bind whose source is missing makes it, a directory, instead of failing. */
+  /** What is missing is made: a bind's source, a directory; a volume. */
   createSource: boolean;
-  /** More mount options of a bind: nodev, noexec, nosuid and their opposites. */
-  attributes?: string[];
   /** Mount options on top of the defaults: `size=64m`, `mode=700`, `exec`. */
   tmpfs?: { options: string[] };
   volume?: VolumeOptions;
   image?: { subpath: string };
+  /** The options of -v as they were written, which `inspect` shows. */
+  mode: string;
   /** The flag with its text, for error words and for an op's `from`: `--volume /srv:/data:ro`. */
   flag: string;
 }
 
 /** A mount as it was written. The option groups are present if one of their options was. */
-export interface MountRequest {
+export interface MountRequest extends SharedOptions {
   type: string;
   source: string;
   destination: string;
   readOnly: boolean;
-  bind?: { propagation?: string; recursive?: BindRecursive; createSource?: boolean; attributes?: string[] };
+  bind?: { propagation?: string; recursive?: BindRecursive; createSource?: boolean };
   volume?: VolumeOptions;
   tmpfs?: { options: string[] };
   image?: { subpath: string };
+  mode?: string;
+  /** A volume must be there already. */
+  noCreate?: true;
 }
 
 /**
@@ -74,7 +93,9 @@ export function toVolumeMount(request: MountRequest, flag: string, context = '')
       `${context}invalid mount config for type ${JSON.stringify(request.type)}: ${problem}`,
     );
   }
-  const { type, source, destination, readOnly, bind, volume, tmpfs, image } = request;
+  const { type, source, destination, readOnly, bind, volume, tmpfs, image, mode, noCreate, ...rest } =
+    request;
+  const { attributes, chown, overlay, idmap } = rest;
   const driver = volume?.driver ?? 'local';
   if (type === 'volume' && source !== '' && driver === 'local') assertVolumeName(source);
   return {
@@ -84,11 +105,15 @@ export function toVolumeMount(request: MountRequest, flag: string, context = '')
     readOnly,
     ...(bind?.propagation !== undefined && { propagation: bind.propagation as PropagationMode }),
     ...(bind?.recursive !== undefined && { recursive: bind.recursive }),
-    createSource: bind?.createSource ?? false,
-    ...(bind?.attributes !== undefined && { attributes: bind.attributes }),
+    createSource: (type === 'volume' || (bind?.createSource ?? false)) && noCreate !== true,
+    ...(attributes !== undefined && { attributes }),
+    ...(chown !== undefined && { chown }),
+    ...(overlay !== undefined && { overlay }),
+    ...(idmap !== undefined && { idmap }),
     ...(tmpfs !== undefined && { tmpfs }),
     ...(volume !== undefined && { volume }),
     ...(image !== undefined && { image }),
+    mode: mode ?? '',
     flag,
   };
 }
@@ -131,21 +156,4 @@ export function isPropagation(text: string): text is PropagationMode {
 
 function subpathProblem(subpath: string): string | undefined {
   return isLocalPath(subpath) ? undefined : 'subpath must be a relative path within the volume';
-}
-
-/** @throws TinyrunError USAGE if a volume of the local driver cannot have this name */
-function assertVolumeName(name: string): void {
-  if (name.length === 1) {
-    throw new TinyrunError(
-      'USAGE',
-      `create ${name}: volume name is too short, names should be at least two alphanumeric characters`,
-    );
-  }
-  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name)) {
-    throw new TinyrunError(
-      'USAGE',
-      `create ${name}: ${JSON.stringify(name)} includes invalid characters for a local volume name, ` +
-        'only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path',
-    );
-  }
 }

@@ -1,5 +1,5 @@
-// VolumeMounts of all flags -> the OCI mounts that come after config.json's own, with Docker's defaults: a bind takes
-// the mounts below it along and is rprivate, a tmpfs is noexec, nosuid, nodev. Parents come before children.
+// VolumeMounts -> the OCI mounts that come after config.json's own, with Docker's defaults: a bind takes the mounts below
+// it along and is rprivate, a tmpfs is noexec, nosuid, nodev. Parents come before children.
 
 import { TinyrunError } from '../errors.ts';
 import type { Mount } from '../oci/config.ts';
@@ -7,13 +7,11 @@ import type { FlagMount } from '../plan/input.ts';
 import { isPropagation, type VolumeMount } from './mount.ts';
 
 /**
- * Turns the mounts of --volume, --mount and --tmpfs into OCI mounts, sorted by the depth of their destination.
- *
- * @param mounts in the order of the command line; a flag given twice with the same text counts once
- * @returns with the flag and its text as `from`
- * @throws TinyrunError USAGE for a destination given twice; UNSUPPORTED for volumes and images
+ * The mounts of the command line without those that are given twice with the same text.
+ * @param mounts in the order of the command line
+ * @throws TinyrunError USAGE for a destination given twice
  */
-export function toOciMounts(mounts: readonly VolumeMount[]): FlagMount[] {
+export function distinctMounts(mounts: readonly VolumeMount[]): VolumeMount[] {
   const byDestination = new Map<string, VolumeMount>();
   for (const mount of mounts) {
     const before = byDestination.get(mount.destination);
@@ -24,37 +22,34 @@ export function toOciMounts(mounts: readonly VolumeMount[]): FlagMount[] {
     }
     byDestination.set(mount.destination, mount);
   }
-  const depth = (mount: VolumeMount) => mount.destination.split('/').length;
-  return [...byDestination.values()]
-    .sort((a, b) => depth(a) - depth(b))
-    .map((mount) => ({ mount: ociMount(mount), createSource: mount.createSource, from: mount.flag }));
+  return [...byDestination.values()];
 }
 
-function ociMount(mount: VolumeMount): Mount {
-  switch (mount.type) {
-    case 'bind':
-      return {
-        destination: mount.destination,
-        type: 'bind',
-        source: mount.source!, // a bind has one: mount.ts
-        options: bindOptions(mount),
-      };
-    case 'tmpfs':
-      return { destination: mount.destination, type: 'tmpfs', source: 'tmpfs', options: tmpfsOptions(mount) };
-    case 'volume':
-      throw new TinyrunError(
-        'UNSUPPORTED',
-        `mount ${mount.source === undefined ? 'an anonymous volume' : `volume ${mount.source}`} at ` +
-          `${mount.destination}: this version of tinyrun has no volume store`,
-        { hint: `for a bind, give an absolute host path: --volume /srv/data:${mount.destination}` },
-      );
-    case 'image':
-      throw new TinyrunError(
-        'UNSUPPORTED',
-        `mount image ${mount.source} at ${mount.destination}: this version of tinyrun has no image store`,
-        { hint: 'unpack the image and bind the directory: --volume /srv/image:' + mount.destination + ':ro' },
-      );
+/** Sorts by the depth of the destination, otherwise as given. */
+export function byDepth<T>(things: readonly T[], destination: (thing: T) => string): T[] {
+  const depth = (thing: T) => destination(thing).split('/').length;
+  return [...things].sort((a, b) => depth(a) - depth(b));
+}
+
+/** Whether a mount is known from its flag alone: no store has to be asked, and nothing prepared. */
+export const isPlain = ({ type, chown, overlay }: VolumeMount): boolean =>
+  (type === 'bind' || type === 'tmpfs') && chown === undefined && overlay === undefined;
+
+/**
+ * A mount for the planner, with its flag and its text as `from`.
+ * @param source host path of what a bind, volume or image shows
+ */
+export function toFlagMount(mount: VolumeMount, source = mount.source ?? ''): FlagMount {
+  const { destination, flag, type, idmap } = mount;
+  const oci: Mount =
+    type === 'tmpfs'
+      ? { destination, type: 'tmpfs', source: 'tmpfs', options: tmpfsOptions(mount) }
+      : { destination, type: 'bind', source, options: bindOptions(mount) };
+  if (idmap !== undefined && idmap !== 'container') {
+    oci.uidMappings = idmap.uids;
+    oci.gidMappings = idmap.gids;
   }
+  return { mount: oci, createSource: type === 'bind' && mount.createSource, from: flag };
 }
 
 function bindOptions(mount: VolumeMount): string[] {
@@ -65,8 +60,9 @@ function bindOptions(mount: VolumeMount): string[] {
     alone ? 'bind' : 'rbind',
     mount.propagation ?? 'rprivate',
     // No `rw` otherwise: it would make the bind of a read-only mount writable.
-    ...(mount.readOnly ? [readOnly] : []),
+    ...(mount.readOnly || mount.type === 'image' ? [readOnly] : []),
     ...(mount.attributes ?? []),
+    ...(mount.idmap === 'container' ? ['idmap'] : []),
   ];
 }
 

@@ -41,6 +41,7 @@ test('toRunOptions: a bundle alone has an id made for it, and all defaults', () 
       remove: false,
       args: undefined,
     },
+    ...{ volumesFrom: [], volumeDriver: undefined },
     ...{ overlay: false, volumes: [], mounts: [], tmpfs: [], hostname: undefined, addHosts: [], dns: [] },
     ...{
       dnsSearch: [],
@@ -95,6 +96,7 @@ test('toRunOptions: every option arrives', () => {
       remove: true,
       args: ['ls', '-l'],
     },
+    ...{ volumesFrom: [], volumeDriver: undefined },
     ...{ overlay: true, volumes: ['a:/a'], mounts: ['type=tmpfs,dst=/m'], tmpfs: ['/t'], hostname: 'h' },
     ...{
       addHosts: ['x:1.2.3.4'],

@@ -26,12 +26,12 @@ test('list: nothing is a head, no lines, and null', () => {
 });
 
 test("list: the table has runc's columns", async () => {
-  await withStateRoot((roots) => {
+  await withStateRoot(async (roots) => {
     roots.add('stopped-container', { ...ENDED, bundle: '/b' });
     roots.add('a', { pid: process.pid, bundle: '/some/bundle' });
     const pid = String(process.pid).padEnd(12);
     assert.is(
-      formatTable(listContainers(roots, collect()), users),
+      formatTable(await listContainers(roots, collect()), users),
       'ID                  PID         STATUS      BUNDLE         CREATED                    OWNER\n' +
         `a                   ${pid}running     /some/bundle   2026-01-02T03:04:05.678Z   me\n` +
         'stopped-container   0           stopped     /b             2026-01-02T03:04:05.678Z   me\n',
@@ -40,18 +40,18 @@ test("list: the table has runc's columns", async () => {
 });
 
 test('list: control characters do not reach the terminal', async () => {
-  await withStateRoot((roots) => {
+  await withStateRoot(async (roots) => {
     roots.add('a', { ...ENDED, bundle: '/a\u001b[2J\n\u009bb' });
-    const [, line = ''] = formatTable(listContainers(roots, collect()), users).split('\n');
+    const [, line = ''] = formatTable(await listContainers(roots, collect()), users).split('\n');
     assert.match(line, '/a?[2J??b ');
   });
 });
 
 test('list: JSON on one line, with the owner', async () => {
-  await withStateRoot((roots) => {
+  await withStateRoot(async (roots) => {
     roots.add('a', { ...ENDED, annotations: { k: 'v' } });
     roots.add('b', ENDED);
-    const text = formatJson(listContainers(roots, collect()), users);
+    const text = formatJson(await listContainers(roots, collect()), users);
     const common = { bundle: '/bundle', rootfs: '/bundle/rootfs', created: '2026-01-02T03:04:05.678Z' };
     const [a, b] = ['a', 'b'].map((id) => ({
       ociVersion: '1.3.0',
@@ -67,24 +67,27 @@ test('list: JSON on one line, with the owner', async () => {
         { ...b, owner: 'me' },
       ])}\n`,
     );
-    assert.is(formatIds(listContainers(roots, collect())), 'a\nb\n');
+    assert.is(formatIds(await listContainers(roots, collect())), 'a\nb\n');
   });
 });
 
 test('list: an owner without a name is a number', async () => {
-  await withStateRoot((roots) => {
+  await withStateRoot(async (roots) => {
     roots.add('a', ENDED);
-    assert.match(formatJson(listContainers(roots, collect()), new Map()), `"owner":"#${process.geteuid!()}"`);
+    assert.match(
+      formatJson(await listContainers(roots, collect()), new Map()),
+      `"owner":"#${process.geteuid!()}"`,
+    );
   });
 });
 
 test('list: what killed tinyruns left is removed on the way', async () => {
-  await withStateRoot((roots) => {
+  await withStateRoot(async (roots) => {
     roots.add('kept', ENDED);
     roots.add('killed', { ...ENDED, transient: true });
     mkdirSync(join(roots.root, 'half'), 0o711);
     const log = collect();
-    assert.is(formatIds(listContainers(roots, log)), 'kept\n');
+    assert.is(formatIds(await listContainers(roots, log)), 'kept\n');
     assert.equal(readdirSync(roots.root), ['kept']);
     assert.equal(log.lines, [
       'debug removed container half, left by a tinyrun that was killed',
@@ -94,11 +97,11 @@ test('list: what killed tinyruns left is removed on the way', async () => {
 });
 
 test('list: a directory that is no container stays, with all that is in it', async () => {
-  await withStateRoot((roots) => {
+  await withStateRoot(async (roots) => {
     mkdirSync(join(roots.root, 'home/letters'), { recursive: true });
     mkdirSync(join(roots.root, 'mnt'), 0o755);
     const log = collect();
-    assert.is(formatIds(listContainers(roots, log)), '');
+    assert.is(formatIds(await listContainers(roots, log)), '');
     assert.equal(log.lines, [
       `warn list container home: ${roots.root}/home is no container: "letters" is in it`,
       `warn list container mnt: ${roots.root}/mnt is no container: it may be listed by all`,
@@ -109,19 +112,19 @@ test('list: a directory that is no container stays, with all that is in it', asy
 });
 
 test('list: a damaged container is warned about, and the others are listed', async () => {
-  await withStateRoot((roots) => {
+  await withStateRoot(async (roots) => {
     writeFileSync(join(roots.add('a'), 'state.json'), '{');
     roots.add('b');
     writeFileSync(join(roots.root, 'file'), '');
     const log = collect();
-    assert.is(formatIds(listContainers(roots, log)), 'b\n');
+    assert.is(formatIds(await listContainers(roots, log)), 'b\n');
     const why = `read state of container a: ${roots.root}/a/state.json is damaged`;
     assert.equal(log.lines, [`warn list container a: ${why}`]);
   });
 });
 
 test("stateText: JSON with runc's order and indentation", async () => {
-  await withStateRoot((roots) => {
+  await withStateRoot(async (roots) => {
     roots.add('c1', { ...ENDED, annotations: { a: 'b' } });
     const lines = [
       '{',

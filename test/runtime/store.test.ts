@@ -71,7 +71,7 @@ test('readContainer: no container, no state root, or a half-made one: not found'
 });
 
 test('readContainer, removeStale: root takes no state directory of another user', async () => {
-  await withStateRoot(({ root, dataRoot, add, addData }) => {
+  await withStateRoot(async ({ root, dataRoot, add, addData }) => {
     const theirs = add('c1', { ...ENDED, transient: true, dataDirectory: addData('c1') });
     mkdirSync(join(root, 'half'));
     const data = addData('half');
@@ -84,7 +84,7 @@ test('readContainer, removeStale: root takes no state directory of another user'
     );
     for (const id of ['c1', 'half'])
       assert.is(
-        messageOf(() => removeStale(root, id, dataRoot)),
+        await removeStale(root, id, dataRoot).catch((error) => `${error.code} ${error.message}`),
         says(id),
       );
     assert.ok(existsSync(data));
@@ -139,40 +139,40 @@ test('listIds: sorted, and only what can be an id', async () => {
 });
 
 test('removeStale: the leftover of a killed tinyrun goes, with its own files', async () => {
-  await withStateRoot(({ root, dataRoot, add, addData }) => {
+  await withStateRoot(async ({ root, dataRoot, add, addData }) => {
     add('c1', { ...ENDED, transient: true, dataDirectory: addData('c1') });
     addData('c2');
-    assert.is(removeStale(root, 'c1'), true);
+    assert.is(await removeStale(root, 'c1'), true);
     assert.equal(readdirSync(root), []);
     assert.equal(readdirSync(join(dataRoot, 'containers')), ['c2']);
-    assert.is(removeStale(root, 'c1'), false);
+    assert.is(await removeStale(root, 'c1'), false);
   });
 });
 
 test('removeStale: a half-made one goes; its own files are looked for in the data root', async () => {
-  await withStateRoot(({ root, dataRoot, addData }) => {
+  await withStateRoot(async ({ root, dataRoot, addData }) => {
     mkdirSync(join(root, 'c1'), 0o711);
     writeFileSync(join(root, 'c1', 'state.json.tmp'), '{');
     addData('c1');
-    assert.is(removeStale(root, 'c1', dataRoot), true);
+    assert.is(await removeStale(root, 'c1', dataRoot), true);
     assert.equal(readdirSync(root), []);
     assert.equal(readdirSync(join(dataRoot, 'containers')), []);
   });
 });
 
 test('removeStale: leaves what is kept, what runs, and what is locked', async () => {
-  await withStateRoot(({ root, dataRoot, add, addData }) => {
+  await withStateRoot(async ({ root, dataRoot, add, addData }) => {
     add('kept', { ...ENDED, dataDirectory: addData('kept') });
     add('runs', { transient: true });
     add('locked', { ...ENDED, transient: true });
     mkdirSync(join(root, 'half'), 0o711);
     const locks = ['locked', 'half'].map((id) => lockContainer(root, id));
     for (const id of ['kept', 'runs', 'locked', 'half', 'none'])
-      assert.is(removeStale(root, id, dataRoot), false, id);
+      assert.is(await removeStale(root, id, dataRoot), false, id);
     for (const lock of locks) if (typeof lock !== 'string') close(lock.fd);
     assert.equal(listIds(root), ['half', 'kept', 'locked', 'runs']);
     assert.is(existsSync(join(dataRoot, 'containers/kept/upper/a/b/file')), true);
-    assert.is(removeStale(root, 'locked'), true);
+    assert.is(await removeStale(root, 'locked'), true);
   });
 });
 
@@ -192,15 +192,15 @@ test('lockContainer: one at a time', async () => {
 });
 
 test('removeStale: files of a container whose state is gone, as after a reboot', async () => {
-  await withStateRoot((roots) => {
+  await withStateRoot(async (roots) => {
     roots.addData('c1');
     roots.add('c2', { dataDirectory: roots.addData('c2') });
-    assert.is(removeStale(roots.root, 'c1', roots.dataRoot), true);
-    assert.is(removeStale(roots.root, 'c2', roots.dataRoot), false);
+    assert.is(await removeStale(roots.root, 'c1', roots.dataRoot), true);
+    assert.is(await removeStale(roots.root, 'c2', roots.dataRoot), false);
     assert.equal(readdirSync(join(roots.dataRoot, 'containers')), ['c2']);
-    assert.is(removeStale(roots.root, 'c1', roots.dataRoot), false);
+    assert.is(await removeStale(roots.root, 'c1', roots.dataRoot), false);
     rmSync(roots.root, { recursive: true });
-    assert.is(removeStale(roots.root, 'c2', roots.dataRoot), true);
+    assert.is(await removeStale(roots.root, 'c2', roots.dataRoot), true);
     assert.equal(readdirSync(join(roots.dataRoot, 'containers')), []);
   });
 });

@@ -91,6 +91,8 @@ export function pretendUse({ dataRoot, top }: Store, id: string, name: string, v
     ...{ Type: 'volume', Name: volume, Source: '', Destination: '/data' },
     ...{ Driver: 'local', Mode: '', RW: true, Propagation: '' },
   };
+  // With a record it is a container that is kept; without one it would be what a killed tinyrun has left.
+  writeFileSync(join(directory, 'container.json'), '{}');
   const uses = { name, stateRoot: join(top, 'root'), transient: false, mounts: [{ point, request: {} }] };
   writeFileSync(join(directory, 'mounts.json'), JSON.stringify(uses));
 }

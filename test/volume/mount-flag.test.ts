@@ -16,7 +16,7 @@ function errorOf(run: () => unknown): TinyrunError {
 }
 
 const bind = { type: 'bind', source: '/s', destination: '/d', readOnly: false, createSource: false };
-const volume = { type: 'volume', destination: '/d', readOnly: false, createSource: false };
+const volume = { type: 'volume', destination: '/d', readOnly: false, createSource: true };
 const tmpfs = { type: 'tmpfs', destination: '/d', readOnly: false, createSource: false };
 const readOnly = { ...bind, readOnly: true };
 
@@ -84,7 +84,7 @@ const VALID: Record<string, object> = {
 
 test('parseMountFlag: every key of Docker becomes data', () => {
   for (const [text, expected] of Object.entries(VALID)) {
-    assert.equal(parseMountFlag(text, CWD), { ...expected, flag: `--mount ${text}` }, text);
+    assert.equal(parseMountFlag(text, CWD), { ...expected, mode: '', flag: `--mount ${text}` }, text);
   }
 });
 
@@ -163,10 +163,17 @@ test("parseMountFlag: what is wrong is said in Docker's words", () => {
   }
 });
 
-test('parseMountFlag: an id-mapped bind is refused, with or without a value', () => {
-  for (const field of ['bind-idmap', 'bind-idmap=userns']) {
-    assert.is(errorOf(() => parseMountFlag(`${BIND},${field}`, CWD)).code, 'UNSUPPORTED');
-  }
+test("parseMountFlag: Podman's idmap and U", () => {
+  assert.is(parseMountFlag(`${BIND},bind-idmap`, CWD).idmap, 'container');
+  assert.is(parseMountFlag(`${BIND},idmap=true`, CWD).idmap, 'container');
+  assert.is(parseMountFlag(`${BIND},idmap=false`, CWD).idmap, undefined);
+  assert.equal(parseMountFlag(`${BIND},idmap=uids=0-1-2;gids=3-4-5`, CWD).idmap, {
+    uids: [{ containerID: 0, hostID: 1, size: 2 }],
+    gids: [{ containerID: 3, hostID: 4, size: 5 }],
+  });
+  assert.is(errorOf(() => parseMountFlag(`${BIND},idmap=x`, CWD)).message, 'invalid idmap: "x"');
+  assert.is(parseMountFlag(`${BIND},U`, CWD).chown, true);
+  assert.is(parseMountFlag(`${BIND},chown=0`, CWD).chown, undefined);
 });
 
 test('parseMountFlag: a label may have any name', () => {

@@ -2,12 +2,15 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { TinyrunError } from '../../src/errors.ts';
 import { parseTmpfsFlag, parseVolumeFlag } from '../../src/volume/flag.ts';
+import type { VolumeMount } from '../../src/volume/mount.ts';
 import { parseMountFlag } from '../../src/volume/mount-flag.ts';
-import { toOciMounts } from '../../src/volume/oci-mounts.ts';
+import { byDepth, distinctMounts, toFlagMount } from '../../src/volume/oci-mounts.ts';
 
 const v = (text: string) => parseVolumeFlag(text, '/cwd');
 const m = (text: string) => parseMountFlag(text, '/cwd');
 const t = parseTmpfsFlag;
+const toOciMounts = (mounts: VolumeMount[]) =>
+  byDepth(distinctMounts(mounts), ({ destination }) => destination).map((mount) => toFlagMount(mount));
 
 function errorOf(run: () => unknown): TinyrunError {
   try {
@@ -19,7 +22,7 @@ function errorOf(run: () => unknown): TinyrunError {
   throw new Error('nothing was thrown');
 }
 
-test('toOciMounts: a bind has its source, whether to make it, and the flag it comes from', () => {
+test('mounts of flags: a bind has its source, whether to make it, and the flag it comes from', () => {
   assert.equal(toOciMounts([v('/srv:/data')]), [
     {
       mount: { destination: '/data', type: 'bind', source: '/srv', options: ['rbind', 'rprivate'] },
@@ -58,7 +61,7 @@ test("toOciMounts: options have Docker's defaults", () => {
   for (const [options, expected] of rows) assert.equal(options, expected);
 });
 
-test('toOciMounts: parents come before children, others stay in the order given', () => {
+test('mounts of flags: parents come before children, others stay in the order given', () => {
   const mounts = toOciMounts([v('/1:/a/b/c'), t('/z'), v('/2:/a'), m('type=bind,src=/3,dst=/b/c')]);
   assert.equal(
     mounts.map(({ mount }) => mount.destination),
@@ -66,7 +69,7 @@ test('toOciMounts: parents come before children, others stay in the order given'
   );
 });
 
-test('toOciMounts: a destination may be given once, by whichever flag and spelling', () => {
+test('mounts of flags: a destination may be given once, by whichever flag and spelling', () => {
   for (const pair of [
     [v('/1:/x'), v('/2:/x/')],
     [v('/1:/x'), t('/x')],
@@ -78,22 +81,37 @@ test('toOciMounts: a destination may be given once, by whichever flag and spelli
   }
 });
 
-test('toOciMounts: the same flag twice counts once', () => {
+test('mounts of flags: the same flag twice counts once', () => {
   assert.is(toOciMounts([v('/1:/x'), v('/1:/x')]).length, 1);
 });
 
-test('toOciMounts: volumes and images are refused until there is a store', () => {
-  const rows: [ReturnType<typeof v>, string][] = [
-    [v('data:/d'), 'mount volume data at /d: this version of tinyrun has no volume store'],
-    [v('/d'), 'mount an anonymous volume at /d: this version of tinyrun has no volume store'],
-    [m('type=image,src=bb,dst=/d'), 'mount image bb at /d: this version of tinyrun has no image store'],
-  ];
-  for (const [mount, message] of rows) {
-    const error = errorOf(() => toOciMounts([mount]));
-    assert.is(error.message, message);
-    assert.is(error.code, 'UNSUPPORTED');
-    assert.match(error.hint ?? '', '--volume /srv/');
-  }
+test('toFlagMount: a volume is a bind of the place that the store has for it, and makes no directory of the host', () => {
+  const { mount, createSource, from } = toFlagMount(v('data:/d:ro,nodev'), '/lib/volumes/data/_data');
+  assert.equal(mount, {
+    destination: '/d',
+    type: 'bind',
+    source: '/lib/volumes/data/_data',
+    options: ['rbind', 'rprivate', 'rro', 'nodev'],
+  });
+  assert.equal([createSource, from], [false, '--volume data:/d:ro,nodev']);
+});
+
+test('toFlagMount: an image is read-only, whatever is asked for', () => {
+  assert.equal(toFlagMount(m('type=image,src=bb,dst=/d'), '/layer').mount.options, [
+    'rbind',
+    'rprivate',
+    'rro',
+  ]);
+});
+
+test('toFlagMount: ids are mapped by two lists, or as in the container', () => {
+  const lists = toFlagMount(v('/s:/d:idmap=uids=0-1000-1#1-2000-9;gids=0-1000-1')).mount;
+  assert.equal(lists.uidMappings, [
+    { containerID: 0, hostID: 1000, size: 1 },
+    { containerID: 1, hostID: 2000, size: 9 },
+  ]);
+  assert.equal(lists.gidMappings, [{ containerID: 0, hostID: 1000, size: 1 }]);
+  assert.equal(toFlagMount(m('src=data,dst=/d,idmap')).mount.options, ['rbind', 'rprivate', 'idmap']);
 });
 
 test.run();

@@ -6,10 +6,13 @@ import type { GlobalOptions } from '../../runtime/options.ts';
 import { removeStale } from '../../runtime/removal.ts';
 import type { CommandLine } from '../command-line.ts';
 
-export function run({ args: [id = '', code = ''] }: CommandLine, { root, dataRoot }: GlobalOptions): number {
+export async function run(
+  { args: [id = '', code = ''] }: CommandLine,
+  { root, dataRoot }: GlobalOptions,
+): Promise<number> {
   assertId(id);
   if (!/^\d{1,3}$/.test(code))
     throw new TinyrunError('USAGE', `purge ${id}: ${JSON.stringify(code)} is no exit code`);
-  removeStale(root, id, dataRoot, true);
+  await removeStale(root, id, dataRoot, true);
   return Number(code);
 }

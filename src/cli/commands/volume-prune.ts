@@ -2,6 +2,7 @@
 import { TinyrunError } from '../../errors.ts';
 import { print } from '../../runtime/log.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
+import { repairUses } from '../../runtime/stale-uses.ts';
 import { listVolumes, removeVolume, type Volume } from '../../volume/store.ts';
 import { usageOf } from '../../volume/usage.ts';
 import { usersByVolume } from '../../volume/uses.ts';
@@ -19,6 +20,7 @@ export async function run(line: CommandLine, global: GlobalOptions): Promise<num
   const which = all ? 'all' : 'anonymous';
   const question = `WARNING! This will remove ${which} local volumes not used by at least one container.`;
   if (!dry && !flag(line, 'force') && !confirm(question)) return 0;
+  await repairUses(global);
   const users = usersByVolume(global.dataRoot);
   const isUsed = (name: string): boolean => users.has(name);
   const unused = (await listVolumes(global.dataRoot, () => undefined)).filter(

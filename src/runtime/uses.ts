@@ -1,0 +1,84 @@
+// The directory DATA_ROOT/containers/ID, where a container of a bundle says which volumes it uses: made and locked before
+// that is written, removed when the container is gone.
+
+import { close, fcntl, flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
+import { AT_FDCWD, exists, openDirectory, removeTree } from '../disk/files.ts';
+import { statInode } from '../disk/inode.ts';
+import { makeDirectories } from '../disk/write.ts';
+import { TinyrunError } from '../errors.ts';
+import { CONTAINER_RECORD } from '../oci/state.ts';
+import type { UsesInput } from '../plan/input.ts';
+import { errnos } from '../sys/errno.ts';
+import { releaseUses } from '../volume/release.ts';
+import { containersOf, readUses, usesDirectory } from '../volume/uses.ts';
+import type { GlobalOptions } from './options.ts';
+import { keepOpen } from './outputs.ts';
+
+/** Descriptor of the lock, where nothing else has it: so that `explain` can tell what it will be. */
+const LOCK = 100;
+
+/** What the planner is told; `lock` as it is going to be. */
+export const usesInput = (dataRoot: string, id: string, lock = LOCK): UsesInput => ({
+  dataRoot,
+  directory: usesDirectory(dataRoot, id),
+  lock,
+});
+
+/**
+ * Makes and locks the directory that says what a container uses. The host program inherits the descriptor, and closes it
+ * when its id is taken.
+ * @throws TinyrunError EXISTS if another container has the id, or is being made with it
+ */
+export function lockUses({ root, dataRoot }: GlobalOptions, id: string): UsesInput {
+  const path = usesDirectory(dataRoot, id);
+  makeDirectories(containersOf(dataRoot), 0o711);
+  for (;;) {
+    const made = rawSyscall('mkdirat', AT_FDCWD, path, 0o700);
+    if (made < 0 && made !== -errnos['EEXIST']!) throw new SystemError(`make directory ${path}`, -made);
+    const fd = openDirectory(AT_FDCWD, path);
+    if (fd === undefined) continue; // who has made it before us has removed it
+    const locked = rawSyscall('flock', fd, flag('LOCK_EX', 'LOCK_NB'));
+    const taken =
+      locked < 0 || exists(AT_FDCWD, `${path}/${CONTAINER_RECORD}`) || exists(AT_FDCWD, `${root}/${id}`);
+    if (!taken && isAt(fd, path)) {
+      const lock = fcntl(fd, flag('F_DUPFD_CLOEXEC'), LOCK);
+      close(fd);
+      return usesInput(dataRoot, id, keepOpen(lock));
+    }
+    if (locked === 0 && made === 0) rawSyscall('unlinkat', AT_FDCWD, path, flag('AT_REMOVEDIR'));
+    close(fd);
+    if (taken)
+      throw new TinyrunError('EXISTS', `container with given ID already exists: ${id}`, { data: { id } });
+  }
+}
+
+function isAt(fd: number, path: string): boolean {
+  const now = openDirectory(AT_FDCWD, path);
+  if (now === undefined) return false;
+  const same = statInode(fd, path).identity === statInode(now, path).identity;
+  close(now);
+  return same;
+}
+
+/** Takes back what gatherVolumes made for a container that does not come to be. Throws TinyrunError, SystemError. */
+export async function abandonUses({ directory, dataRoot, lock }: UsesInput): Promise<void> {
+  const id = directory.slice(directory.lastIndexOf('/') + 1);
+  await releaseUses(dataRoot, id, { removeAnonymous: true });
+  const containers = openDirectory(AT_FDCWD, containersOf(dataRoot));
+  if (containers !== undefined) {
+    removeTree(containers, id);
+    close(containers);
+  }
+  close(lock);
+}
+
+/**
+ * Undoes what a container that is gone used; the caller removes its directory.
+ * @param directory DATA_ROOT/containers/ID
+ * @throws TinyrunError HOST
+ */
+export async function endUses(directory: string): Promise<void> {
+  const [, dataRoot = '', id = ''] = /^(.*)\/containers\/([^/]+)$/.exec(directory) ?? [];
+  const removeAnonymous = readUses(dataRoot, id)?.transient === true;
+  await releaseUses(dataRoot, id, { removeAnonymous });
+}

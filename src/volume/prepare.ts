@@ -1,0 +1,214 @@
+// What a container is to mount besides its config -> mounts for the planner. In this order:
+//
+//   recordUses   which mounts there are at all, by precedence; says so in mounts.json; creates missing volumes
+//   openMounts   where each of them is on this host; fills new volumes; all that a start needs
+//
+// Both go for a bundle when it is run. A container with a record has the first at `create`, the second at each start.
+
+import { close, flag, syscall } from '../../native-bindings/libc.ts';
+import { UNDO } from '../oci/state.ts';
+import type { FlagMount } from '../plan/input.ts';
+import { chownTree } from './chown.ts';
+import { fillVolume } from './fill.ts';
+import { findUses } from './find-uses.ts';
+import { openImage } from './image-mount.ts';
+import type { VolumeMount } from './mount.ts';
+import { mountVolume } from './mounted.ts';
+import { ANONYMOUS_LABEL, newVolumeName } from './names.ts';
+import { byDepth, distinctMounts, isPlain, toFlagMount } from './oci-mounts.ts';
+import { makeOverlay } from './overlay-mount.ts';
+import { openRoots } from './roots.ts';
+import { createVolume, findVolume, resolveVolume } from './store.ts';
+import { openDirectoryAt, openSubpath } from './subpath.ts';
+import { type MountPoint, type Use, type Uses, usesDirectory, writeUses } from './uses.ts';
+import { inheritUses, parseVolumesFrom } from './volumes-from.ts';
+
+/** Host ids. */
+export interface Owner {
+  uid: number;
+  gid: number;
+}
+
+export interface MountsWanted {
+  dataRoot: string;
+  stateRoot: string;
+  id: string;
+  name?: string | undefined;
+  /** See Uses. */
+  transient: boolean;
+  /** -v, --mount and --tmpfs. */
+  requests: readonly VolumeMount[];
+  /** Values of --volumes-from. */
+  volumesFrom: readonly string[];
+  /** Paths of the image's config that are to be volumes. */
+  imageVolumes?: readonly string[];
+  /** The volumes that a bundle's own config names. */
+  configVolumes?: readonly VolumeMount[];
+  /** `look`: nothing is changed, and what is missing is taken as made. */
+  mode?: 'make' | 'look';
+}
+
+export interface MountsAt {
+  dataRoot: string;
+  id: string;
+  /** What new volumes are filled from: directories of the root, topmost first; none: nothing is filled. */
+  roots: readonly string[];
+  /** Who gets what is mounted with the option U. */
+  user: Owner;
+  /** The container's root: owner of new, empty volumes. */
+  root: Owner;
+  mode?: 'make' | 'look';
+}
+
+export interface Prepared {
+  /** Parents before children. */
+  mounts: FlagMount[];
+  points: MountPoint[];
+}
+
+/**
+ * Both at once, for a container that is started now. Its directory containers/ID is there, and locked by the caller, who
+ * calls releaseUses (release.ts) should anything fail from then on.
+ * @throws TinyrunError in Docker's words
+ */
+export async function prepareMounts(options: MountsWanted & MountsAt): Promise<Prepared> {
+  const uses = await recordUses(options);
+  return { mounts: await openMounts(uses, options), points: uses.mounts.map(({ point }) => point) };
+}
+
+/** See above; the directory containers/ID is there, and locked by the caller. */
+export async function recordUses(wanted: MountsWanted): Promise<Uses> {
+  const { dataRoot, stateRoot, id, name, transient, mode } = wanted;
+  const mounts = byDepth(listUses(wanted), ({ point }) => point.Destination);
+  const uses: Uses = { ...(name !== undefined && { name }), stateRoot, transient, mounts };
+  if (mode === 'look') return uses;
+  // First of all: from here on nobody removes a volume of these.
+  writeUses(dataRoot, id, uses);
+  let undo = mounts.some(
+    ({ anonymous, request }) => anonymous !== undefined || request.overlay !== undefined,
+  );
+  for (const use of mounts)
+    if (use.point.Type === 'volume' && (await ensureVolume(dataRoot, use)) === 'mounted') undo = true;
+  if (undo) markUndo(dataRoot, id);
+  writeUses(dataRoot, id, uses);
+  return uses;
+}
+
+/** The host program looks for this file at its end: more is to be undone than a program can do. Throws SystemError. */
+export function markUndo(dataRoot: string, id: string): void {
+  const path = `${usesDirectory(dataRoot, id)}/${UNDO}`;
+  const how = flag('O_WRONLY', 'O_CREAT', 'O_CLOEXEC');
+  close(syscall(`make ${path}`, 'openat', flag('AT_FDCWD'), path, how, 0o600));
+}
+
+/** Which mounts there are: those of the image give way to those of other containers, and those to the flags'. */
+function listUses(wanted: MountsWanted): Use[] {
+  const { dataRoot, stateRoot, requests, volumesFrom, imageVolumes = [], configVolumes = [] } = wanted;
+  const byDestination = new Map<string, Use>();
+  const add = (use: Use): unknown => byDestination.set(use.point.Destination, use);
+  for (const request of [...imageVolumes.map(imageVolume), ...configVolumes]) add(toUse(request, dataRoot));
+  for (const text of volumesFrom) {
+    const from = parseVolumesFrom(text);
+    for (const use of inheritUses(findUses(dataRoot, stateRoot, from.container), from)) add(use);
+  }
+  for (const request of distinctMounts(requests)) add(toUse(request, dataRoot));
+  return [...byDestination.values()];
+}
+
+const imageVolume = (destination: string): VolumeMount => ({
+  type: 'volume',
+  destination,
+  readOnly: false,
+  createSource: true,
+  mode: '',
+  flag: `the image's volume ${destination}`,
+});
+
+function toUse(request: VolumeMount, dataRoot: string): Use {
+  const { type, destination, readOnly, source = '', mode } = request;
+  const point: MountPoint = {
+    Type: type,
+    Source: type === 'tmpfs' ? '' : source,
+    Destination: destination,
+    Mode: mode,
+    RW: !readOnly && type !== 'image',
+    Propagation: type === 'bind' ? (request.propagation ?? 'rprivate') : '',
+  };
+  if (type !== 'volume') return { point, request };
+  const Name = source === '' ? newVolumeName() : source;
+  const Driver = request.volume?.driver ?? 'local';
+  const use: Use = {
+    point: { ...point, Name, Driver, Source: `${dataRoot}/volumes/${Name}/_data` },
+    request: { ...request, source: Name },
+  };
+  return source === '' ? { ...use, anonymous: true } : use;
+}
+
+/** Creates a volume, or finds it; its place is known from then on. Says whether it is more than a directory. */
+async function ensureVolume(
+  dataRoot: string,
+  { point, request, anonymous }: Use,
+): Promise<'directory' | 'mounted'> {
+  const { driver, driverOptions, labels } = request.volume ?? {};
+  const name = point.Name ?? '';
+  const volume = request.createSource
+    ? await createVolume(dataRoot, {
+        name,
+        ...(driver !== undefined && { driver }),
+        ...(driverOptions !== undefined && { options: driverOptions }),
+        labels: { ...labels, ...(anonymous && { [ANONYMOUS_LABEL]: '' }) },
+      })
+    : await resolveVolume(dataRoot, name);
+  point.Driver = volume.driver;
+  point.Source = volume.mountpoint;
+  return volume.driver === 'local' && volume.options === null ? 'directory' : 'mounted';
+}
+
+/**
+ * Where each mount is on this host, as mounts for the planner.
+ * @throws TinyrunError
+ */
+export async function openMounts(uses: Uses, options: MountsAt): Promise<FlagMount[]> {
+  const found: FlagMount[] = [];
+  const root = options.mode === 'look' ? undefined : openRoots(options.roots);
+  try {
+    for (const use of uses.mounts) found.push(await openMount(use, root, options));
+    return found;
+  } finally {
+    if (root !== undefined) close(root);
+  }
+}
+
+async function openMount(use: Use, root: number | undefined, options: MountsAt): Promise<FlagMount> {
+  const { request, point } = use;
+  if (request.type === 'image') return openImage(request, options);
+  const mount =
+    request.type === 'volume' ? await openVolume(use, root, options) : toFlagMount(request, point.Source);
+  if (options.mode === 'look' || isPlain(request)) return mount;
+  if (request.chown) chownTree(mount, options.user);
+  return request.overlay === undefined ? mount : makeOverlay(mount, request.overlay, options);
+}
+
+async function openVolume(
+  { request, point }: Use,
+  root: number | undefined,
+  options: MountsAt,
+): Promise<FlagMount> {
+  const { dataRoot, id, mode } = options;
+  const name = point.Name ?? '';
+  const { subpath, nocopy = false } = request.volume ?? {};
+  const look = mode === 'look';
+  const found = look ? (await findVolume(dataRoot, name))?.mountpoint : await mountVolume(dataRoot, name, id);
+  const source = found || point.Source;
+  if (look && !found) return { ...toFlagMount(request, source), kind: 'directory' };
+  point.Source = source;
+  const directory = openDirectoryAt(source, `mount volume ${name}`);
+  try {
+    if (root !== undefined && !nocopy)
+      fillVolume({ dataRoot, name, directory, root, destination: request.destination, owner: options.root });
+    if (subpath === undefined) return toFlagMount(request, source);
+    return openSubpath(toFlagMount(request, `${source}/${subpath}`), directory, subpath, `volume ${name}`);
+  } finally {
+    close(directory);
+  }
+}

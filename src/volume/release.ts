@@ -1,0 +1,45 @@
+// The end of what a container uses: its volumes are given back to their drivers, and those that nobody named go, if asked
+// for and nobody else uses them. Killed anywhere, it is done again by whoever comes next.
+
+import { TinyrunError } from '../errors.ts';
+import { releaseVolume } from './mounted.ts';
+import { removeVolume } from './store.ts';
+import { readUses, removeUses, type Uses, usersOf, writeUses } from './uses.ts';
+
+/**
+ * Takes away that a container uses anything, and with it what is to go.
+ * @param removeAnonymous the volumes that nobody named and nobody else uses go, too
+ * @throws TinyrunError HOST where a driver fails; what is not done stays written down
+ */
+export async function releaseUses(
+  dataRoot: string,
+  id: string,
+  { removeAnonymous }: { removeAnonymous: boolean },
+): Promise<void> {
+  const uses = readUses(dataRoot, id);
+  if (uses === undefined) return;
+  await releaseMounts(dataRoot, id, uses);
+  const names = uses.removing ?? (removeAnonymous ? anonymousOf(uses) : []);
+  // From here on they are not in use by this container, and it is written down that they are to go.
+  if (names.length > 0) writeUses(dataRoot, id, { ...uses, removing: names });
+  for (const name of names) await removeUnused(dataRoot, name);
+  removeUses(dataRoot, id);
+}
+
+/** Gives the volumes back to their drivers: the container has ended, but is kept. */
+export async function releaseMounts(dataRoot: string, id: string, { mounts }: Uses): Promise<void> {
+  for (const { point } of mounts) if (point.Name !== undefined) await releaseVolume(dataRoot, point.Name, id);
+}
+
+const anonymousOf = ({ mounts }: Uses): string[] =>
+  mounts.flatMap(({ point, anonymous }) => (anonymous && point.Name !== undefined ? [point.Name] : []));
+
+async function removeUnused(dataRoot: string, name: string): Promise<void> {
+  if (usersOf(dataRoot, name).length > 0) return;
+  try {
+    await removeVolume(dataRoot, name, { force: true });
+  } catch (error) {
+    // Somebody has begun to use it meanwhile.
+    if (!(error instanceof TinyrunError) || error.code !== 'STATE') throw error;
+  }
+}

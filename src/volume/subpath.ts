@@ -1,0 +1,60 @@
+// A part of a volume or of an image: resolved once, inside of it, and from then on used by its descriptor. Whoever writes to
+// the volume may put a symbolic link anywhere in it at any time.
+
+import { flag, rawSyscall } from '../../native-bindings/libc.ts';
+import { S_IFDIR, statInode } from '../disk/inode.ts';
+import { TinyrunError } from '../errors.ts';
+import type { FlagMount } from '../plan/input.ts';
+import { errnoName, errnoWords } from '../sys/errno.ts';
+
+const AT_FDCWD = flag('AT_FDCWD');
+
+/**
+ * Opens a directory of the host that the store or a driver has named.
+ * @param what an infinitive, for the message
+ * @throws TinyrunError HOST
+ */
+export function openDirectoryAt(path: string, what: string): number {
+  const fd = rawSyscall('openat', AT_FDCWD, path, flag('O_RDONLY', 'O_DIRECTORY', 'O_CLOEXEC'), 0);
+  if (fd < 0) throw failed('HOST', `${what}: open ${path}`, -fd);
+  return fd;
+}
+
+/** openat2(2) below a directory. Returns a descriptor or the negative errno. */
+export function openBelow(directory: number, path: string, flags: number, resolve: number): number {
+  const how = new BigUint64Array([BigInt(flags | flag('O_CLOEXEC')), 0n, BigInt(resolve)]);
+  return rawSyscall('openat2', directory, path, new Uint8Array(how.buffer), 24);
+}
+
+/**
+ * The same mount, of a part of its source.
+ * @param directory of the whole
+ * @param subpath relative
+ * @param whose for messages: `volume data`
+ * @throws TinyrunError CONFIG where it is not there, or leads out
+ */
+export function openSubpath(mount: FlagMount, directory: number, subpath: string, whose: string): FlagMount {
+  const fd = openBelow(directory, subpath, flag('O_PATH'), flag('RESOLVE_BENEATH', 'RESOLVE_NO_MAGICLINKS'));
+  if (fd >= 0) {
+    const kind = statInode(fd, subpath).type === S_IFDIR ? 'directory' : 'file';
+    return { ...mount, fd, kind };
+  }
+  const name = errnoName(-fd);
+  const what = `${mount.from}: cannot access subpath ${subpath} of ${whose}`;
+  if (name === 'EXDEV')
+    throw new TinyrunError('CONFIG', `${what}: it leads out of it`, { data: { errno: name } });
+  throw failed('CONFIG', what, -fd, name === 'ENOENT' ? { hint: 'it must be there before' } : {});
+}
+
+export function failed(
+  code: 'CONFIG' | 'HOST',
+  what: string,
+  errno: number,
+  options: { hint?: string } = {},
+): TinyrunError {
+  const name = errnoName(errno);
+  return new TinyrunError(code, `${what}: ${name} ${errnoWords[name] ?? ''}`, {
+    ...options,
+    data: { errno: name },
+  });
+}
