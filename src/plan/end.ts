@@ -10,6 +10,7 @@ import { planAskFailure } from './handshake.ts';
 import { hasHooks } from './hook-points.ts';
 import { hookRun, planHooksAt } from './hooks.ts';
 import type { PlanInput } from './input.ts';
+import { planWriteExit } from './moments.ts';
 import { planRemoveRdt } from './rdt.ts';
 import { planGiveBackTerminal } from './relay.ts';
 import { planUnmountOutside } from './rootfs.ts';
@@ -46,6 +47,7 @@ export function planGiveBack(input: PlanInput): Op[] {
     ...planUndo('init'),
     o.label('give-back'),
     ...planGiveBackTerminal(input),
+    ...planWriteExit(input),
     ...(input.transient || input.lifecycle !== 'foreground'
       ? []
       : [o.branch('keep', '==', 1, 'leave', runtime('is it kept?', 'It has a name.'))]),

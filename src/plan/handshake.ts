@@ -21,6 +21,7 @@ import * as o from '../program/ops.ts';
 import { hasLateLimits } from './cgroup.ts';
 import { hasHooks, isHeld, tellsPid } from './hook-points.ts';
 import type { PlanInput } from './input.ts';
+import { planCloseKept } from './moments.ts';
 import { hasUser } from './namespaces.ts';
 import { hasNetDevices } from './net-devices.ts';
 import { hasRdt } from './rdt.ts';
@@ -48,7 +49,10 @@ const waitsFirst = (input: PlanInput): boolean =>
 const needsGo = (input: PlanInput): boolean => waitsFirst(input) || isHeld(input);
 /** Whether the host program must learn what becomes of setting up; a transient container leaves nothing either way. */
 const asksFailure = (input: PlanInput): boolean =>
-  !input.transient || input.lifecycle !== 'foreground' || hasHooks(input, 'poststart');
+  !input.transient ||
+  input.lifecycle !== 'foreground' ||
+  input.monitor !== undefined ||
+  hasHooks(input, 'poststart');
 
 export const handshakeBuffers = [
   { name: 'fds', size: 8 },
@@ -73,7 +77,7 @@ export function planReleaseInit(input: PlanInput, outside: readonly Op[]): Op[] 
     o.close(o.reg(fd), runtime(`close ${fd}`, 'Only init has this end: so its closing can be seen.'));
   return [
     // With a terminal the process that reads keys watches it as well: it is closed behind that one's start.
-    ...(isRelayed(input) ? [] : [close('life-r')]),
+    ...(isRelayed(input) && input.monitor === undefined ? [] : [close('life-r')]),
     ...(asksFailure(input) ? [close('failed-w')] : []),
     ...(isHeld(input) ? [close('ready-w')] : []),
     ...outside,
@@ -139,6 +143,7 @@ export function planInitStart(input: PlanInput): Op[] {
     close('life-w'),
     ...(asksFailure(input) ? [close('failed-r')] : []),
     ...planCloseHost(input),
+    ...planCloseKept(input),
     ...planDeathWatch('first'),
     ...(isHeld(input) ? [close('ready-r')] : []),
     ...(needsGo(input) ? [close('go-w')] : []),

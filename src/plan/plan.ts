@@ -5,6 +5,7 @@ import type { Buffer, Op, Program } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import { bindBuffers, planBindSources } from './bind-sources.ts';
 import { ownCgroupBuffers, planCgroups, planJoinCgroups, planLateLimits } from './cgroup.ts';
+import { clientBuffers, planClient, planPart, planUp } from './client.ts';
 import { copyUpBuffers } from './copy-up.ts';
 import { planCredentials, planStdioOwner } from './credentials.ts';
 import { planCloseAll, planReady, planSayKnown, planStandAlone } from './detach.ts';
@@ -23,12 +24,14 @@ import {
 } from './handshake.ts';
 import { hasHooks, isHeld } from './hook-points.ts';
 import { hookBuffers, hookRun, planHookState, planHooks, planHooksAt } from './hooks.ts';
-import type { PlanInput } from './input.ts';
+import type { MonitorInput, PlanInput } from './input.ts';
 import { planNames, planSysctls } from './kernel.ts';
 import { planKeyring } from './keyring.ts';
 import { planOpenLabels, planSetLabels } from './labels.ts';
 import { planOomScore, planRlimits, planRlimitsFromOutside, planScheduling } from './limits.ts';
 import { planMemoryPolicy } from './memory-policy.ts';
+import { momentBuffers, planOpenKept, planWriteStarted } from './moments.ts';
+import { monitorBuffers, planMonitor } from './monitor.ts';
 import { cgroupBuffers, planCgroupSources } from './mount-cgroup.ts';
 import { listMounts, type PlannedMount, planMounts } from './mounts.ts';
 import {
@@ -57,6 +60,7 @@ import {
 } from './process.ts';
 import { planLog, planProgram } from './program.ts';
 import { planJoinRdt, planRdtGroups, rdtBuffers } from './rdt.ts';
+import { planReaper, reaperBuffers } from './reaper.ts';
 import { planKeys, planRelay, planTakeTerminal, relayBuffers } from './relay.ts';
 import { planAttachRoot, planFinishRoot, planPivot, planRootTree } from './rootfs.ts';
 import { planEnterRootless, rootlessBuffers } from './rootless.ts';
@@ -75,6 +79,7 @@ import {
   stateBuffers,
   stateFile,
 } from './state.ts';
+import { planCloseStdio, planPipedStdio, planStdioPipes } from './stdio.ts';
 import {
   isRelayed,
   planKeepStderr,
@@ -100,7 +105,14 @@ export function planContainer(input: PlanInput): Program {
 
 function planHost(input: PlanInput, mounts: readonly PlannedMount[], state: StateFile): Op[] {
   const setUp = planSetUp(input, mounts, state);
-  return [...setUp, ...planWait(input, setUp), ...planEnd(input), ...planTaken(input), ...planKeys(input)];
+  return [
+    ...setUp,
+    ...planWait(input, setUp),
+    ...planEnd(input),
+    ...planTaken(input),
+    ...planKeys(input),
+    ...planClient(input),
+  ];
 }
 
 /** What the host program does until there is a container. */
@@ -109,11 +121,13 @@ function planSetUp(input: PlanInput, mounts: readonly PlannedMount[], state: Sta
     ...planLog(input),
     planName('tinyrun:host'),
     ...planBlockSignals(),
+    ...planPart(input), // here the caller's process and ours part
     planUmask(0, 'Files get the modes that are asked for.', 'runtime'),
     ...planEnterRootless(input),
     ...planTakeId(input), // before anything exists that would have to be undone
     ...planUnlockContainer(input),
     ...planUnlockUses(input),
+    ...planOpenKept(input),
     ...planWriteState(input, state), // and this before anything else is made
     ...planConnect(input),
     ...planCgroups(input),
@@ -123,11 +137,13 @@ function planSetUp(input: PlanInput, mounts: readonly PlannedMount[], state: Sta
     ...planDeviceSources(input),
     ...planRdtGroups(input),
     ...planPipes(input),
+    ...planStdioPipes(input),
     ...planTerminalSockets(input),
     ...planListenerSockets(input),
     ...planHide(input),
     ...planClone(input), // the child goes on at `init`
     ...planReleaseScope(input),
+    ...planCloseStdio(input),
     ...planReleaseInit(input, [
       ...planIdMaps(input),
       ...(hasUser(input) ? planFromOutside(input) : []), // init has no right to raise these itself
@@ -176,6 +192,7 @@ function planInit(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
     ...planMemoryPolicy(input),
     ...planCwd(input, true),
     ...planTerminalStdio(input),
+    ...planPipedStdio(input),
     ...planStdioOwner(input),
     planUmask(
       input.config.process.user?.umask ?? 0o022,
@@ -187,13 +204,14 @@ function planInit(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
     ...planCredentials(input, [
       // So has this change of user.
       ...(input.lifecycle === 'foreground' ? planDeathWatch('last') : planStandAlone()),
-      ...planRestoreSignals(input.host.sigIgnored),
+      ...(input.init ? [] : planRestoreSignals(input.host.sigIgnored)),
       ...(input.lifecycle === 'foreground' ? [] : planLookup(input)),
       ...planCloseDescriptors(input),
       ...planCloseAll(input),
     ]),
     ...planReady(input),
     ...planHooks(hookRun(input, 'startContainer')),
+    ...planReaper(input),
     ...planExec(input),
     o.label('give-up'),
     ...planReportFailure(input),
@@ -236,6 +254,7 @@ function planTree(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
 function planWait(input: PlanInput, before: readonly Op[]): Op[] {
   const unborn = isHeld(input) ? [o.label('unborn')] : []; // init has failed while its hooks were waited for
   if (input.lifecycle !== 'foreground') return [...planHandListener(input), ...unborn];
+  if (input.monitor !== undefined) return planWaitKept(input, input.monitor);
   const relayed = isRelayed(input);
   /** What comes is read by several processes with a terminal, and else by the host program alone. */
   const shrink = (done: readonly Op[]): Op[] => (relayed ? planShrinkParts() : planShrink(done));
@@ -253,6 +272,21 @@ function planWait(input: PlanInput, before: readonly Op[]): Op[] {
       ? [...hooks, ...shrink([...before, ...first, ...hooks])] // once more: their ops have been read
       : unborn),
     ...(relayed ? planRelay(input) : planWaitAndForward()),
+  ];
+}
+
+/** The same of a container with a monitor: whether its program runs is told to the client. */
+function planWaitKept(input: PlanInput, monitor: MonitorInput): Op[] {
+  return [
+    ...(isRelayed(input) && !isHeld(input) ? planTakeTerminal(input) : []),
+    ...planHandListener(input),
+    ...planAwaitExecve(),
+    ...planHooksAt(hookRun(input, 'poststart')),
+    ...planWriteStarted(),
+    ...planUp(input, monitor),
+    o.label('unborn'),
+    ...planShrinkParts(),
+    ...planMonitor(input, monitor),
   ];
 }
 
@@ -301,6 +335,10 @@ function planBuffers(input: PlanInput, mounts: readonly PlannedMount[], state: S
     ...hookBuffers(input),
     ...(input.rootfs.kind === 'overlay' ? ownLayerBuffers : []),
     ...relayBuffers(input),
+    ...monitorBuffers(input),
+    ...momentBuffers(input),
+    ...clientBuffers(input),
+    ...reaperBuffers(input),
     ...socketBuffers(input),
     ...verbBuffers(input),
     ...seccompBuffers(input),

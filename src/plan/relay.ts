@@ -17,18 +17,24 @@ const polls = (): Uint8Array => Uint8Array.from([0, 0, 0, 0, IN, 0, 0, 0, 0, 0, 
 export function relayBuffers(input: ProcessInput): { name: string; size: number; init?: Uint8Array }[] {
   if (!isRelayed(input)) return [];
   return [
-    { name: 'relay', size: 16, init: polls() },
-    { name: 'keys', size: 16, init: polls() },
-    { name: 'outpoll', size: 8, init: Uint8Array.from([1, 0, 0, 0, 4, 0, 0, 0]) }, // fd 1, POLLOUT
-    { name: 'chunk', size: CHUNK },
     { name: 'ttynumber', size: 8 },
     { name: 'winsize', size: 8 },
+    ...(readsKeys(input)
+      ? [
+          { name: 'relay', size: 16, init: polls() },
+          { name: 'keys', size: 16, init: polls() },
+          { name: 'outpoll', size: 8, init: Uint8Array.from([1, 0, 0, 0, 4, 0, 0, 0]) }, // fd 1, POLLOUT
+          { name: 'chunk', size: CHUNK },
+        ]
+      : []),
   ];
 }
 
-/** Behind clone3: takes the master, makes the caller's terminal raw, starts the child that reads keys. */
+/** Whether a child of the host program reads keys; of a container with a monitor the client does (client.ts). */
+const readsKeys = (input: ProcessInput): boolean => isRelayed(input) && input.monitor === undefined;
+
+/** Behind clone3: takes the master; with it begins the relay, unless there is a monitor for that. */
 export function planTakeTerminal(input: ProcessInput): Op[] {
-  const { terminal } = input;
   const hand =
     "Init has opened the terminal in the container's devpts; pidfd_getfd copies its descriptor to us.";
   return [
@@ -52,6 +58,14 @@ export function planTakeTerminal(input: ProcessInput): Op[] {
       to: 'held',
     }),
     o.write(o.reg('tty-host'), 'k', 1, words('let init go on', hand)),
+    ...(readsKeys(input) ? planStartKeys(input) : []),
+    o.label('no-terminal'),
+  ];
+}
+
+/** Starts the child that reads keys, and makes the caller's terminal raw. */
+function planStartKeys({ terminal }: ProcessInput): Op[] {
+  return [
     o.clone3([], {
       ...words('start the process that reads keys', 'Neither direction may hold up the other.'),
       to: 'keys',
@@ -64,7 +78,6 @@ export function planTakeTerminal(input: ProcessInput): Op[] {
       : [
           ioctl(terminal.fd, 'TCSETS', { bytes: terminal.raw }, words("make the caller's terminal raw", RAW)),
         ]),
-    o.label('no-terminal'),
   ];
 }
 
@@ -210,7 +223,7 @@ function planLastOutput(): Op[] {
 
 /** When all is over, well or not: the caller gets its terminal back. Comes before everything is removed. */
 export function planGiveBackTerminal(input: ProcessInput): Op[] {
-  if (!isRelayed(input)) return [];
+  if (!readsKeys(input)) return [];
   const why = 'The caller finds the terminal as it was.';
   return [
     ...planRestore(input, 'leave'), // while the process that would do it in our place is still there
@@ -245,7 +258,7 @@ function planRestore({ terminal }: ProcessInput, fail: string): Op[] {
 
 /** The process that reads keys; ends by the host program's SIGKILL, or when the host program is gone. */
 export function planKeys(input: ProcessInput): Op[] {
-  if (!isRelayed(input)) return [];
+  if (!readsKeys(input)) return [];
   const why = 'Keys go to the container; and if the host program dies, somebody must give the terminal back.';
   const leave = { onError: { fail: 'leave' } };
   return [

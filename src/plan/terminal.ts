@@ -14,6 +14,7 @@ import type { PlanInput, ProcessInput } from './input.ts';
 import { planTarget } from './mount-point.ts';
 import type { Places } from './place.ts';
 import { planSendFd } from './sockets.ts';
+import { runtime } from './words.ts';
 
 /** Words of ops that exist because of process.terminal. */
 export const words = (what: string, why: string): Words => ({ what, why, from: '/process/terminal' });
@@ -22,6 +23,11 @@ const wantsTerminal = ({ config }: ProcessInput): boolean => config.process.term
 /** Whether the container's terminal is relayed to the caller's; a detached one is sent over the console socket. */
 export const isRelayed = (input: ProcessInput): boolean =>
   wantsTerminal(input) && input.lifecycle === 'foreground';
+/** The caller's terminal, where his keys are for a container with a monitor: then it is raw. */
+export const rawTerminal = ({ terminal, monitor }: ProcessInput) =>
+  terminal?.fd !== undefined && monitor?.openStdin && monitor.attach?.stdin
+    ? { fd: terminal.fd, saved: terminal.saved, raw: terminal.raw }
+    : undefined;
 
 const winsize = (rows: number, columns: number) =>
   ({ struct: 'winsize', fields: { ws_row: rows, ws_col: columns } }) as const;
@@ -35,12 +41,15 @@ export const ioctl = (
 
 // Init program
 
-/** First of all: failures are still told to the caller when stderr has become the container's terminal. */
+/** First of all: failures are still told to the caller when stderr has become the container's. */
 export function planKeepStderr(input: ProcessInput): Op[] {
-  if (!wantsTerminal(input)) return [];
-  const why = "Failures are for the caller: soon our stderr will be the container's terminal.";
+  if (!wantsTerminal(input) && input.monitor === undefined) return [];
+  const why = "Failures are for the caller: soon our stderr will be the container's.";
   return [
-    o.call('fcntl', [2, o.flags('F_DUPFD_CLOEXEC'), 3], { ...words('keep stderr', why), to: 'stderr' }),
+    o.call('fcntl', [2, o.flags('F_DUPFD_CLOEXEC'), 3], {
+      ...(wantsTerminal(input) ? words : runtime)('keep stderr', why),
+      to: 'stderr',
+    }),
   ];
 }
 

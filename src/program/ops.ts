@@ -258,8 +258,10 @@ export const exit = (code: Int, extra: Extra): CallOp => call('exit_group', [cod
 export const execve = (path: Text, argv: readonly string[], env: readonly Text[], extra: Extra): CallOp =>
   call('execve', [path, { vec: argv }, { vec: env }], extra);
 /** A pipe; its two ends land in registers. Needs the buffer `fds` of 8 bytes. */
-export const pipe = (readEnd: Reg, writeEnd: Reg, words: Words): Op[] => [
-  call('pipe2', [buf('fds'), { flags: ['O_CLOEXEC'] }], words),
-  load(buf('fds', 0), 4, readEnd, { ...words, what: `take the reading end as ${readEnd}` }),
-  load(buf('fds', 4), 4, writeEnd, { ...words, what: `take the writing end as ${writeEnd}` }),
-];
+export function pipe(readEnd: Reg, writeEnd: Reg, { onError, ...words }: Extra): Op[] {
+  return [
+    call('pipe2', [buf('fds'), { flags: ['O_CLOEXEC'] }], { ...words, onError }),
+    load(buf('fds', 0), 4, readEnd, { ...words, what: `take the reading end as ${readEnd}` }),
+    load(buf('fds', 4), 4, writeEnd, { ...words, what: `take the writing end as ${writeEnd}` }),
+  ];
+}

@@ -67,9 +67,11 @@ export const constants: Readonly<Record<string, number>> = {
   // <linux/fs.h>: renameat2(2), lseek(2)
   SEEK_SET: 0,
   SEEK_CUR: 1,
+  SEEK_END: 2,
   RENAME_NOREPLACE: 1,
   // <linux/fcntl.h>: fcntl(2)
   F_SETFD: 2,
+  F_SETFL: 4,
   F_DUPFD_CLOEXEC: 1030,
   FD_CLOEXEC: 1,
   F_ADD_SEALS: 1033,
@@ -162,6 +164,8 @@ export const constants: Readonly<Record<string, number>> = {
   KEYCTL_SETPERM: 5,
   // <linux/wait.h>: wait4(2), waitid(2)
   WNOHANG: 1,
+  // <linux/time.h>
+  CLOCK_REALTIME: 0,
   // <linux/nsfs.h>: ioctl_ns(2)
   NS_GET_NSTYPE: 0xb703,
   // <linux/signal.h>; SIGRTMIN is the C library's: it keeps 32 and 33 for itself
@@ -173,6 +177,7 @@ export const constants: Readonly<Record<string, number>> = {
   // <linux/signalfd.h>, <sys/eventfd.h>, <linux/timerfd.h>
   SFD_CLOEXEC: 0o2000000,
   // <linux/prctl.h>
+  PR_SET_CHILD_SUBREAPER: 36,
   PR_SET_PDEATHSIG: 1,
   PR_SET_DUMPABLE: 4,
   PR_SET_KEEPCAPS: 8,
@@ -208,6 +213,7 @@ export const constants: Readonly<Record<string, number>> = {
   TCGETS: 0x5401,
   TCSETS: 0x5402,
   TIOCSCTTY: 0x540e,
+  TIOCSPGRP: 0x5410,
   TIOCGWINSZ: 0x5413,
   TIOCSWINSZ: 0x5414,
   TIOCSPTLCK: 0x40045431,
@@ -355,7 +361,6 @@ function otherConstants(): Readonly<Record<string, number>> {
     AT_EXECVE_CHECK: 0x10000,
 
     // <linux/fs.h>: renameat2(2), lseek(2)
-    SEEK_END: 2,
     SEEK_DATA: 3,
     SEEK_HOLE: 4,
     RENAME_EXCHANGE: 2,
@@ -371,7 +376,6 @@ function otherConstants(): Readonly<Record<string, number>> {
     F_DUPFD: 0,
     F_GETFD: 1,
     F_GETFL: 3,
-    F_SETFL: 4,
     F_GETLK: 5,
     F_SETLK: 6,
     F_SETLKW: 7,
@@ -651,7 +655,6 @@ function otherConstants(): Readonly<Record<string, number>> {
     TFD_NONBLOCK: 0o4000,
 
     // <linux/time.h>
-    CLOCK_REALTIME: 0,
     CLOCK_MONOTONIC: 1,
     CLOCK_PROCESS_CPUTIME_ID: 2,
     CLOCK_THREAD_CPUTIME_ID: 3,
@@ -695,7 +698,6 @@ function otherConstants(): Readonly<Record<string, number>> {
     PR_MCE_KILL_DEFAULT: 2,
     PR_MCE_KILL_GET: 34,
     PR_SET_PTRACER: 0x59616d61,
-    PR_SET_CHILD_SUBREAPER: 36,
     PR_GET_CHILD_SUBREAPER: 37,
     PR_GET_NO_NEW_PRIVS: 39,
     PR_GET_TID_ADDRESS: 40,
@@ -875,7 +877,6 @@ function otherConstants(): Readonly<Record<string, number>> {
     TIOCEXCL: 0x540c,
     TIOCNXCL: 0x540d,
     TIOCGPGRP: 0x540f,
-    TIOCSPGRP: 0x5410,
     TIOCOUTQ: 0x5411,
     TIOCSTI: 0x5412,
     FIONREAD: 0x541b,

@@ -13,7 +13,7 @@ import { planContainer } from '../../src/plan/plan.ts';
 import { checkProgram } from '../../src/program/check.ts';
 import { parseProgram, printProgram } from '../../src/program/text.ts';
 import { execInput } from '../support/exec-input.ts';
-import { type Change, ownedBy, planInput, TERMINAL } from '../support/plan-input.ts';
+import { type Change, MONITOR, ownedBy, planInput, TERMINAL } from '../support/plan-input.ts';
 
 const folder = import.meta.dir;
 const names = readdirSync(folder, { withFileTypes: true })
@@ -46,6 +46,7 @@ const CHANGES: Readonly<Record<string, Change>> = {
       listener: { path: '/run/agent.sock', metadata: 'm' },
     },
   },
+  record: { monitor: MONITOR, init: true },
   terminal: { terminal: TERMINAL },
 };
 

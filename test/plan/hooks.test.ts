@@ -60,7 +60,9 @@ test('nothing is wrong with a program that has hooks, whatever the container is'
   for (const [name, change] of Object.entries(INPUTS))
     for (const lifecycle of ['foreground', 'detached', 'created'] as const) {
       if (change.lifecycle !== undefined || typeof change.config === 'object') continue;
-      const consoleSocket = name === 'a terminal' && lifecycle !== 'foreground' ? '/socket' : undefined;
+      if (change.monitor !== undefined && lifecycle !== 'foreground') continue;
+      const consoleSocket =
+        change.terminal !== undefined && lifecycle !== 'foreground' ? '/socket' : undefined;
       const program = plan(withHooks(hooks, { ...change, lifecycle, consoleSocket }));
       for (const arch of ['x64', 'arm64'] as const)
         assert.equal(checkProgram(program, arch), [], `${name} ${lifecycle}`);

@@ -7,7 +7,7 @@ import { type Answers, type AskedCall, type Recording, record } from '../../src/
 import type { Config, Hook, Hooks } from '../../src/oci/config.ts';
 import { defaultConfig } from '../../src/oci/defaults.ts';
 import type { HostFacts } from '../../src/plan/host.ts';
-import type { KeptLayer, NewLayer, OverlayInput, PlanInput } from '../../src/plan/input.ts';
+import type { KeptLayer, MonitorInput, NewLayer, OverlayInput, PlanInput } from '../../src/plan/input.ts';
 import { planContainer } from '../../src/plan/plan.ts';
 import { numberOps } from '../../src/program/flow.ts';
 import type { CallOp, Op, Program } from '../../src/program/op.ts';
@@ -145,6 +145,16 @@ export const KEPT_OVERLAY: OverlayInput & { own: KeptLayer } = {
     lock: 9,
     remove: false,
   },
+};
+
+/** What is kept of a container with a record, whose caller stays. */
+export const MONITOR: MonitorInput = {
+  directory: '/var/lib/tinyrun/containers/c1',
+  log: { maxSize: 1000000, maxFiles: 3 },
+  attach: { stdin: true, stdout: true, stderr: true, sigProxy: true, detachKeys: [16, 17] },
+  openStdin: true,
+  stdinOnce: true,
+  say: '',
 };
 
 /** A caller's terminal on fd 0. */
@@ -344,6 +354,33 @@ export const INPUTS: Readonly<Record<string, Change>> = {
     },
     terminal: TERMINAL,
   },
+  'with a record': { monitor: MONITOR },
+  'with a record and a terminal': {
+    monitor: MONITOR,
+    config: (config) => {
+      config.process.terminal = true;
+    },
+    terminal: TERMINAL,
+  },
+  'with a record, detached': {
+    ...OWN_CGROUP_V1,
+    monitor: { ...MONITOR, attach: undefined, log: { maxSize: undefined, maxFiles: 1 }, say: 'c1\n' },
+    rootfs: KEPT_OVERLAY,
+  },
+  'with a record, and signals for the client': {
+    monitor: {
+      ...MONITOR,
+      attach: { ...MONITOR.attach!, stdout: false, sigProxy: false, detachKeys: [] },
+      openStdin: false,
+    },
+  },
+  'an init of ours': {
+    init: true,
+    config: (config) => {
+      config.process.terminal = true;
+    },
+    terminal: TERMINAL,
+  },
   created: { lifecycle: 'created', transient: false, pidFile: '/tmp/pid', pidfdSocket: '/tmp/pidfd' },
   'created with a terminal': {
     lifecycle: 'created',
@@ -411,6 +448,9 @@ export interface Step {
   text: string;
 }
 
+/** Which process is the host program: behind a client, the second one. */
+export const hostOf = ({ monitor }: Change): number => (monitor === undefined ? 0 : 1);
+
 /** The system calls of a run in their order. A child of clone3 runs to its end before its parent goes on. */
 export function stepsOf(change: Change = {}, special?: Answers): Step[] {
   const places = numberOps(plan(change));
@@ -452,6 +492,7 @@ const [POLLIN, POLLHUP] = [0x1, 0x10];
 /** Answers that are more than success. One kernel answers one run: it remembers what went through the pipes. */
 export function quietLinux(): Answers {
   const failed: string[] = []; // what init wrote into the pipe
+  let up = false; // what the client hears
   let initPid: Uint8Array | undefined; // what the stage told, where one starts init in its own place (CLONE_PARENT)
   return (call) => {
     switch (call.call) {
@@ -467,10 +508,12 @@ export function quietLinux(): Answers {
         return answerPoll(call);
       case 'write':
         if (registerOf(call, 0) === 'failed-w') failed.push(String(call.args[1]));
+        if (registerOf(call, 0) === 'up-w') up = true;
         if (registerOf(call, 0) === 'pid-w') initPid = call.memory(1).slice(0, 4);
         return undefined;
       case 'read':
         if (registerOf(call, 0) === 'hook-r') return 0; // closed by execve
+        if (registerOf(call, 0) === 'up-r' && !up) return 0;
         if (registerOf(call, 0) === 'failed-r') return readPipe(failed, call.memory(1));
         if (registerOf(call, 0) === 'signals') put(call.memory(1), 0, constants['SIGCHLD']!);
         if (registerOf(call, 0) === 'pid-r' && initPid !== undefined) call.memory(1).set(initPid);
@@ -493,7 +536,8 @@ function readPipe(bytes: string[], into: Uint8Array): number {
 /** Nothing is there to be read, but the SIGCHLD for the host program and, for its child, the news of its end. */
 function answerPoll(call: AskedCall): number {
   const buffer = bufferOf(call, 0);
-  if (buffer === 'relay' && call.op.to === undefined) {
+  const waits = buffer === 'relay' || buffer === 'waited' || buffer === 'client';
+  if (waits && call.op.to === undefined) {
     call.memory(0)[6] = POLLIN;
     return 1;
   }
