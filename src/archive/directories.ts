@@ -52,7 +52,9 @@ export function directoriesOf(
   const openOrMake = (path: ByteString): number => {
     const fd = openBeneath(root, path, DIRECTORY);
     if (fd >= 0) return fd;
-    return fd === errno('ENOENT') && path !== '' ? makeMissing(path) : refuse(path, fd);
+    // ENOTDIR: a whiteout of this layer may be in the way, which gives way.
+    const missing = fd === errno('ENOENT') || fd === errno('ENOTDIR');
+    return missing && path !== '' ? makeMissing(path) : refuse(path, fd);
   };
 
   return {

@@ -11,6 +11,7 @@ import { readXattrs } from './attributes.ts';
 import { END, encodeHeader, type Fields } from './encode.ts';
 import { BLOCK } from './header.ts';
 import { type ByteString, byteString, displayName, joinPath, splitPath } from './names.ts';
+import { type Output, outputTo } from './output.ts';
 import type { ByteSink } from './source.ts';
 import type { Region } from './sparse.ts';
 import { type Found, walkTree } from './walk.ts';
@@ -37,13 +38,11 @@ export interface PackResult {
   entries: number;
 }
 
-/** An archive that is being written, through a buffer: most files are small. */
-interface Output {
-  sink: ByteSink;
+/** An archive that is being written. */
+interface Pack {
+  out: Output;
   options: PackOptions;
-  buffer: Uint8Array;
-  used: number;
-  result: PackResult;
+  entries: number;
   /** By identity, the name of the first of several links. */
   links: Map<string, ByteString>;
 }
@@ -60,53 +59,30 @@ const PATH_MAX = 4096;
  * @throws SystemError naming what cannot be read; TinyrunError ARCHIVE where a file has a whiteout's name
  */
 export async function packTree(root: number, sink: ByteSink, options: PackOptions): Promise<PackResult> {
-  const out: Output = {
-    sink,
-    options,
-    buffer: new Uint8Array(2 ** 20),
-    used: 0,
-    result: { bytes: 0, entries: 0 },
-    links: new Map(),
-  };
+  const pack: Pack = { out: outputTo(sink), options, entries: 0, links: new Map() };
   for (const found of walkTree(root, options.include, options.skip)) {
     if (found.path === '' && options.include !== undefined) continue;
-    await packFile(out, found);
+    await packFile(pack, found);
   }
-  await put(out, END);
-  await flush(out);
-  return out.result;
+  await pack.out.put(END);
+  await pack.out.flush();
+  return { bytes: pack.out.bytes, entries: pack.entries };
 }
 
-async function put(out: Output, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length; ) {
-    if (out.used === out.buffer.length) await flush(out);
-    const part = bytes.subarray(at, at + out.buffer.length - out.used);
-    out.buffer.set(part, out.used);
-    out.used += part.length;
-    at += part.length;
-  }
-}
-
-async function flush(out: Output): Promise<void> {
-  if (out.used > 0) await out.sink.write(out.buffer.subarray(0, out.used));
-  out.result.bytes += out.used;
-  out.used = 0;
-}
-
-async function packFile(out: Output, { path, fd, inode }: Found): Promise<void> {
-  const { options } = out;
+async function packFile(pack: Pack, { path, fd, inode }: Found): Promise<void> {
+  const { options } = pack;
   if (options.whiteouts === 'aufs') {
     const { parent, base } = splitPath(path);
-    if (isWhiteout(inode)) return await putEmpty(out, joinPath(parent, PREFIX + base), inode);
+    if (isWhiteout(inode)) return await putEmpty(pack, joinPath(parent, PREFIX + base), inode);
     if (base.startsWith(PREFIX))
       throw new TinyrunError('ARCHIVE', `pack ${displayName(path)}: this name would be a whiteout`, {
         hint: `files must not be called ${PREFIX}*`,
       });
   }
   const name = nameOf(options, path);
-  if (name !== undefined) await packEntry(out, name, fd, inode);
+  if (name !== undefined) await packEntry(pack, name, fd, inode);
   if (options.whiteouts === 'aufs' && inode.type === S_IFDIR && isOpaque(fd))
-    await putEmpty(out, joinPath(path, OPAQUE), inode);
+    await putEmpty(pack, joinPath(path, OPAQUE), inode);
 }
 
 function nameOf({ rename, prefix = '' }: PackOptions, path: ByteString): ByteString | undefined {
@@ -116,18 +92,18 @@ function nameOf({ rename, prefix = '' }: PackOptions, path: ByteString): ByteStr
 }
 
 /** Whiteouts are empty files of root's. */
-async function putEmpty(out: Output, path: ByteString, { mtime }: Inode): Promise<void> {
-  const name = nameOf(out.options, path);
+async function putEmpty(pack: Pack, path: ByteString, { mtime }: Inode): Promise<void> {
+  const name = nameOf(pack.options, path);
   if (name === undefined) return;
-  await putHeader(out, { ...NOTHING, name, type: 'file', mode: 0o600, mtime });
+  await putHeader(pack, { ...NOTHING, name, type: 'file', mode: 0o600, mtime });
 }
 
 const NOTHING = { uid: 0, gid: 0, size: 0, link: '', major: 0, minor: 0, xattrs: [] } as const;
 
-async function putHeader(out: Output, fields: Fields): Promise<number> {
+async function putHeader(pack: Pack, fields: Fields): Promise<number> {
   const { header, stored } = encodeHeader(fields);
-  await put(out, header);
-  out.result.entries++;
+  await pack.out.put(header);
+  pack.entries++;
   return stored;
 }
 
@@ -141,22 +117,22 @@ const types: Readonly<Record<number, Fields['type']>> = {
   [0o010000]: 'fifo',
 };
 
-async function packEntry(out: Output, path: ByteString, fd: number, inode: Inode): Promise<void> {
+async function packEntry(pack: Pack, path: ByteString, fd: number, inode: Inode): Promise<void> {
   const type = types[inode.type];
   if (type === undefined) return;
   const what = `pack ${displayName(path) || '.'}`;
   const name = type !== 'directory' ? path : path === '' ? './' : `${path}/`;
   const { mode, uid, gid, mtime } = inode;
-  const first = type !== 'directory' && inode.links > 1 ? out.links.get(inode.identity) : undefined;
+  const first = type !== 'directory' && inode.links > 1 ? pack.links.get(inode.identity) : undefined;
   if (first !== undefined) {
-    await putHeader(out, { ...NOTHING, name, type: 'link', mode, uid, gid, mtime, link: first });
+    await putHeader(pack, { ...NOTHING, name, type: 'link', mode, uid, gid, mtime, link: first });
     return;
   }
-  if (inode.links > 1 && type !== 'directory') out.links.set(inode.identity, name);
+  if (inode.links > 1 && type !== 'directory') pack.links.set(inode.identity, name);
   const fields: Fields = { ...NOTHING, name, type, mode, uid, gid, mtime, xattrs: readXattrs(fd, what) };
-  if (type === 'file') await packContents(out, fields, fd, inode, what);
-  else if (type === 'symlink') await putHeader(out, { ...fields, link: readLink(fd, what) });
-  else await putHeader(out, { ...fields, ...deviceOf(type, inode.device) });
+  if (type === 'file') await packContents(pack, fields, fd, inode, what);
+  else if (type === 'symlink') await putHeader(pack, { ...fields, link: readLink(fd, what) });
+  else await putHeader(pack, { ...fields, ...deviceOf(type, inode.device) });
 }
 
 function readLink(fd: number, what: string): ByteString {
@@ -174,7 +150,7 @@ const deviceOf = (type: Fields['type'], device: number): { major: number; minor:
 // Contents
 
 async function packContents(
-  out: Output,
+  pack: Pack,
   fields: Fields,
   pin: number,
   inode: Inode,
@@ -182,7 +158,7 @@ async function packContents(
 ): Promise<void> {
   const { size } = inode;
   if (size === 0) {
-    await putHeader(out, fields);
+    await putHeader(pack, fields);
     return;
   }
   const fd = rawSyscall('openat', AT_FDCWD, pathOf(pin), READ, 0);
@@ -191,11 +167,12 @@ async function packContents(
     const whole: Region[] = [{ offset: 0, length: size }];
     const regions = inode.stored < size ? findRegions(fd, size, what) : whole;
     const holes = regions.length !== 1 || regions[0]!.length !== size;
-    const stored = await putHeader(out, { ...fields, size, ...(holes ? { regions } : {}) });
+    const stored = await putHeader(pack, { ...fields, size, ...(holes ? { regions } : {}) });
     let changed = false;
-    for (const region of regions) changed = !(await putRegion(out, fd, region, what)) || changed;
-    await put(out, new Uint8Array((BLOCK - (stored % BLOCK)) % BLOCK));
-    if (changed) out.options.onChanged?.(displayName(fields.name));
+    for (const region of regions)
+      changed = !(await pack.out.putFile(fd, region.offset, region.length, what)) || changed;
+    await pack.out.put(new Uint8Array((BLOCK - (stored % BLOCK)) % BLOCK));
+    if (changed) pack.options.onChanged?.(displayName(fields.name));
   } finally {
     close(fd);
   }
@@ -215,29 +192,4 @@ function findRegions(fd: number, size: number, what: string): Region[] {
     at = end;
   }
   return regions;
-}
-
-/** Returns whether the file still had all of it. */
-async function putRegion(
-  out: Output,
-  fd: number,
-  { offset, length }: Region,
-  what: string,
-): Promise<boolean> {
-  let missing = false;
-  for (let done = 0; done < length; ) {
-    if (out.used === out.buffer.length) await flush(out);
-    const room = out.buffer.subarray(out.used, out.used + length - done);
-    let got = missing ? 0 : rawSyscall('pread64', fd, room, room.length, offset + done);
-    if (got === errno('EINTR')) continue;
-    if (got < 0) throw new SystemError(`${what}: read it`, -got);
-    if (got === 0) {
-      missing = true;
-      room.fill(0);
-      got = room.length;
-    }
-    out.used += got;
-    done += got;
-  }
-  return !missing;
 }

@@ -113,6 +113,10 @@ export function replace(tree: Tree, entry: Entry, place: Place): void {
   const what = `unpack ${displayName(path)}: replace what is there`;
   const name = pathBytes(base);
   // Only what has contents is needed again.
-  if (recorder === undefined || kind === 'whiteout') removeTree(directory, name);
-  else must(rawSyscall('renameat2', directory, name, recorder.aside, recorder.replaced(path), 0), what);
+  if (recorder === undefined || kind === 'whiteout') {
+    removeTree(directory, name);
+    return;
+  }
+  const aside = recorder.replaced(path);
+  must(rawSyscall('renameat2', directory, name, aside.directory, aside.name, 0), what);
 }

@@ -10,6 +10,8 @@ export interface Reader {
   take(length: number): Promise<Uint8Array>;
   /** What has arrived, at least one byte and at most `most`; undefined where the source ends. */
   some(most: number): Promise<Uint8Array | undefined>;
+  /** What has arrived, up to and with the first such byte; none where the source ends. */
+  until(byte: number): Promise<Uint8Array>;
   /** Ends the source. */
   close(): Promise<void>;
 }
@@ -54,6 +56,11 @@ export function readerOf(source: ByteSource): Reader {
     },
     async some(most) {
       return (await fill()) ? window(most) : undefined;
+    },
+    async until(byte) {
+      if (!(await fill())) return new Uint8Array();
+      const found = chunk.indexOf(byte, at);
+      return window(found < 0 ? chunk.length - at : found + 1 - at);
     },
     async close() {
       await chunks.return?.();

@@ -22,16 +22,14 @@ export interface UnpackOptions {
   recorder?: Recorder | undefined;
 }
 
-/** Keeps what is needed to make the same archive again from the tree (image/frame.ts). */
+/** Is told what is needed to make the same archive again from the tree (image/frame.ts). */
 export interface Recorder {
   /** The next bytes of the archive. */
   frame(bytes: Uint8Array): void;
   /** The next bytes are what this file has in these places. */
   content(path: ByteString, regions: readonly Region[]): void;
-  /** What had this path goes away: the name that it gets in `aside`. */
-  replaced(path: ByteString): string;
-  /** fd of a directory, on the filesystem of the tree. */
-  aside: number;
+  /** What had this path goes away. Returns where it is moved to, on the same filesystem. */
+  replaced(path: ByteString): { directory: number; name: string };
 }
 
 export interface UnpackResult {

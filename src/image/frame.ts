@@ -1,0 +1,249 @@
+// What an archive has besides the contents of its files, kept beside the unpacked layer, so that the same archive can be made
+// again, byte by byte, and keeps its digest: headers, padding, the order of entries. (Docker keeps tar-split.json.gz for
+// this, which wants a checksum of a kind of its own for each file; here the layer's digest is checked as a whole.)
+//
+// The file is zstd of records. Each begins with a line of JSON:
+//
+//   {"frame":N}                            N bytes follow, which are the archive's next ones
+//   {"content":PATH,"regions":[[O,L],..]}  the next bytes are those that this file has there
+//   {"replaced":PATH}                      what had this path is `replaced/N` from here on, counted from 0
+//
+// A path is a string of a character a byte.
+
+import { close, flag, syscall, writeAll } from '../../native-bindings/libc.ts';
+import { decompress } from '../archive/compress.ts';
+import { DIRECTORY, openBeneath } from '../archive/directories.ts';
+import { type ByteString, displayName, splitPath } from '../archive/names.ts';
+import { outputTo } from '../archive/output.ts';
+import { type Reader, readerOf } from '../archive/reader.ts';
+import { type ByteSink, sourceOfFile } from '../archive/source.ts';
+import type { Recorder } from '../archive/unpack-options.ts';
+import { AT_FDCWD } from '../disk/files.ts';
+import { must } from '../disk/inode.ts';
+import { TinyrunError } from '../errors.ts';
+
+export const FRAME = 'frame.zst';
+/** Beside `diff`: what entries have replaced that came before them in the same archive. */
+const REPLACED = 'replaced';
+
+type Mark =
+  | { frame: number }
+  | { content: ByteString; regions: readonly (readonly [offset: number, length: number])[] }
+  | { replaced: ByteString };
+
+/** Bytes compressed at once. */
+const CHUNK = 256 * 1024;
+const utf8 = new TextEncoder();
+
+export interface FrameWriter extends Recorder {
+  /** Writes what is left. */
+  end(): void;
+  close(): void;
+}
+
+/**
+ * Begins a frame.
+ * @param folder of the layer
+ * @param path of the file to write
+ * @throws SystemError, as do all of its functions
+ */
+export function writeFrame(folder: string, path: string): FrameWriter {
+  const how = flag('O_WRONLY', 'O_CREAT', 'O_EXCL', 'O_CLOEXEC');
+  const fd = syscall(`make ${path}`, 'openat', AT_FDCWD, path, how, 0o600);
+  const buffer = new Uint8Array(CHUNK);
+  let used = 0;
+  let frames: Uint8Array[] = [];
+  let framed = 0;
+  let aside = -1;
+  let asides = 0;
+
+  const flush = (): void => {
+    // Frames of zstd one behind the other are one stream.
+    if (used > 0) writeAll(fd, Bun.zstdCompressSync(buffer.subarray(0, used), { level: 1 }));
+    used = 0;
+  };
+  const put = (bytes: Uint8Array): void => {
+    for (let at = 0; at < bytes.length; ) {
+      if (used === CHUNK) flush();
+      const part = bytes.subarray(at, at + CHUNK - used);
+      buffer.set(part, used);
+      used += part.length;
+      at += part.length;
+    }
+  };
+  const putMark = (mark: Mark): void => put(utf8.encode(`${JSON.stringify(mark)}\n`));
+  /** Bytes of the archive that have come in pieces are one record. */
+  const putFrames = (): void => {
+    if (framed === 0) return;
+    putMark({ frame: framed });
+    for (const bytes of frames) put(bytes);
+    frames = [];
+    framed = 0;
+  };
+
+  return {
+    frame(bytes) {
+      frames.push(bytes.slice());
+      framed += bytes.length;
+      if (framed >= CHUNK) putFrames();
+    },
+    content(path, regions) {
+      if (regions.length === 0) return;
+      putFrames();
+      putMark({ content: path, regions: regions.map(({ offset, length }) => [offset, length]) });
+    },
+    replaced(path) {
+      putFrames();
+      putMark({ replaced: path });
+      if (aside < 0) {
+        syscall(`make ${folder}/${REPLACED}`, 'mkdirat', AT_FDCWD, `${folder}/${REPLACED}`, 0o700);
+        aside = syscall(
+          `open ${folder}/${REPLACED}`,
+          'openat',
+          AT_FDCWD,
+          `${folder}/${REPLACED}`,
+          DIRECTORY,
+          0,
+        );
+      }
+      return { directory: aside, name: String(asides++) };
+    },
+    end() {
+      putFrames();
+      flush();
+    },
+    close() {
+      close(fd);
+      if (aside >= 0) close(aside);
+    },
+  };
+}
+
+/**
+ * Makes an archive again.
+ * @param folder of the layer, with `diff` in it
+ * @param path of its frame
+ * @throws TinyrunError ARCHIVE where the frame is damaged; SystemError where a file of the layer is gone
+ */
+export async function replayFrame(folder: string, path: string, sink: ByteSink): Promise<void> {
+  const root = syscall(`open ${folder}`, 'openat', AT_FDCWD, folder, DIRECTORY, 0);
+  try {
+    const place = await whereFilesAre(path);
+    const out = outputTo(sink);
+    for await (const { mark, bytes } of readMarks(path)) {
+      for await (const chunk of bytes) await out.put(chunk);
+      if (!('content' in mark)) continue;
+      const file = place(mark.content);
+      const what = `read ${displayName(file)} of layer ${folder}`;
+      const fd = must(openBeneath(root, file, READ), what);
+      try {
+        for (const [offset, length] of mark.regions) await out.putFile(fd, offset, length, what);
+      } finally {
+        close(fd);
+      }
+    }
+    await out.flush();
+  } finally {
+    close(root);
+  }
+}
+const READ = flag('O_RDONLY', 'O_NOFOLLOW', 'O_NONBLOCK', 'O_CLOEXEC');
+
+/**
+ * Where a file is now whose contents an archive had: in its place, or among what was replaced later.
+ * @returns asked with one path of the archive after the other, in their order, the place from the layer's folder
+ */
+async function whereFilesAre(path: string): Promise<(path: ByteString) => ByteString> {
+  /** By path, when it was replaced, and as what. */
+  const replaced = new Map<ByteString, { at: number; name: string }[]>();
+  let at = 0;
+  let count = 0;
+  for await (const { mark, bytes } of readMarks(path)) {
+    for await (const _ of bytes);
+    if ('content' in mark) at++;
+    if (!('replaced' in mark)) continue;
+    const moves = replaced.get(mark.replaced) ?? [];
+    moves.push({ at, name: `${REPLACED}/${count++}` });
+    replaced.set(mark.replaced, moves);
+  }
+  let asked = 0;
+  return (file) => {
+    asked++;
+    let first: { at: number; place: string } | undefined;
+    // It may have gone together with a directory that it was in. Those that lie behind are not asked for again.
+    for (let above = file; replaced.size > 0 && above !== ''; above = splitPath(above).parent) {
+      const moves = replaced.get(above) ?? [];
+      while (moves.length > 0 && moves[0]!.at < asked) moves.shift();
+      const move = moves[0];
+      if (move !== undefined && (first === undefined || move.at < first.at))
+        first = { at: move.at, place: move.name + file.slice(above.length) };
+    }
+    return first?.place ?? `diff/${file}`;
+  };
+}
+
+const damaged = (path: string, why: string): TinyrunError =>
+  new TinyrunError('ARCHIVE', `read ${path}: it is damaged: ${why}`);
+
+/** The records of a frame, each with the bytes behind it, which must be read. */
+async function* readMarks(path: string): AsyncGenerator<{ mark: Mark; bytes: AsyncIterable<Uint8Array> }> {
+  const reader = readerOf(decompress(sourceOfFile(path)));
+  try {
+    for (let line = await readLine(reader, path); line !== undefined; line = await readLine(reader, path)) {
+      const mark = toMark(line, path);
+      yield { mark, bytes: bytesBehind(reader, 'frame' in mark ? mark.frame : 0, path) };
+    }
+  } finally {
+    await reader.close();
+  }
+}
+
+async function* bytesBehind(reader: Reader, length: number, path: string): AsyncGenerator<Uint8Array> {
+  for (let left = length; left > 0; ) {
+    const bytes = await reader.some(left);
+    if (bytes === undefined) throw damaged(path, 'it is cut off');
+    left -= bytes.length;
+    yield bytes;
+  }
+}
+
+/** A line without its end; undefined behind the last one. */
+async function readLine(reader: Reader, path: string): Promise<string | undefined> {
+  const parts: string[] = [];
+  for (;;) {
+    const bytes = await reader.until(0x0a);
+    if (bytes.length === 0) {
+      if (parts.length > 0) throw damaged(path, 'it is cut off');
+      return undefined;
+    }
+    const end = bytes.at(-1) === 0x0a;
+    parts.push(Buffer.from(end ? bytes.subarray(0, -1) : bytes).toString('utf8'));
+    if (end) return parts.join('');
+  }
+}
+
+function toMark(line: string, path: string): Mark {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    throw damaged(path, 'a line is no JSON');
+  }
+  if (isMark(value)) return value;
+  throw damaged(path, 'a line is no record');
+}
+
+function isMark(value: unknown): value is Mark {
+  if (typeof value !== 'object' || value === null) return false;
+  if ('frame' in value) return Number.isSafeInteger(value.frame) && Number(value.frame) > 0;
+  if ('replaced' in value) return typeof value.replaced === 'string';
+  return (
+    'content' in value &&
+    typeof value.content === 'string' &&
+    'regions' in value &&
+    Array.isArray(value.regions) &&
+    value.regions.every(
+      (region) => Array.isArray(region) && region.length === 2 && region.every(Number.isSafeInteger),
+    )
+  );
+}
