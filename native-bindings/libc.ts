@@ -46,29 +46,48 @@ export class SystemError extends Error {
 const utf8 = new TextEncoder();
 
 /**
- * Makes a system call; returns its result, or the negative errno.
+ * Makes a system call; returns its result, or the negative errno. Arguments one by one: an array of them would be made
+ * for each of the many calls of a copy.
  * @param name as in sys/syscalls.ts
  */
-export function rawSyscall(name: string, ...args: SyscallArg[]): number {
-  return rawSyscallNumber(syscallNumber(name, arch)!, args);
+export function rawSyscall(
+  name: string,
+  a: SyscallArg = 0,
+  b: SyscallArg = 0,
+  c: SyscallArg = 0,
+  d: SyscallArg = 0,
+  e: SyscallArg = 0,
+  f: SyscallArg = 0,
+): number {
+  return invoke(
+    syscallNumber(name, arch)!,
+    toMemory(a),
+    toMemory(b),
+    toMemory(c),
+    toMemory(d),
+    toMemory(e),
+    toMemory(f),
+  );
 }
 
-/** The same by number; `args` stay referenced until the kernel is done with their memory. */
+/** The same by number. */
 export function rawSyscallNumber(number: number, args: readonly SyscallArg[]): number {
-  const keep: Uint8Array[] = [];
-  const words: (number | bigint)[] = [0, 0, 0, 0, 0, 0];
-  for (let i = 0; i < args.length; i++) {
-    const arg = args[i]!;
-    if (typeof arg === 'string') {
-      const bytes = utf8.encode(arg + '\0');
-      keep.push(bytes);
-      words[i] = ptr(bytes);
-    } else if (arg === null) words[i] = 0;
-    else if (typeof arg === 'object') words[i] = arg.length === 0 ? 0 : ptr(arg);
-    else words[i] = arg;
-  }
-  const [a, b, c, d, e, f] = words as [number, number, number, number, number, number];
-  const result = Number(symbols.syscall(number, a, b, c, d, e, f));
+  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = args.map(toMemory);
+  return invoke(number, a, b, c, d, e, f);
+}
+
+type Word = number | bigint | Uint8Array;
+
+const toMemory = (arg: SyscallArg): Word =>
+  typeof arg === 'string' ? utf8.encode(`${arg}\0`) : arg === null ? 0 : arg;
+const address = (arg: Word): number | bigint =>
+  typeof arg === 'object' ? (arg.length === 0 ? 0 : ptr(arg)) : arg;
+
+/** What is memory among the arguments stays referenced until the kernel is done with it. */
+function invoke(number: number, a: Word, b: Word, c: Word, d: Word, e: Word, f: Word): number {
+  const result = Number(
+    symbols.syscall(number, address(a), address(b), address(c), address(d), address(e), address(f)),
+  );
   return result === -1 ? -read.i32(errnoAt, 0) : result;
 }
 

@@ -23,8 +23,6 @@ export interface Inode {
   uid: number;
   gid: number;
   size: number;
-  /** Bytes that its blocks take. */
-  allocated: number;
   links: number;
   /** As mknod(2) takes it. */
   device: number;
@@ -49,29 +47,33 @@ export function must(result: number, what: string): number {
 /** Where a descriptor's file is to be found by path. */
 export const pathOf = (fd: number): string => `/proc/self/fd/${fd}`;
 
+const statxBuffer = new Uint8Array(256);
+const statxView = new DataView(statxBuffer.buffer);
+const u32 = (at: number): number => statxView.getUint32(at, true);
+/** Sizes are exact up to 2^53. */
+const u64 = (at: number): number => u32(at + 4) * 2 ** 32 + u32(at);
+
 /** Looks at a file; throws SystemError. The offsets are those of struct statx. */
 export function statInode(fd: number, what: string): Inode {
-  const bytes = new Uint8Array(256);
-  must(rawSyscall('statx', fd, '', AT_EMPTY_PATH, STATX_BASIC_STATS, bytes), what);
-  const view = new DataView(bytes.buffer);
-  const u32 = (at: number): number => view.getUint32(at, true);
-  const mode = view.getUint16(28, true);
+  must(rawSyscall('statx', fd, '', AT_EMPTY_PATH, STATX_BASIC_STATS, statxBuffer), what);
+  const mode = statxView.getUint16(28, true);
   const [major, minor] = [u32(128), u32(132)];
   const times = new Uint8Array(32);
-  times.set(bytes.subarray(64, 76), 0); // stx_atime: seconds, nanoseconds
-  times.set(bytes.subarray(112, 124), 16); // stx_mtime
+  for (let i = 0; i < 12; i++) {
+    times[i] = statxBuffer[64 + i]!; // stx_atime: seconds, nanoseconds
+    times[16 + i] = statxBuffer[112 + i]!; // stx_mtime
+  }
   return {
     type: mode & S_IFMT,
     mode: mode & 0o7777,
     uid: u32(20),
     gid: u32(24),
-    size: Number(view.getBigUint64(40, true)),
-    allocated: Number(view.getBigUint64(48, true)) * 512,
+    size: u64(40),
     links: u32(16),
     device: ((minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12)) >>> 0, // <linux/kdev_t.h>: new_encode_dev
-    identity: `${u32(136)}:${u32(140)}:${view.getBigUint64(32, true)}`,
-    stored: 512 * Number(view.getBigUint64(48, true)),
-    mtime: { seconds: Number(view.getBigInt64(112, true)), nanoseconds: u32(120) },
+    identity: `${u32(136)}:${u32(140)}:${u32(36)}.${u32(32)}`,
+    stored: 512 * u64(48),
+    mtime: { seconds: Number(statxView.getBigInt64(112, true)), nanoseconds: u32(120) },
     times,
   };
 }
@@ -94,10 +96,34 @@ export function copyAttributes(
   must(rawSyscall('utimensat', to, '', inode.times, AT_EMPTY_PATH), `${what}: set its times`);
 }
 
+/**
+ * The same for files that are open for reading and writing, which is quicker.
+ * @param made the copy was made with this owner and these permissions
+ * @throws SystemError
+ */
+export function copyFileAttributes(
+  from: number,
+  to: number,
+  inode: Inode,
+  made: boolean,
+  what: string,
+): void {
+  const { uid, gid, mode } = inode;
+  if (!made) must(rawSyscall('fchown', to, uid, gid), `${what}: set its owner ${uid}:${gid}`);
+  if (!made || mode > 0o777) must(rawSyscall('fchmod', to, mode), `${what}: set its mode`);
+  copyXattrs(from, to, what);
+  must(rawSyscall('utimensat', to, null, inode.times, 0), `${what}: set its times`);
+}
+
+/** A file for calls on extended attributes: by path, which is followed, or open. */
+type File = string | number;
+
 /** Copies what the filesystem of `to` can keep: user.* is not for every kind of file and filesystem. */
-function copyXattrs(from: string, to: string, what: string): void {
+function copyXattrs(from: File, to: File, what: string): void {
+  if (typeof from === 'number' && rawSyscall('flistxattr', from, null, 0) === 0) return; // most files have none
   for (const [name, value] of xattrsOf(from, what)) {
-    const result = rawSyscall('setxattr', to, name, value, value.length, 0);
+    const call = typeof to === 'number' ? 'fsetxattr' : 'setxattr';
+    const result = rawSyscall(call, to, name, value, value.length, 0);
     if (result !== errno('EOPNOTSUPP'))
       must(result, `${what}: copy extended attribute ${decodeName(name.subarray(0, -1))}`);
   }
@@ -107,21 +133,23 @@ function copyXattrs(from: string, to: string, what: string): void {
  * The extended attributes of a file, none where its filesystem has none. Names are NUL-terminated.
  * @throws SystemError
  */
-export function* xattrsOf(path: string, what: string): Generator<[name: Uint8Array, value: Uint8Array]> {
-  const names = readSized((into) => rawSyscall('listxattr', path, into, into?.length ?? 0));
+export function* xattrsOf(file: File, what: string): Generator<[name: Uint8Array, value: Uint8Array]> {
+  const [list, get] = typeof file === 'number' ? (['flistxattr', 'fgetxattr'] as const) : PATH_CALLS;
+  const names = readSized((into) => rawSyscall(list, file, into, into?.length ?? 0));
   if (typeof names === 'number') {
     if (names !== errno('EOPNOTSUPP')) must(names, `${what}: list its extended attributes`);
     return;
   }
   for (let at = 0; at < names.length; at = names.indexOf(0, at) + 1) {
     const name = names.subarray(at, names.indexOf(0, at) + 1);
-    const value = readSized((into) => rawSyscall('getxattr', path, name, into, into?.length ?? 0));
+    const value = readSized((into) => rawSyscall(get, file, name, into, into?.length ?? 0));
     if (value === errno('ENODATA')) continue; // it was removed meanwhile
     if (typeof value === 'number')
       throw new SystemError(`${what}: read extended attribute ${decodeName(name.subarray(0, -1))}`, -value);
     yield [name, value];
   }
 }
+const PATH_CALLS = ['listxattr', 'getxattr'] as const;
 
 /** Asks for the size and then for the value, again where that has grown meanwhile. Returns a negative errno on failure. */
 function readSized(read: (into: Uint8Array | null) => number): Uint8Array | number {

@@ -35,7 +35,7 @@ export function usageOf(volume: Pick<Volume, 'mountpoint'>): Usage | undefined {
       if (inode.type !== S_IFREG || (inode.links > 1 && seen.has(inode.identity))) return;
       if (inode.links > 1) seen.add(inode.identity);
       usage.files++;
-      usage.bytes += Math.min(inode.size, inode.allocated);
+      usage.bytes += Math.min(inode.size, inode.stored);
     },
     deviceOf(top),
   );
