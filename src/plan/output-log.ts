@@ -120,23 +120,21 @@ function planRotate({ maxSize, maxFiles }: LogInput): Op[] {
   const why = 'A log that only grows fills the disk: the oldest part goes when there are enough files.';
   const on = { goto: { '*': 'log-fits' } }; // the file grows, and it is tried again at the next record
   const dir = o.reg('keeping');
+  /** An op that may find nothing there. */
+  const maybe = (op: (extra: o.Extra) => Op, what: string, next: string): Op[] => [
+    op({ ...words(what, why), onError: { goto: { ENOENT: next, ...on.goto } } }),
+    o.label(next),
+  ];
   const older = Array.from({ length: maxFiles - 1 }, (_, i) => maxFiles - 2 - i);
   return [
     o.branch('before', '<', maxSize, 'log-fits', words(`is it shorter than ${maxSize} bytes?`, why)),
-    ...older.map((number) =>
-      o.renameat(dir, fileName(number), dir, fileName(number + 1), {
-        ...words(`call ${fileName(number)} ${fileName(number + 1)}`, why),
-        onError: { ignore: ['ENOENT'], ...on },
-      }),
-    ),
+    ...older.flatMap((number) => {
+      const [from, to] = [fileName(number), fileName(number + 1)];
+      return maybe((extra) => o.renameat(dir, from, dir, to, extra), `call ${from} ${to}`, `renamed-${to}`);
+    }),
     ...(maxFiles > 1
       ? []
-      : [
-          o.unlinkat(dir, 'log', [], {
-            ...words('remove the log', why),
-            onError: { ignore: ['ENOENT'], ...on },
-          }),
-        ]),
+      : maybe((extra) => o.unlinkat(dir, 'log', [], extra), 'remove the log', 'removed-log')),
     openLog('rotated', ['O_EXCL'], { onError: on }),
     o.call('dup3', [o.reg('rotated'), LOG, o.flags('O_CLOEXEC')], words('go on in the new file', why)),
     o.close(o.reg('rotated'), words('close its other descriptor', why)),
