@@ -146,6 +146,10 @@ export function fcntl(fd: number, command: number, arg = 0): number {
   return syscall(`fcntl ${command} of file descriptor ${fd}`, 'fcntl', fd, command, arg);
 }
 
+/** Whether a descriptor is a terminal: TCGETS succeeds on nothing else, ioctl_tty(2). */
+export const isTerminal = (fd: number): boolean =>
+  rawSyscall('ioctl', fd, constants['TCGETS']!, new Uint8Array(64)) === 0;
+
 /** memfd_create(2): a file in memory, without a name on any filesystem. Returns the fd or the negative errno. */
 export function memfdCreate(name: string, flags: number): number {
   return rawSyscall('memfd_create', name, flags);

@@ -51,6 +51,11 @@ export interface ReadOptions {
   limits?: Partial<Limits> | undefined;
   /** Is told all bytes that are no file's contents, in order: headers, padding, the end. */
   onFrame?: ((bytes: Uint8Array) => void) | undefined;
+  /**
+   * It may end behind an entry, without padding and the blocks of zeros, as some archivers leave it. That looks like an
+   * archive that was cut off: for those whose digest is known.
+   */
+  unterminated?: boolean | undefined;
 }
 
 const types: Readonly<Record<string, EntryType>> = {
@@ -72,6 +77,7 @@ interface Archive {
   reader: Reader;
   limits: Limits;
   onFrame: (bytes: Uint8Array) => void;
+  unterminated: boolean;
   /** Records that hold for all entries behind. */
   globals: Map<ByteString, Uint8Array>;
 }
@@ -86,6 +92,7 @@ export async function* readEntries(source: ByteSource, options: ReadOptions = {}
     reader: readerOf(source),
     limits: { ...DEFAULT_LIMITS, ...options.limits },
     onFrame: options.onFrame ?? (() => {}),
+    unterminated: options.unterminated ?? false,
     globals: new Map(),
   };
   let name: ByteString = '';
@@ -122,7 +129,7 @@ function checkBytes({ reader, limits }: Archive): void {
     throw new TinyrunError('ARCHIVE', `it is larger than ${limits.bytes} bytes`);
 }
 
-/** A block of headers; undefined where the archive ends at its place. */
+/** A block of headers. */
 async function takeBlock(archive: Archive): Promise<Uint8Array> {
   const block = await archive.reader.take(BLOCK);
   checkBytes(archive);
@@ -148,6 +155,7 @@ async function nextEntry(archive: Archive): Promise<Entry | undefined> {
   let longLink: ByteString | undefined;
   let headers = 0;
   for (;;) {
+    if (headers === 0 && archive.unterminated && (await archive.reader.atEnd())) return undefined;
     const bytes = await takeBlock(archive);
     if (isZero(bytes)) return undefined;
     const block = decodeBlock(bytes);
@@ -303,7 +311,7 @@ function bodyOf(archive: Archive, stored: number): Pick<Entry, 'read' | 'body'> 
     }
     if (padding > 0) {
       const bytes = await archive.reader.take(padding);
-      if (bytes.length < padding) throw cutOff();
+      if (bytes.length < padding && !archive.unterminated) throw cutOff();
       padding = 0;
       archive.onFrame(bytes);
     }

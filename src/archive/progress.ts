@@ -1,7 +1,7 @@
 // A line on a terminal that says how far a long copy is: bytes, rate, and the time that is left where the whole is known.
 // Where standard error is no terminal there is none: scripts and logs stay clean.
 
-import { flag, rawSyscall, writeAll } from '../../native-bindings/libc.ts';
+import { isTerminal, writeAll } from '../../native-bindings/libc.ts';
 
 export interface Progress {
   /** So many more bytes are done. */
@@ -9,6 +9,9 @@ export interface Progress {
   /** Takes the line away. */
   end(): void;
 }
+
+/** For those who want no line. */
+export const noProgress: Progress = { advance() {}, end() {} };
 
 /** Between two drawings. */
 const EVERY_MS = 100;
@@ -20,7 +23,7 @@ const STDERR = 2;
  * @param total bytes; undefined: nobody knows
  */
 export function startProgress(label: string, total?: number): Progress {
-  if (!isTerminal(STDERR)) return { advance() {}, end() {} };
+  if (!isTerminal(STDERR)) return noProgress;
   const begin = Bun.nanoseconds();
   let drawn = 0;
   let done = 0;
@@ -38,9 +41,6 @@ export function startProgress(label: string, total?: number): Progress {
     },
   };
 }
-
-/** TCGETS succeeds on terminals only: ioctl_tty(2). */
-const isTerminal = (fd: number): boolean => rawSyscall('ioctl', fd, flag('TCGETS'), new Uint8Array(64)) === 0;
 
 /** `LABEL: 12.3 MB of 500 MB, 210 MB/s, 3 s left`. */
 export function formatProgress(

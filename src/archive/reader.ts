@@ -12,6 +12,8 @@ export interface Reader {
   some(most: number): Promise<Uint8Array | undefined>;
   /** What has arrived, up to and with the first such byte; none where the source ends. */
   until(byte: number): Promise<Uint8Array>;
+  /** Whether the source has ended. */
+  atEnd(): Promise<boolean>;
   /** Ends the source. */
   close(): Promise<void>;
 }
@@ -61,6 +63,9 @@ export function readerOf(source: ByteSource): Reader {
       if (!(await fill())) return new Uint8Array();
       const found = chunk.indexOf(byte, at);
       return window(found < 0 ? chunk.length - at : found + 1 - at);
+    },
+    async atEnd() {
+      return !(await fill());
     },
     async close() {
       await chunks.return?.();

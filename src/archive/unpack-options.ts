@@ -9,6 +9,8 @@ export interface UnpackOptions {
   /** Names `.wh.*`: made overlayfs's, refused, or ordinary names. */
   whiteouts: 'overlay' | 'refuse' | 'plain';
   limits?: Partial<Limits> | undefined;
+  /** It may lack the blocks at its end: see entries.ts. */
+  unterminated?: boolean | undefined;
   /** The owner that a file gets, of the one in the archive. */
   mapOwner?: ((uid: number, gid: number) => { uid: number; gid: number }) | undefined;
   /** Another path below the root for an entry's (empty: the root itself); undefined leaves it out. Also of hard links' targets. */

@@ -43,8 +43,8 @@ export async function unpackTar(
     result: { bytes: 0, entries: 0, opaqueRoot: false },
   };
   try {
-    const { limits, recorder } = options;
-    for await (const entry of readEntries(source, { limits, onFrame: recorder?.frame })) {
+    const { limits, unterminated, recorder } = options;
+    for await (const entry of readEntries(source, { limits, unterminated, onFrame: recorder?.frame })) {
       mtime = entry.mtime;
       await unpackNamed(tree, entry);
     }

@@ -2,7 +2,7 @@
 
 import { close, flag, rawSyscall, SystemError, syscall, writeAll } from '../../native-bindings/libc.ts';
 import { errnos } from '../sys/errno.ts';
-import { AT_FDCWD, DIRECTORY } from './files.ts';
+import { AT_FDCWD, DIRECTORY, modeOf } from './files.ts';
 
 const utf8 = new TextEncoder();
 
@@ -59,3 +59,34 @@ export function makeDirectories(path: string, mode = 0o711): void {
   makeDirectories(path.slice(0, path.lastIndexOf('/')) || '/', mode);
   makeDirectories(path, mode);
 }
+
+/**
+ * Writes a file that people named: aside first (`NAME.PID.part`), so that a file that is there is replaced only by a whole one.
+ * Something that is no file, as `/dev/null`, is written to as it is.
+ * @param path absolute
+ * @param work gets the descriptor; where it throws, nothing stays
+ * @throws SystemError, and what `work` throws
+ */
+export async function withNewFile(path: string, work: (fd: number) => void | Promise<void>): Promise<void> {
+  const special = rawSyscall('openat', AT_FDCWD, path, flag('O_WRONLY', 'O_CLOEXEC'), 0);
+  try {
+    if (special >= 0 && !isRegular(special)) return await work(special);
+  } finally {
+    if (special >= 0) close(special);
+  }
+  const aside = `${path}.${process.pid}.part`;
+  const how = flag('O_WRONLY', 'O_CREAT', 'O_EXCL', 'O_NOFOLLOW', 'O_CLOEXEC');
+  const fd = syscall(`write ${aside}`, 'openat', AT_FDCWD, aside, how, 0o600);
+  try {
+    await work(fd);
+    syscall(`sync ${aside}`, 'fsync', fd);
+    syscall(`replace ${path}`, 'renameat2', AT_FDCWD, aside, AT_FDCWD, path, 0);
+  } catch (error) {
+    rawSyscall('unlinkat', AT_FDCWD, aside, 0);
+    throw error;
+  } finally {
+    close(fd);
+  }
+}
+
+const isRegular = (fd: number): boolean => (modeOf(fd) & 0o170000) === 0o100000; // S_IFMT, S_IFREG: <linux/stat.h>

@@ -179,6 +179,7 @@ async function fillLayer(
     const result = await unpackTar(root, count.source, {
       whiteouts: 'overlay',
       limits: options.limits,
+      unterminated: options.diffId !== undefined, // what is missing shows in the digest
       onEntry: options.onEntry,
       inherited: (directory) => inheritedAttributes(lowers, directory),
       recorder,

@@ -88,7 +88,10 @@ export function writeConfig(bundle: Bundle): void {
   writeFileSync(join(bundle.dir, 'config.json'), JSON.stringify(bundle.config, null, 2));
 }
 
-const command = (bundle: Bundle, args: readonly string[]) => [
+/** Where a tinyrun of a test keeps its things, and runs. */
+export type Place = Pick<Bundle, 'dir' | 'root' | 'dataRoot'>;
+
+const command = (bundle: Place, args: readonly string[]) => [
   ...[tinyrun, '--root', bundle.root, '--data-root', bundle.dataRoot],
   ...args,
 ];
@@ -104,7 +107,7 @@ export interface RunOptions {
 }
 
 /** Runs `dist/tinyrun` on the bundle's own state and waits for its end. */
-export function runTinyrun(bundle: Bundle, args: readonly string[], options: RunOptions = {}): Result {
+export function runTinyrun(bundle: Place, args: readonly string[], options: RunOptions = {}): Result {
   const done = Bun.spawnSync(command(bundle, args), {
     cwd: options.cwd ?? bundle.dir,
     env: options.env ?? process.env,
@@ -122,7 +125,7 @@ export function runTinyrun(bundle: Bundle, args: readonly string[], options: Run
 }
 
 /** Starts `dist/tinyrun` and does not wait; its stdout and stderr are pipes. */
-export function startTinyrun(bundle: Bundle, args: readonly string[], options: RunOptions = {}) {
+export function startTinyrun(bundle: Place, args: readonly string[], options: RunOptions = {}) {
   return Bun.spawn(command(bundle, args), {
     cwd: options.cwd ?? bundle.dir,
     env: options.env ?? process.env,

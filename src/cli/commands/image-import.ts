@@ -1,0 +1,63 @@
+// tinyrun image import, load
+import { isTerminal } from '../../../native-bindings/libc.ts';
+import { TinyrunError } from '../../errors.ts';
+import { type Imported, type ImportOptions, importImages } from '../../image/import.ts';
+import { parsePlatform } from '../../image/platform.ts';
+import { parseReference } from '../../image/reference.ts';
+import { print } from '../../runtime/log.ts';
+import type { GlobalOptions } from '../../runtime/options.ts';
+import { type CommandLine, flag, text, texts } from '../command-line.ts';
+import { absolute } from '../global.ts';
+
+export async function run(line: CommandLine, { dataRoot }: GlobalOptions, cwd: string): Promise<number> {
+  const { source, reference } = readArguments(line);
+  const platform = text(line, 'platform');
+  const options: ImportOptions = {
+    name: reference === undefined ? undefined : toName(reference),
+    changes: texts(line, 'change'),
+    message: text(line, 'message'),
+    platform: platform === undefined ? undefined : parsePlatform(platform),
+    quiet: flag(line, 'quiet'),
+  };
+  const path = source === '-' ? '-' : absolute(source, cwd);
+  print(1, report(await importImages(dataRoot, path, source, options)));
+  return 0;
+}
+
+/** `load -i FILE`, `load <FILE`, `import FILE NAME`. */
+function readArguments(line: CommandLine): { source: string; reference: string | undefined } {
+  const input = text(line, 'input');
+  const [source, reference] = input === undefined ? line.args : [input, ...line.args];
+  if (line.args.length === 2 && input !== undefined)
+    throw new TinyrunError('USAGE', '--input and SOURCE are the same thing: give one of them');
+  if (/^https?:\/\//.test(source ?? ''))
+    throw new TinyrunError('USAGE', `${source} is not fetched: only files are imported`, {
+      hint: `curl -L ${source} | tinyrun image import - NAME`,
+    });
+  if ((source ?? '-') === '-' && isTerminal(0))
+    throw new TinyrunError('USAGE', 'import from standard input: it is a terminal', {
+      hint: 'name a file, or send one: tinyrun load <FILE',
+    });
+  return { source: source ?? '-', reference };
+}
+
+function toName(reference: string): ReturnType<typeof parseReference> {
+  const name = parseReference(reference);
+  if (name.digest !== undefined) throw new TinyrunError('USAGE', 'cannot import digest reference');
+  return name;
+}
+
+/** Docker's words. */
+function report(imported: Imported): string {
+  if (imported.kind === 'rootfs') return `${imported.image.id}\n`;
+  return imported.images
+    .flatMap(({ image, names, taken }) => [
+      ...taken.map(
+        ({ name, id }) =>
+          `The image ${name} already exists, renaming the old one with ID ${id} to empty string\n`,
+      ),
+      ...names.map(({ familiar }) => `Loaded image: ${familiar}\n`),
+      ...(names.length === 0 ? [`Loaded image ID: ${image.id}\n`] : []),
+    ])
+    .join('');
+}

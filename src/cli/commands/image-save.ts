@@ -1,0 +1,38 @@
+// tinyrun image save
+import { isTerminal } from '../../../native-bindings/libc.ts';
+import { sinkOfFd } from '../../archive/source.ts';
+import { withNewFile } from '../../disk/write.ts';
+import { TinyrunError } from '../../errors.ts';
+import { parseReference } from '../../image/reference.ts';
+import { type Saved, saveImages } from '../../image/save.ts';
+import { meansId, resolveImage } from '../../image/store.ts';
+import type { GlobalOptions } from '../../runtime/options.ts';
+import { type CommandLine, text } from '../command-line.ts';
+import { absolute } from '../global.ts';
+
+export async function run(line: CommandLine, { dataRoot }: GlobalOptions, cwd: string): Promise<number> {
+  const images = chooseImages(dataRoot, line.args);
+  const format = text(line, 'format') === 'oci' ? 'oci' : 'docker';
+  const output = text(line, 'output');
+  if (output === undefined || output === '-') {
+    if (isTerminal(1))
+      throw new TinyrunError('USAGE', 'cowardly refusing to save to a terminal', {
+        hint: 'use the -o flag or redirect',
+      });
+    await saveImages(dataRoot, images, format, sinkOfFd(1));
+  } else await withNewFile(absolute(output, cwd), (fd) => saveImages(dataRoot, images, format, sinkOfFd(fd)));
+  return 0;
+}
+
+/** An image gets the names that it is called by here; by an id it gets none. */
+function chooseImages(dataRoot: string, called: readonly string[]): Saved[] {
+  const chosen = new Map<string, Saved>();
+  for (const text of called) {
+    const image = resolveImage(dataRoot, text);
+    const saved = chosen.get(image.id) ?? { image, tags: [] };
+    const reference = meansId(image, text) ? undefined : parseReference(text);
+    const tags = reference?.digest === undefined && reference !== undefined ? [reference.familiar] : [];
+    chosen.set(image.id, { image, tags: [...new Set([...saved.tags, ...tags])] });
+  }
+  return [...chosen.values()];
+}

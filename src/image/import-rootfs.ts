@@ -1,0 +1,50 @@
+// A tar of a root file system -> an image of one layer, as `docker import`.
+
+import type { ByteSource } from '../archive/source.ts';
+import { applyChanges } from './changes.ts';
+import type { ImageConfig } from './config.ts';
+import type { Platform } from './descriptor.ts';
+import { addLayer } from './layers.ts';
+import { hostPlatform } from './platform.ts';
+import type { Reference } from './reference.ts';
+import { createImage, type Image } from './store.ts';
+
+export interface RootfsOptions {
+  name: Reference | undefined;
+  /** Where it comes from, for the history. */
+  from: string;
+  /** Dockerfile instructions. */
+  changes: readonly string[];
+  /** Comment in the history. */
+  message: string | undefined;
+  platform: Platform | undefined;
+  /** Is told the name of each entry before it is unpacked. */
+  onEntry?: ((name: string) => void) | undefined;
+}
+
+/**
+ * Makes an image of a root file system. Call it inside of keepingLayers (folders.ts).
+ * @param tar uncompressed
+ * @throws TinyrunError ARCHIVE; USAGE for a wrong change
+ */
+export async function importRootfs(
+  dataRoot: string,
+  tar: ByteSource,
+  { name, from, changes, message, platform, onEntry }: RootfsOptions,
+): Promise<Image> {
+  const config = applyChanges({}, changes);
+  const layer = await addLayer(dataRoot, undefined, tar, { onEntry });
+  const created = new Date().toISOString();
+  const { os, architecture, variant } = platform ?? hostPlatform();
+  const image: ImageConfig = {
+    created,
+    architecture,
+    ...(variant ? { variant } : {}),
+    os,
+    config,
+    rootfs: { type: 'layers', diff_ids: [layer.diffId] },
+    history: [{ created, comment: message ?? `Imported from ${from}` }],
+  };
+  const bytes = new TextEncoder().encode(JSON.stringify(image));
+  return await createImage(dataRoot, bytes, { names: name === undefined ? [] : [name] });
+}
