@@ -91,8 +91,12 @@ function planRemoveData(input: PlanInput): Op[] {
   if (rootfs.kind !== 'overlay')
     return uses === undefined ? [] : [...planRemoveUses(input), planRemoveUsesDirectory(uses)];
   const { own } = rootfs;
-  if (own.kept)
-    return own.remove ? [o.jump('purge', runtime('remove the container', 'It was started with --rm.'))] : [];
+  if (own.kept) {
+    if (own.remove) return [o.jump('purge', runtime('remove the container', 'It was started with --rm.'))];
+    return own.release
+      ? [o.jump('purge', runtime('give its volumes back', 'Their drivers have mounted them for it.'))]
+      : [];
+  }
   const why = 'A container without a name is gone when it ends, and its own layer with it.';
   const data = o.reg('data');
   const rmdir = (name: string): Op =>

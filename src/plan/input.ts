@@ -74,6 +74,8 @@ export interface KeptLayer {
   lock: number;
   /** All of it goes at the end (`run --rm`). */
   remove: boolean;
+  /** It stays, but its volumes are given back to their drivers at the end. */
+  release: boolean;
 }
 
 export interface ScopeInput {

@@ -49,24 +49,52 @@ export function gatherOverlay(
   };
 }
 
-/** In the host's network the host's names hold; in a network of its own the container has only itself. */
 function ownFiles(options: RunOptions, config: Config, host: HostFacts): NewLayer['files'] {
-  const ownNetwork = config.linux?.namespaces?.some(({ type }) => type === 'network') ?? false;
   const hostname = config.hostname ?? (hasNew({ config }, 'uts') ? options.id.slice(0, 12) : host.hostname);
   if (config.hostname === undefined && hasNew({ config }, 'uts')) config.hostname = hostname;
-  const hostsText = ownNetwork ? undefined : readHostFile('/etc/hosts');
+  return ownFileTexts({
+    hostname,
+    domainname: config.domainname,
+    addHosts: options.addHosts,
+    dns: options.dns,
+    dnsSearch: options.dnsSearch,
+    dnsOptions: [],
+    ownNetwork: config.linux?.namespaces?.some(({ type }) => type === 'network') ?? false,
+  });
+}
+
+/** What a container's own files say, as the flags have it. */
+export interface NameSettings {
+  hostname: string;
+  domainname: string | undefined;
+  addHosts: readonly string[];
+  dns: readonly string[];
+  dnsSearch: readonly string[];
+  dnsOptions: readonly string[];
+  /** It has a network of its own, or another container's. */
+  ownNetwork: boolean;
+}
+
+/**
+ * The contents of a container's hosts, hostname and resolv.conf: in the host's network the host's names hold; in a network of
+ * its own the container has only itself.
+ * @throws TinyrunError USAGE for bad flags
+ */
+export function ownFileTexts(settings: NameSettings): NewLayer['files'] {
+  const { hostname, domainname, ownNetwork, dnsOptions } = settings;
+  const hostText = ownNetwork ? undefined : readHostFile('/etc/hosts');
   return {
     hosts: hostsFile({
       hostname,
-      addHosts: options.addHosts.map(parseAddHost),
-      ...(config.domainname === undefined ? {} : { domainname: config.domainname }),
-      ...(hostsText === undefined ? {} : { hostText: hostsText }),
+      addHosts: settings.addHosts.map(parseAddHost),
+      ...(domainname === undefined ? {} : { domainname }),
+      ...(hostText === undefined ? {} : { hostText }),
     }),
     hostname: hostnameFile(hostname),
     'resolv.conf': resolvConf(hostResolvConf(), {
-      dns: options.dns.map(parseDns),
-      dnsSearch: options.dnsSearch.map(parseDnsSearch),
-      dnsOptions: [],
+      dns: settings.dns.map(parseDns),
+      dnsSearch: settings.dnsSearch.map(parseDnsSearch),
+      dnsOptions,
       ownNetwork,
     }),
   };

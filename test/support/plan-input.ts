@@ -144,6 +144,7 @@ export const KEPT_OVERLAY: OverlayInput & { own: KeptLayer } = {
     merged: '/var/lib/tinyrun/overlay2/c1/merged',
     lock: 9,
     remove: false,
+    release: false,
   },
 };
 
