@@ -1,0 +1,87 @@
+// What a container mounts besides what every container does: said once, at `create`, in its mounts.json, which also makes
+// volumes that are missing and fills new ones; opened anew at each start. The grammar and the stores are in src/volume.
+
+import { AT_FDCWD, exists } from '../disk/files.ts';
+import type { ContainerLayer } from '../image/container-layer.ts';
+import { UNDO } from '../oci/state.ts';
+import type { FlagMount } from '../plan/input.ts';
+import type { GlobalOptions } from '../runtime/options.ts';
+import { parseRequests } from '../runtime/volumes.ts';
+import type { VolumeMount } from '../volume/mount.ts';
+import { openMounts, recordUses } from '../volume/prepare.ts';
+import { releaseMounts } from '../volume/release.ts';
+import { readUses, type Use } from '../volume/uses.ts';
+import type { HostConfig } from './config.ts';
+import { type ContainerRecord, containerDirectory } from './record.ts';
+import type { ResolvedUser } from './user.ts';
+
+const ROOT = { uid: 0, gid: 0 };
+
+/**
+ * What the flags ask for.
+ * @param cwd absolute; what `-v ./x:/y` is relative to
+ * @throws TinyrunError USAGE in Docker's words
+ */
+export const requestsOf = ({ Binds, Mounts, Tmpfs, VolumeDriver }: HostConfig, cwd: string): VolumeMount[] =>
+  parseRequests(
+    { volumes: Binds, mounts: Mounts, tmpfs: Tmpfs, volumeDriver: VolumeDriver || undefined },
+    cwd,
+  );
+
+/**
+ * Writes down what a new container mounts; makes and fills its volumes.
+ * @param imageVolumes destinations that its image wants to be volumes
+ * @throws TinyrunError
+ */
+export async function makeVolumes(
+  global: GlobalOptions,
+  { id, name, hostConfig }: ContainerRecord,
+  requests: readonly VolumeMount[],
+  imageVolumes: readonly string[],
+  { lowers }: ContainerLayer,
+): Promise<void> {
+  const { root, dataRoot } = global;
+  const uses = await recordUses({
+    ...{ dataRoot, stateRoot: root, id, name, requests, imageVolumes },
+    transient: hostConfig.AutoRemove,
+    volumesFrom: hostConfig.VolumesFrom,
+  });
+  const filled = uses.mounts.filter(isToFill);
+  if (filled.length === 0) return;
+  try {
+    await openMounts({ ...uses, mounts: filled }, { dataRoot, id, roots: lowers, user: ROOT, root: ROOT });
+  } finally {
+    await releaseMounts(dataRoot, id, uses);
+  }
+}
+
+/** Volumes only: all else is looked for at each start. */
+const isToFill = ({ request }: Use): boolean =>
+  request.type === 'volume' &&
+  request.overlay === undefined &&
+  !request.chown &&
+  request.volume?.subpath === undefined;
+
+/**
+ * Opens the mounts of a container that is started.
+ * @returns `release`: at its end more is to be undone than a program can do (releaseVolumes)
+ * @throws TinyrunError where something is not there
+ */
+export async function openVolumes(
+  { dataRoot }: Pick<GlobalOptions, 'dataRoot'>,
+  { id }: ContainerRecord,
+  { upper, lowers }: ContainerLayer,
+  { uid, gid }: ResolvedUser,
+): Promise<{ mounts: FlagMount[]; release: boolean }> {
+  const uses = readUses(dataRoot, id);
+  if (uses === undefined) return { mounts: [], release: false };
+  const at = { dataRoot, id, roots: [upper, ...lowers], user: { uid, gid }, root: ROOT };
+  const release = exists(AT_FDCWD, `${containerDirectory(dataRoot, id)}/${UNDO}`);
+  return { mounts: await openMounts(uses, at), release };
+}
+
+/** Gives its volumes back to their drivers: it has ended, or could not be started. */
+export async function releaseVolumes(dataRoot: string, id: string): Promise<void> {
+  const uses = readUses(dataRoot, id);
+  if (uses !== undefined) await releaseMounts(dataRoot, id, uses);
+}
