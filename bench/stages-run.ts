@@ -4,7 +4,7 @@
 
 import { execFd, memfdCreate, writeAll } from '../native-bindings/libc.ts';
 import type { CommandLine } from '../src/cli/command-line.ts';
-import { toRunOptions } from '../src/cli/run-options.ts';
+import { explicitForm, toRunOptions } from '../src/cli/run-options.ts';
 import { linkProgram } from '../src/engine/native.ts';
 import { ungrantableCapabilities } from '../src/plan/credentials.ts';
 import { planContainer } from '../src/plan/plan.ts';
@@ -27,7 +27,7 @@ export async function run(
   main: number,
 ): Promise<never> {
   const loaded = Bun.nanoseconds();
-  const options = toRunOptions(line, cwd);
+  const options = toRunOptions(line, cwd, explicitForm(line) ?? 'runc');
   const host = probeHost();
   const input = await gatherInput(global, options, host, log);
   ungrantableCapabilities(input);

@@ -1,16 +1,17 @@
 // The commands beyond runc's: those of images, volumes and named containers, and Docker's options of `run` and `create`.
 // Loaded where the table of options.ts does not do, so that engines never wait for it.
 
+import { TinyrunError } from '../errors.ts';
 import type { CommandLine } from './command-line.ts';
 import type { Command } from './commands/command.ts';
 import { parseFast, scanGlobals } from './fast.ts';
 import { type CommandSpec, type CommandTable, commands as hotCommands } from './options.ts';
 import * as container from './tables/container.ts';
-import { dockerOptions } from './tables/docker-run.ts';
+import { dockerOptions, imageOptions } from './tables/docker-run.ts';
 import * as image from './tables/image.ts';
 import * as inspect from './tables/inspect.ts';
 import * as volume from './tables/volume.ts';
-import { isImage } from './target.ts';
+import { kindOfTarget } from './target.ts';
 
 const withDockerOptions = (name: 'run' | 'create' | 'explain'): CommandSpec => {
   const spec = hotCommands[name]!;
@@ -45,10 +46,28 @@ export const load: Readonly<Record<string, () => Promise<Command>>> = {
   ...inspect.load,
 };
 
-/** Parses the words behind `tinyrun` by all tables; undefined where that takes yargs. */
+/**
+ * Parses the words behind `tinyrun` by all tables; undefined where that takes yargs.
+ * @throws TinyrunError USAGE for options of images where there is none
+ */
 export function parseCold(argv: readonly string[]): CommandLine | undefined {
-  const line = parseFast(argv, commands, true);
-  return line !== undefined && isImage(line) ? line : parseFast(argv, commands);
+  const asImage = parseFast(argv, commands, true);
+  const kind = asImage === undefined ? 'other' : kindOfTarget(asImage);
+  if (kind === 'image') return asImage;
+  const line = parseFast(argv, commands);
+  if (kind === 'nothing' && line?.options['bundle'] === undefined) return asImage;
+  if (line !== undefined) refuseImageOptions(line);
+  return line;
+}
+
+/** What a config.json says must not be lost in silence. */
+function refuseImageOptions({ command, options }: CommandLine): void {
+  if (!['run', 'create', 'explain'].includes(command)) return;
+  const name = Object.keys(options).find((one) => Object.hasOwn(imageOptions, one) && one !== 'hostname');
+  if (name === undefined) return;
+  throw new TinyrunError('USAGE', `${command} --${name}: it is for containers of an image`, {
+    hint: "a bundle's own config.json says what it would",
+  });
 }
 
 /** The words, with the command's own name in place of another that it has. */

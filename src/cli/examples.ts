@@ -11,12 +11,30 @@ export const examples: Readonly<Record<string, readonly (readonly [typed: string
     ['tinyrun run --name web ./bundle', 'kept when it has ended, for state and delete'],
     ['tinyrun run --detach ./bundle', 'without waiting for its end: prints the id'],
     ['tinyrun run --bundle ./bundle web', 'the same form as runc'],
+    ['tinyrun run --rm -it busybox sh', 'a container of an image, gone when it ends'],
+    ['tinyrun run -d --name db -v data:/var/lib/db db', 'all behind the image would be its command'],
   ],
   create: [
     ['tinyrun create --bundle ./bundle web', 'all is set up, and waits'],
     ['tinyrun create --pid-file web.pid web', 'of the bundle in this directory'],
+    ['tinyrun create --name web nginx', 'of an image: prints its id'],
   ],
-  start: [['tinyrun start web', 'its program runs']],
+  start: [
+    ['tinyrun start web', 'its program runs'],
+    ['tinyrun start -a web', 'and its output is seen until it ends'],
+  ],
+  stop: [
+    ['tinyrun stop web db', 'by their stop signals, and by force after 10 seconds'],
+    ['tinyrun stop -t 0 web', 'at once'],
+  ],
+  restart: [['tinyrun restart web', 'stopped and started']],
+  wait: [['tinyrun wait web', 'prints its exit code when it has ended']],
+  rename: [['tinyrun rename web www', 'running or not']],
+  rm: [
+    ['tinyrun rm web', 'its own layer goes with it, its volumes stay'],
+    ['tinyrun rm -f -v web', 'killed if it runs; its anonymous volumes go, too'],
+  ],
+  'container prune': [['tinyrun container prune -f', 'all that do not run, without a question']],
   kill: [
     ['tinyrun kill web', 'ask it to end: SIGTERM'],
     ['tinyrun kill web SIGKILL', 'by name or number'],

@@ -91,7 +91,7 @@ async function failureExit(argv: readonly string[], line: CommandLine | undefine
   if (name !== 'run') return 1;
   // Engines that use runc's form name the bundle; a mistaken command line without one is taken for a person's.
   if (line === undefined) return argv.some((word) => /^--?b(undle)?(=|$)/.test(word)) ? 1 : 125;
-  return (await import('./run-options.ts')).formOf(line) === 'runc' ? 1 : 125;
+  return (await import('./target.ts')).isRuncForm(line) ? 1 : 125;
 }
 
 // Whoever may run containers as root is root: with the setuid bit that would be everybody.

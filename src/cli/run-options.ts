@@ -1,27 +1,25 @@
-// The command line of `run` and `explain` -> RunOptions. Of its argument, one rule tells what it is:
+// The command line of `run`, `create` and `explain` -> RunOptions. Their argument may be a bundle, an image or an id:
 //
-//   with --bundle                                      an id                                          runc's form
-//   it has a slash, or is `.` or `..`                  a bundle                                       bundle form
-//   there is ARGUMENT/config.json                      a bundle, unless config.json is here, too: ambiguous
-//   otherwise                                          an id; the bundle is the working directory     runc's form
+//   with --bundle                                an id: runc's form
+//   it starts with / or ., or is . or ..         a bundle
+//   otherwise                                    what is there of that name decides: target.ts
 //
 // The forms differ in what engines and people expect: where the id comes from, how long the container is kept, and the
-// exit codes of failures (1 as runc; 125, 126, 127 as Docker).
+// exit codes of failures (1 as runc; 125, 126, 127 as Docker). Those of containers of an image are in container-options.ts.
 
-import { AT_FDCWD, exists } from '../disk/files.ts';
 import { TinyrunError } from '../errors.ts';
 import { assertId, newId } from '../runtime/id.ts';
 import type { RunOptions } from '../runtime/options.ts';
 import { type CommandLine, flag, number, text, texts } from './command-line.ts';
 import { absolute } from './global.ts';
 
-/** Which form the argument of `run` makes it; see above. */
-export function formOf(line: CommandLine): RunOptions['form'] | 'ambiguous' {
-  const argument = line.args[0] ?? '';
+/** The form of a bundle's container. */
+export type BundleForm = 'bundle' | 'runc';
+
+/** Which form it is, where the words alone tell; see above. */
+export function explicitForm(line: CommandLine): BundleForm | undefined {
   if (line.options['bundle'] !== undefined) return 'runc';
-  if (argument.includes('/') || argument === '.' || argument === '..') return 'bundle';
-  if (argument === '' || !exists(AT_FDCWD, `${argument}/config.json`)) return 'runc';
-  return exists(AT_FDCWD, 'config.json') ? 'ambiguous' : 'bundle';
+  return /^[/.]/.test(line.args[0] ?? '') ? 'bundle' : undefined;
 }
 
 /**
@@ -32,28 +30,26 @@ export function formOf(line: CommandLine): RunOptions['form'] | 'ambiguous' {
 export function toCreateOptions(line: CommandLine, cwd: string): RunOptions {
   const id = line.args[0]!;
   assertId(id);
-  return { ...toOptions(line, cwd), lifecycle: 'created', form: 'runc', bundle: bundleOf(line, cwd), id };
+  return {
+    ...toOptions(line, cwd),
+    lifecycle: 'created',
+    form: 'runc',
+    found: explicitForm(line) === undefined,
+    bundle: bundleOf(line, cwd),
+    id,
+  };
 }
 
 const bundleOf = (line: CommandLine, cwd: string): string => absolute(text(line, 'bundle') ?? '.', cwd);
 
 /**
- * Reads the options of `run`.
+ * Reads the options of `run` for a container of a bundle.
  * @param cwd absolute; relative paths start there
  * @throws TinyrunError USAGE
  */
-export function toRunOptions(line: CommandLine, cwd: string): RunOptions {
+export function toRunOptions(line: CommandLine, cwd: string, form: BundleForm): RunOptions {
   assertNoContradiction(line);
-  const form = formOf(line);
   const argument = line.args[0]!;
-  if (form === 'ambiguous')
-    throw new TinyrunError(
-      'USAGE',
-      `run ${argument}: it may be the bundle ./${argument}, or the id of a container of the bundle here`,
-      {
-        hint: `write ./${argument}, or --bundle . ${argument}`,
-      },
-    );
   const name = text(line, 'name');
   if (form === 'runc' && name !== undefined)
     throw new TinyrunError('USAGE', `run ${argument}: --name ${name} is a second id`, {
@@ -65,6 +61,7 @@ export function toRunOptions(line: CommandLine, cwd: string): RunOptions {
     ...toOptions(line, cwd),
     lifecycle: flag(line, 'detach') ? 'detached' : 'foreground',
     form,
+    found: explicitForm(line) === undefined,
     bundle: form === 'runc' ? bundleOf(line, cwd) : absolute(argument, cwd),
     id,
     named: name !== undefined,
@@ -72,7 +69,10 @@ export function toRunOptions(line: CommandLine, cwd: string): RunOptions {
 }
 
 /** What `run` and `create` have in common. */
-function toOptions(line: CommandLine, cwd: string): Omit<RunOptions, 'lifecycle' | 'form' | 'bundle' | 'id'> {
+function toOptions(
+  line: CommandLine,
+  cwd: string,
+): Omit<RunOptions, 'lifecycle' | 'form' | 'found' | 'bundle' | 'id'> {
   const listenFds = readListenFds(process.env);
   return {
     container: undefined,

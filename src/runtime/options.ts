@@ -36,6 +36,8 @@ export interface RunOptions {
    * record (src/container/), which it starts.
    */
   form: 'bundle' | 'runc' | 'container';
+  /** That it is this form was found out by what is there: `run NAME`. */
+  found: boolean;
   /** Of form `container`. */
   container: ContainerOptions | undefined;
   bundle: string; // absolute

@@ -52,7 +52,7 @@ export function keepProgram(
 ): string | undefined {
   if (!isCacheable(global, options)) return undefined;
   const invocation = readInvocation();
-  const checks = checksOf(options, input, text);
+  const checks = checksOf(global, options, input, text);
   if (invocation === undefined || checks === undefined) return undefined;
   const created = new Date(input.host.now).toISOString();
   const file = encodeLaunchFile({
@@ -73,7 +73,12 @@ export function keepProgram(
  * Every part of the input is named here: a new one does not compile until somebody has thought about how a later run finds
  * out that it has changed. The facts of the host are compared by the launcher (`describe` in launch.c).
  */
-function checksOf(options: RunOptions, input: PlanInput, text: string): Check[] | undefined {
+function checksOf(
+  { dataRoot }: GlobalOptions,
+  options: RunOptions,
+  input: PlanInput,
+  text: string,
+): Check[] | undefined {
   const { host, config, configPath, rootfs, sources, present, resolved, home, cgroups, terminal, ...rest } =
     input;
   const { id, bundle, stateRoot, flagMounts, transient, exits, noPivot, init, preserveFds, ...more } = rest; // the command line
@@ -101,10 +106,11 @@ function checksOf(options: RunOptions, input: PlanInput, text: string): Check[] 
     { want: 'contents', path: configPath, contents: utf8.encode(text) },
     { want: 'directory', path: root },
   ];
-  // What the argument of `run` means depends on which of these is there (cli/run-options.ts).
-  if (options.form === 'runc') checks.push({ want: 'missing', root: cwd, path: `${id}/config.json` });
-  else if (configPath !== `${cwd}/config.json`)
-    checks.push({ want: 'missing', root: cwd, path: 'config.json' });
+  // What the argument of `run` means depends on which of these is there (cli/target.ts).
+  if (options.found) {
+    const other = options.form === 'runc' ? `${id}/config.json` : 'config.json';
+    checks.push({ want: 'missing', root: cwd, path: other }, { want: 'missing', path: `${dataRoot}/image` });
+  }
   // What is left of a killed container with this id would have to be removed first.
   if (!hasNewId(options)) checks.push({ want: 'missing', root: stateRoot, path: id });
   for (const [path, want] of sources) checks.push({ want, path });

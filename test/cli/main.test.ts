@@ -147,8 +147,10 @@ test('one argument is a bundle if it holds a config.json, else an id; if it may 
   withBundles(['b', '.', 'other'], (dir) => {
     const ambiguous = tinyrun(dir, 'run', 'b');
     assert.is(ambiguous.code, 125);
-    assert.match(ambiguous.stderr, 'the bundle ./b, or the id');
-    assert.match(ambiguous.stderr, 'write ./b, or --bundle . b\n');
+    assert.match(
+      ambiguous.stderr,
+      'run b: it may be the bundle ./b, or the id of a container of the bundle here, --bundle . b;',
+    );
     const program = (...words: string[]) => tinyrun(dir, 'explain', '--program', ...words).stdout;
     assert.match(program('./b'), `"bundle\\":\\"${dir}/b\\"`);
     assert.match(program('--bundle', '.', 'b'), `"bundle\\":\\"${dir}\\"`);
@@ -160,7 +162,8 @@ test('one argument is a bundle if it holds a config.json, else an id; if it may 
   });
   withBundles(['b'], (dir) => {
     assert.match(tinyrun(dir, 'explain', '--program', 'b').stdout, `"bundle\\":\\"${dir}/b\\"`);
-    assert.is(tinyrun(dir, 'run', 'c1').code, 1);
+    assert.is(tinyrun(dir, 'run', 'c1').code, 125);
+    assert.match(tinyrun(dir, 'run', 'c1').stderr, "Unable to find image 'c1:latest' locally");
     assert.is(tinyrun(dir, 'run', './c1').code, 125);
   });
 });

@@ -4,7 +4,7 @@ import { parseCold } from '../../src/cli/cold.ts';
 import type { CommandLine } from '../../src/cli/command-line.ts';
 import { parseFast } from '../../src/cli/fast.ts';
 import { absolute, toGlobalOptions } from '../../src/cli/global.ts';
-import { toCreateOptions, toRunOptions } from '../../src/cli/run-options.ts';
+import { explicitForm, toCreateOptions, toRunOptions } from '../../src/cli/run-options.ts';
 import { TinyrunError } from '../../src/errors.ts';
 import type { RunOptions } from '../../src/runtime/options.ts';
 
@@ -14,7 +14,10 @@ function parse(text: string): CommandLine {
   return line;
 }
 
-const options = (text: string): RunOptions => toRunOptions(parse(text), '/home/me');
+const options = (text: string): RunOptions => {
+  const line = parse(text);
+  return toRunOptions(line, '/home/me', explicitForm(line) ?? 'runc');
+};
 
 function problem(text: string): string {
   try {
@@ -37,6 +40,7 @@ test('toRunOptions: a bundle alone has an id made for it, and all defaults', () 
       bundle: '/home/me/b',
       named: false,
       container: undefined,
+      found: false,
       keep: false,
       remove: false,
       args: undefined,
@@ -72,7 +76,13 @@ test('toRunOptions: --name is the id of a bundle', () => {
 });
 
 test('toRunOptions: dots and slashes make a bundle', () => {
-  const bundles = { '.': '/home/me', '..': '/home', './b': '/home/me/b', 'a/b': '/home/me/a/b', '/b': '/b' };
+  const bundles = {
+    '.': '/home/me',
+    '..': '/home',
+    './b': '/home/me/b',
+    './a/b': '/home/me/a/b',
+    '/b': '/b',
+  };
   for (const [argument, bundle] of Object.entries(bundles)) {
     assert.is(options(`run ${argument}`).form, 'bundle');
     assert.is(options(`run ${argument}`).bundle, bundle);
@@ -92,6 +102,7 @@ test('toRunOptions: every option arrives', () => {
       id: given.id,
       named: false,
       container: undefined,
+      found: false,
       keep: false,
       remove: true,
       args: ['ls', '-l'],

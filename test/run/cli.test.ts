@@ -46,7 +46,7 @@ test('completion prints a script by which bash completes commands and options', 
         .trim()
         .split(' ');
     };
-    assert.equal(complete('tinyrun', 'st'), ['start', 'state']);
+    assert.equal(complete('tinyrun', 'st'), ['start', 'state', 'stop']);
     assert.equal(complete('tinyrun', 'delete', '--for'), ['--force']);
   }));
 

@@ -34,9 +34,17 @@ const own = {
   merged: `${layer}/merged`,
   lock,
   remove: false,
+  release: false,
 } as const;
 const options: RunOptions = {
-  ...{ lifecycle: 'foreground', form: 'container', bundle: monitor.directory, configFile: undefined, id },
+  ...{
+    lifecycle: 'foreground',
+    form: 'container',
+    found: false,
+    bundle: monitor.directory,
+    configFile: undefined,
+    id,
+  },
   container: { layers: [rootfs], own, mounts: [], monitor },
   ...{ named: true, keep: false, remove: false, args: undefined, overlay: false, hostname: undefined, init },
   ...{

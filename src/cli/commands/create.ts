@@ -2,8 +2,11 @@
 import type { GlobalOptions } from '../../runtime/options.ts';
 import { runContainer } from '../../runtime/run.ts';
 import type { CommandLine } from '../command-line.ts';
-import { toCreateOptions } from '../run-options.ts';
+import { explicitForm, toCreateOptions } from '../run-options.ts';
 import { traceLines } from '../trace.ts';
 
-export const run = (line: CommandLine, global: GlobalOptions, cwd: string): Promise<never> =>
-  runContainer(global, toCreateOptions(line, cwd), traceLines);
+export async function run(line: CommandLine, global: GlobalOptions, cwd: string): Promise<number> {
+  const form = explicitForm(line) ?? (await import('../target.ts')).findTarget(line, global);
+  if (form === 'image') return (await import('./create-image.ts')).run(line, global, cwd);
+  return await runContainer(global, toCreateOptions(line, cwd), traceLines);
+}

@@ -4,15 +4,19 @@ import { containerStatistics, followContainer } from '../../runtime/events.ts';
 import { assertId } from '../../runtime/id.ts';
 import { print } from '../../runtime/log.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
+import { byName } from '../by-name.ts';
 import { type CommandLine, flag, text } from '../command-line.ts';
 import { parseDuration } from '../duration.ts';
 
-export function run(line: CommandLine, { root }: GlobalOptions): number {
+export async function run(line: CommandLine, global: GlobalOptions): Promise<number> {
   const id = line.args[0] ?? '';
   assertId(id);
   const interval = readInterval(text(line, 'interval') ?? '5s');
-  if (flag(line, 'stats')) print(1, containerStatistics(root, id));
-  else followContainer(root, id, interval, (event) => print(1, event));
+  const show = (one: string): void => {
+    if (flag(line, 'stats')) print(1, containerStatistics(global.root, one));
+    else followContainer(global.root, one, interval, (event) => print(1, event));
+  };
+  await byName(global, id, show);
   return 0;
 }
 

@@ -5,6 +5,7 @@ import { killContainer } from '../../runtime/kill.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
 import { keepVerb } from '../../runtime/verb-cache.ts';
 import { parseSignal } from '../../sys/signals.ts';
+import { byName } from '../by-name.ts';
 import { type CommandLine, flag } from '../command-line.ts';
 
 export async function run(line: CommandLine, global: GlobalOptions): Promise<number> {
@@ -18,7 +19,7 @@ export async function run(line: CommandLine, global: GlobalOptions): Promise<num
     await (await import('../../runtime/matching.ts')).forEachMatch(global.root, id, kill);
   } else {
     assertId(id);
-    await kill(id);
+    await byName(global, id, kill);
     if (!flag(line, 'all')) await keepVerb(global.root, { name: 'kill', signal }, ...line.args.slice(1));
   }
   return 0;

@@ -1,6 +1,8 @@
 // tinyrun purge ID CODE: what the host program of a container that is to go becomes at its end, if there are files or
 // cgroups in its way (plan/end.ts). Exits with the container's exit code.
+import { AT_FDCWD, exists } from '../../disk/files.ts';
 import { TinyrunError } from '../../errors.ts';
+import { CONTAINER_RECORD } from '../../oci/state.ts';
 import { assertId } from '../../runtime/id.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
 import { removeStale } from '../../runtime/removal.ts';
@@ -8,11 +10,14 @@ import type { CommandLine } from '../command-line.ts';
 
 export async function run(
   { args: [id = '', code = ''] }: CommandLine,
-  { root, dataRoot }: GlobalOptions,
+  global: GlobalOptions,
 ): Promise<number> {
+  const { root, dataRoot } = global;
   assertId(id);
   if (!/^\d{1,3}$/.test(code))
     throw new TinyrunError('USAGE', `purge ${id}: ${JSON.stringify(code)} is no exit code`);
   await removeStale(root, id, dataRoot, true);
+  if (exists(AT_FDCWD, `${dataRoot}/containers/${id}/${CONTAINER_RECORD}`))
+    await (await import('../../container/remove.ts')).finishContainer(global, id);
   return Number(code);
 }

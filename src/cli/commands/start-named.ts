@@ -1,0 +1,40 @@
+// tinyrun start [-a] [-i] CONTAINER...: containers with a record.
+import { close } from '../../../native-bindings/libc.ts';
+import { resolveContainer } from '../../container/find.ts';
+import { lockContainer } from '../../container/record.ts';
+import { startContainer } from '../../container/start.ts';
+import { isAlive } from '../../container/stop.ts';
+import { TinyrunError } from '../../errors.ts';
+import { print } from '../../runtime/log.ts';
+import type { GlobalOptions } from '../../runtime/options.ts';
+import { callForEach } from '../call.ts';
+import { type CommandLine, flag } from '../command-line.ts';
+import { engineOptions } from '../run-options.ts';
+import { traceLines } from '../trace.ts';
+
+export async function run(line: CommandLine, global: GlobalOptions, cwd: string): Promise<number> {
+  const [name = '', ...others] = line.args;
+  const attached = flag(line, 'attach') || flag(line, 'interactive');
+  // Each becomes its container's host program: so each is a process of its own.
+  if (others.length > 0 && !attached) return callForEach('start', [], line.args, global);
+  if (others.length > 0)
+    throw new TinyrunError('USAGE', 'you cannot start and attach multiple containers at once');
+  const record = resolveContainer(global.dataRoot, name);
+  const { id } = record;
+  const lock = lockContainer(global.dataRoot, id);
+  if (lock === undefined) throw new TinyrunError('NOT_FOUND', `No such container: ${name}`);
+  if (isAlive(global, record)) {
+    close(lock);
+    print(1, `${name}\n`);
+    return 0;
+  }
+  const attach = {
+    stdin: flag(line, 'interactive'),
+    stdout: true,
+    stderr: true,
+    sigProxy: line.options['sig-proxy'] === undefined || flag(line, 'sig-proxy'),
+    detachKeys: [],
+  };
+  const how = { attach: attached ? attach : undefined, say: name, ...engineOptions(line, cwd) };
+  return await startContainer(global, record, lock, how, traceLines);
+}

@@ -1,0 +1,77 @@
+// Docker's checks of a container's limits, and what --log-driver and --log-opt say.
+
+import { availableParallelism } from 'node:os';
+import type { HostConfig } from '../container/config.ts';
+import { toPairs } from '../container/key-value.ts';
+import { parseBytes, parseInteger } from '../container/quantity.ts';
+import { TinyrunError } from '../errors.ts';
+
+const usage = (message: string): TinyrunError => new TinyrunError('USAGE', message);
+
+/** Bytes: with less, no program starts. */
+const LEAST_MEMORY = 6 * 1024 * 1024;
+
+/**
+ * Checks the limits, and sets what follows from others.
+ * @throws TinyrunError USAGE in Docker's words
+ */
+export function assertLimits(host: HostConfig): void {
+  const { Memory, MemoryReservation, MemorySwap, NanoCpus, CpuShares, BlkioWeight, OomScoreAdj, PidsLimit } =
+    host;
+  if (Memory > 0 && Memory < LEAST_MEMORY) throw usage('Minimum memory limit allowed is 6MB');
+  if (Memory > 0 && MemorySwap > 0 && MemorySwap < Memory)
+    throw usage('Minimum memoryswap limit should be larger than memory limit, see usage');
+  if (Memory === 0 && MemorySwap > 0)
+    throw usage('You should always set the Memory limit when using Memoryswap limit, see usage');
+  if (MemoryReservation > 0 && MemoryReservation < LEAST_MEMORY)
+    throw usage('Minimum memory reservation allowed is 6MB');
+  if (Memory > 0 && MemoryReservation > Memory)
+    throw usage('Minimum memory limit can not be less than memory reservation limit, see usage');
+  const cpus = availableParallelism();
+  if (NanoCpus !== 0 && (NanoCpus < 1e7 || NanoCpus > cpus * 1e9))
+    throw usage(`range of CPUs is from 0.01 to ${cpus}.00, as there are only ${cpus} CPUs available`);
+  if (CpuShares !== 0 && (CpuShares < 2 || CpuShares > 262144))
+    throw usage(`invalid --cpu-shares ${CpuShares}: it is 2 to 262144`);
+  if (BlkioWeight !== 0 && (BlkioWeight < 10 || BlkioWeight > 1000))
+    throw usage('Range of blkio weight is from 10 to 1000');
+  if (OomScoreAdj < -1000 || OomScoreAdj > 1000)
+    throw usage(`Invalid value ${OomScoreAdj}, range for oom score adj is [-1000, 1000]`);
+  if (PidsLimit < -1)
+    throw usage(`invalid --pids-limit ${PidsLimit}: it is a number from 1, or -1 for no limit`);
+  for (const list of [host.CpusetCpus, host.CpusetMems])
+    if (list !== '' && !/^\d+(-\d+)?(,\d+(-\d+)?)*$/.test(list))
+      throw usage(`Invalid value ${list} for cpuset`);
+}
+
+/** What it is to be called in the options of a log, and what its value must be. */
+const LOG_OPTIONS = ['max-size', 'max-file'];
+
+/** @throws TinyrunError USAGE, UNSUPPORTED for drivers that send the output elsewhere */
+export function parseLogConfig(
+  driver: string | undefined,
+  options: readonly string[],
+): HostConfig['LogConfig'] {
+  const type = driver || 'json-file';
+  if (type !== 'json-file' && type !== 'local' && type !== 'none')
+    throw new TinyrunError('UNSUPPORTED', `--log-driver ${type}: tinyrun keeps output in files only`, {
+      hint: 'use json-file or local, which are the same here, or none',
+    });
+  const given = toPairs(options, '--log-opt');
+  for (const name of Object.keys(given))
+    if (!LOG_OPTIONS.includes(name) || type === 'none')
+      throw usage(`unknown log opt '${name}' for ${type} log driver`);
+  const { 'max-size': size, 'max-file': files } = given;
+  const bytes = size === undefined || size === '-1' ? undefined : parseBytes(size, '--log-opt max-size');
+  const count = files === undefined ? undefined : parseInteger(files, '--log-opt max-file');
+  if (bytes === 0) throw usage('max-size must be a positive number');
+  if (count !== undefined && count < 1) throw usage('max-file cannot be less than 1');
+  if (count !== undefined && count > 1 && bytes === undefined)
+    throw usage('max-file is of no use without max-size');
+  return {
+    Type: type === 'none' ? 'none' : 'json-file',
+    Config: {
+      ...(bytes === undefined ? {} : { 'max-size': String(bytes) }),
+      ...(count === undefined ? {} : { 'max-file': String(count) }),
+    },
+  };
+}
