@@ -4,8 +4,10 @@
 // Everything is waited for in ppoll(2). JavaScript's signal handlers run between two waits.
 
 import { close, fcntl, flag, rawSyscall, readInto, SystemError } from '../../native-bindings/libc.ts';
+import { AT_FDCWD, readSmall } from '../disk/files.ts';
 import { TinyrunError } from '../errors.ts';
 import type { TerminalInput } from '../plan/input.ts';
+import { findContainer } from '../runtime/store.ts';
 import { probeTerminal } from '../runtime/terminal.ts';
 import { errnos } from '../sys/errno.ts';
 import { signals } from '../sys/signals.ts';
@@ -38,10 +40,15 @@ const CHUNK = 4096; // bytes
 
 /**
  * Stays with a container that runs until it ends, or the caller lets go.
- * @returns whether it has ended
- * @throws TinyrunError STATE if it does not run
+ * @returns its exit code; 0 if the caller lets go
+ * @throws TinyrunError STATE if it does not run, in Docker's words
  */
-export async function attach(root: string, container: Attached, options: AttachOptions): Promise<boolean> {
+export async function attach(root: string, container: Attached, options: AttachOptions): Promise<number> {
+  const status = findContainer(root, container.id)?.state.status;
+  if (status === 'paused')
+    throw new TinyrunError('STATE', 'You cannot attach to a paused container, unpause it first', {
+      data: { id: container.id },
+    });
   const monitor = openMonitor(root, container.id);
   if (monitor === undefined)
     throw new TinyrunError('STATE', 'You cannot attach to a stopped container, start it first', {
@@ -51,6 +58,10 @@ export async function attach(root: string, container: Attached, options: AttachO
   const cursor = openLogAtEnd(container.directory);
   const sink = options.stdin ? takeInput(monitor) : undefined;
   const terminal = sink === undefined || !container.tty ? undefined : probeTerminal();
+  if (terminal !== undefined && terminal.fd !== 0)
+    throw new TinyrunError('USAGE', 'the input device is not a TTY', {
+      hint: 'give --no-stdin, or call it at a terminal',
+    });
   const stop = passSignals(monitor, sink, terminal, options.sigProxy);
   try {
     setTerminal(terminal, 'raw');
@@ -63,6 +74,14 @@ export async function attach(root: string, container: Attached, options: AttachO
   }
 }
 
+/** The code in `exit`, which the monitor writes last; undefined as long as the container runs. */
+function exitCodeIn(directory: string): number | undefined {
+  const code = readSmall(AT_FDCWD, `${directory}/exit`, 64)?.split(' ')[0];
+  return code === undefined ? undefined : Number(code);
+}
+/** Nobody has written it: the monitor was killed, and with it the container. */
+const KILLED = 137;
+
 interface Descriptors {
   monitor: number;
   watch: number;
@@ -73,17 +92,19 @@ async function relay(
   { monitor, watch, sink }: Descriptors,
   cursor: LogCursor,
   detachKeys: readonly number[],
-): Promise<boolean> {
+): Promise<number> {
   const screen: Screen = screenOf(viewOf({ since: undefined, until: undefined, skip: 0, timestamps: false }));
   const input = sink === undefined ? undefined : inputOf(sink, detachKeys);
+  let code: number | undefined;
   for (;;) {
     const reads = input?.isOpen() && input.isWritten() ? [0] : [];
     const ready = waitReadable([watch, monitor, ...reads], input?.isWritten() === false ? 10 : PATIENCE);
     await new Promise((resolve) => setImmediate(resolve));
     clearWatch(watch);
     showAll(cursor, screen);
-    if (ready.includes(monitor)) return true;
-    if (input?.write(ready.includes(0)) === 'left') return false;
+    code = exitCodeIn(cursor.directory) ?? code; // with --rm it is there for moments only
+    if (ready.includes(monitor)) return code ?? KILLED;
+    if (input?.write(ready.includes(0)) === 'left') return 0;
   }
 }
 

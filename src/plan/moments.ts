@@ -108,7 +108,7 @@ export const planWriteStarted = (): Op[] => [
 export function planWriteExit(input: PlanInput): Op[] {
   const { monitor, rootfs } = input;
   if (monitor === undefined) return [];
-  if (rootfs.kind === 'overlay' && rootfs.own.kept && rootfs.own.remove) return []; // nobody will ask
+  const goes = rootfs.kind === 'overlay' && rootfs.own.kept && rootfs.own.remove; // read by who is attached, if at all
   const takeCode = o.load(o.buf('code'), 4, 'exit', runtime('take the exit code again', TELL));
   const failed = { onError: { fail: 'exit-written' } };
   const parts: Part[] = [
@@ -122,7 +122,7 @@ export function planWriteExit(input: PlanInput): Op[] {
     takeCode,
     o.format('exit', o.buf('exittext'), { to: 'size' }, runtime('write the exit code as digits', TELL)),
     ...planTime(failed),
-    ...planWriteFile('exit', parts, true, 'exit-written'),
+    ...planWriteFile('exit', parts, !goes, 'exit-written'),
     o.label('exit-written'),
     takeCode, // what could not be written was said; this is the container's all the same
     o.label('exit-known'),
