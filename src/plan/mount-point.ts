@@ -4,7 +4,8 @@
 
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
-import type { Place } from './place.ts';
+import type { Place, ReadOnlyMount } from './place.ts';
+import { planScaffold } from './scaffold.ts';
 
 /** `/a/../b//c/` -> `b/c`; `/` -> ``. Purely textual, like path.Clean: what runc does with destinations. */
 export function cleanInside(path: string): string {
@@ -41,7 +42,7 @@ export function planTarget(place: Place, path: string, kind: Kind, unique: strin
     const ops =
       place.known === 'present'
         ? [planOpen(path, kind, 'target', words, undefined, ['RESOLVE_NO_SYMLINKS'])]
-        : planMountPoint(path, kind, 'target', unique, from);
+        : planMountPoint(path, kind, 'target', unique, from, place.readOnly);
     const close = o.close(o.reg('target'), words(`close /${path}`, CLOSE));
     return { ops, dir: o.reg('target'), path: '', close: [close] };
   }
@@ -93,8 +94,18 @@ function planOpen(
   return o.openInRoot(o.reg('root'), path, OPEN[kind], extra, resolve);
 }
 
-/** Opens `path` (clean, relative to the root) into register `to`, making it and its parents where missing. */
-export function planMountPoint(path: string, kind: Kind, to: string, unique: string, from: string): Op[] {
+/**
+ * Opens `path` (clean, relative to the root) into register `to`, making it and its parents where missing.
+ * @param readOnly the mount around it, where nothing can be made
+ */
+export function planMountPoint(
+  path: string,
+  kind: Kind,
+  to: string,
+  unique: string,
+  from: string,
+  readOnly?: ReadOnlyMount,
+): Op[] {
   const words: Explain = (what, why) => ({ what, why, from });
   const make = `make-${unique}`;
   const have = `have-${unique}`;
@@ -102,7 +113,9 @@ export function planMountPoint(path: string, kind: Kind, to: string, unique: str
     planOpen(path, kind, to, words, make),
     o.jump(have, words(`/${path} is there`, 'Nothing has to be made.')),
     o.label(make),
-    ...planParts(path, kind, words),
+    ...(readOnly === undefined
+      ? planParts(path, kind, words)
+      : planScaffold(readOnly, path, kind === 'file', unique, from)),
     planOpen(path, kind, to, words),
     o.label(have),
   ];

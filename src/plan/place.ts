@@ -12,7 +12,15 @@ import type { PlannedMount } from './mounts.ts';
 export type Place =
   | { known: 'trusted'; reg: string; path: string; type: 'kernel' | 'tmpfs' }
   | { known: 'present' }
-  | { known: 'unknown' };
+  | { known: 'unknown'; readOnly?: ReadOnlyMount };
+
+/** A mount that nothing can be written to, around a place. */
+export interface ReadOnlyMount {
+  /** Clean path, relative to the root. */
+  target: string;
+  /** MOUNT_ATTR_ names. */
+  attributes: readonly string[];
+}
 
 /** Whether the kernel makes all the names in a filesystem of this type. */
 export const isKernelFilesystem = (type: string | undefined): boolean => type === 'proc' || type === 'sysfs';
@@ -24,8 +32,8 @@ const MOST_TRUSTED = 64;
 export class Places {
   private readonly present: ReadonlySet<string>;
   private readonly trusted = new Map<string, { reg: string; type: 'kernel' | 'tmpfs' }>();
-  /** Targets of mounts whose contents nobody knows: binds and other filesystems. */
-  private readonly opaque: string[] = [];
+  /** Mounts whose contents nobody knows: binds and other filesystems. */
+  private readonly opaque: (ReadOnlyMount & { readOnly: boolean })[] = [];
 
   /** @param present clean paths that are in the rootfs itself */
   constructor(present: ReadonlySet<string>) {
@@ -37,10 +45,10 @@ export class Places {
     let best = '';
     for (const mount of this.trusted.keys())
       if (mount.length > best.length && isBelow(path, mount)) best = mount;
-    const covered = this.opaque.some(
-      (mount) => mount.length > best.length && (mount === path || isBelow(path, mount)),
+    const covers = this.opaque.filter(
+      ({ target }) => target.length > best.length && (target === path || isBelow(path, target)),
     );
-    if (covered) return { known: 'unknown' };
+    if (covers.length > 0) return unknownBelow(covers, path);
     const found = this.trusted.get(best);
     if (found !== undefined) return { known: 'trusted', ...found, path: path.slice(best.length + 1) };
     return { known: this.present.has(path) ? 'present' : 'unknown' };
@@ -57,13 +65,22 @@ export class Places {
     const kernel = isKernelFilesystem(mount.type);
     const own = options.bind === false && !options.tmpcopyup && (kernel || mount.type === 'tmpfs');
     if (!own || this.trusted.size >= MOST_TRUSTED) {
-      this.opaque.push(target);
+      const attributes = [...options.set, ...options.recSet].filter((name) => !name.includes('ATIME'));
+      this.opaque.push({ target, attributes, readOnly: attributes.includes('MOUNT_ATTR_RDONLY') });
       return undefined;
     }
     const reg = `tree-${index}`;
     this.trusted.set(target, { reg, type: kernel ? 'kernel' : 'tmpfs' });
     return reg;
   }
+}
+
+/** The last of the innermost mounts is the one that is seen. */
+function unknownBelow(covers: readonly (ReadOnlyMount & { readOnly: boolean })[], path: string): Place {
+  const around = covers.reduce((a, b) => (b.target.length >= a.target.length ? b : a));
+  return around.readOnly && around.target !== path
+    ? { known: 'unknown', readOnly: around }
+    : { known: 'unknown' };
 }
 
 const isBelow = (path: string, directory: string): boolean => path.startsWith(`${directory}/`);

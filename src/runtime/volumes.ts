@@ -11,6 +11,7 @@ import type { VolumeMount } from '../volume/mount.ts';
 import { parseMountFlag } from '../volume/mount-flag.ts';
 import { byDepth, distinctMounts, isPlain, toFlagMount } from '../volume/oci-mounts.ts';
 import type { MountsWanted, Owner } from '../volume/prepare.ts';
+import { assertPropagates } from '../volume/propagation.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
 import { removeStale } from './removal.ts';
 import { abandonUses, lockUses, usesInput } from './uses.ts';
@@ -59,8 +60,10 @@ export async function gatherVolumes(
   );
   const plain =
     requests.every(isPlain) && configVolumes.length + options.volumesFrom.length === 0 && !isKnown(options);
-  if (plain)
+  if (plain) {
+    requests.forEach(assertPropagates);
     return { flagMounts: byDepth(requests, ({ destination }) => destination).map((one) => toFlagMount(one)) };
+  }
   const wanted = {
     ...{ dataRoot: global.dataRoot, stateRoot: global.root, id: options.id },
     ...(options.named && { name: options.id }),

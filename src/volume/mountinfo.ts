@@ -17,6 +17,24 @@ export function mountsBelow(path: string): string[] {
 /** Whether something is mounted on a directory. */
 export const isMountPoint = (path: string): boolean => mountsBelow(path).includes(path);
 
+/** What a mount is to others: the propagation of mount_namespaces(7). */
+export interface MountLine {
+  target: string;
+  shared: boolean;
+  slave: boolean;
+}
+
+/** The mount that has this number (statx(2), stx_mnt_id); undefined where it is gone, or in another namespace. */
+export function mountWithId(id: bigint): MountLine | undefined {
+  const text = readSmall(AT_FDCWD, '/proc/self/mountinfo', LIMIT) ?? '';
+  const start = `\n${text}`.indexOf(`\n${id} `);
+  if (start < 0) return undefined;
+  const fields = text.slice(start, text.indexOf('\n', start)).split(' ');
+  const tags = fields.slice(6, fields.indexOf('-'));
+  const has = (name: string): boolean => tags.some((tag) => tag.startsWith(name));
+  return { target: decode(fields[4] ?? ''), shared: has('shared:'), slave: has('master:') };
+}
+
 const encode = (path: string): string =>
   path.replace(/[ \t\n\\]/g, (c) => `\\${c.charCodeAt(0).toString(8).padStart(3, '0')}`);
 const decode = (path: string): string =>

@@ -17,6 +17,7 @@ import { mountVolume } from './mounted.ts';
 import { ANONYMOUS_LABEL, newVolumeName } from './names.ts';
 import { byDepth, distinctMounts, isPlain, toFlagMount } from './oci-mounts.ts';
 import { makeOverlay } from './overlay-mount.ts';
+import { assertPropagates } from './propagation.ts';
 import { openRoots } from './roots.ts';
 import { createVolume, findVolume, resolveVolume } from './store.ts';
 import { openDirectoryAt, openSubpath } from './subpath.ts';
@@ -182,6 +183,7 @@ export async function openMounts(uses: Uses, options: MountsAt): Promise<FlagMou
 async function openMount(use: Use, root: number | undefined, options: MountsAt): Promise<FlagMount> {
   const { request, point } = use;
   if (request.type === 'image') return openImage(request, options);
+  assertPropagates(request);
   const mount =
     request.type === 'volume' ? await openVolume(use, root, options) : toFlagMount(request, point.Source);
   if (options.mode === 'look' || isPlain(request)) return mount;
