@@ -186,16 +186,38 @@ function planAttach(
   if (place.known === 'trusted' && place.type === 'kernel') assertMayCover(planned);
   const kind = targetKind(planned, input);
   const target = planTarget(place, planned.target, kind, `mount-${planned.index}`, planned.from);
+  const onFile = kind === 'directory' && planned.options.bind !== false && planned.from.startsWith('--');
   const attached = words(
     'Attached to a descriptor, not to a path: it lands where we looked, whatever was swapped since.',
   );
   return [
-    ...target.ops,
+    ...(onFile ? planOnDirectory(planned, target.ops, attached) : target.ops),
     ...(place.known === 'trusted' ? [] : refuseProc(planned)),
     ...(kind === 'file'
       ? planAttachFile(planned, register, target, attached)
       : [o.moveMount(o.reg(register), target.dir, attached, target.path)]),
     ...target.close,
+  ];
+}
+
+/** The kernel's word for a directory on a file is ENOTDIR, which does not say what is one. */
+function planOnDirectory({ index, target }: PlannedMount, ops: readonly Op[], words: Words): Op[] {
+  const [mismatch, done] = [`on-file-${index}`, `on-directory-${index}`];
+  const looked = ops.map((op): Op => {
+    if (op.op !== 'call' || op.to !== 'target') return op;
+    return { ...op, onError: { ...op.onError, goto: { ...op.onError?.goto, ENOTDIR: mismatch } } };
+  });
+  return [
+    ...looked,
+    o.jump(done, { ...words, what: 'a directory lies on a directory' }),
+    o.label(mismatch),
+    o.fail({
+      ...words,
+      what:
+        `${words.what}: the source is a directory, but /${target} in the container, or something on the way to it, is a file: ` +
+        'are you trying to mount a directory onto a file (or vice-versa)?',
+    }),
+    o.label(done),
   ];
 }
 

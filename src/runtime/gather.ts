@@ -106,7 +106,7 @@ async function gatherRest(
     rootless,
     rootfs,
     ...mounts,
-    sources: gatherSources(config, mounts, options.bundle),
+    sources: await gatherSources(config, mounts, options.bundle, roots),
     ...gatherDestinations(config, mounts, roots, rootfs.kind === 'overlay'),
     environment: inheritsEnvironment(config) ? callerEnvironment() : [],
     resctrl: hasRdt({ config }) ? (await import('./probe-resctrl.ts')).probeResctrl(config) : undefined,
@@ -289,11 +289,12 @@ async function gatherMounts(
 }
 
 /** What is at the source of each bind; a missing one is an error unless it is to be made. */
-function gatherSources(
+async function gatherSources(
   config: Config,
   gathered: Pick<PlanInput, 'configMounts' | 'flagMounts'>,
   bundle: string,
-): Map<string, SourceKind> {
+  roots: readonly string[],
+): Promise<Map<string, SourceKind>> {
   const sources = new Map<string, SourceKind>();
   const add = ({ mount, createSource, from, kind }: FlagMount): void => {
     const { bind, remount } = parseMountOptions(mount.options ?? []);
@@ -316,6 +317,17 @@ function gatherSources(
     sources.set(path, typeof stat === 'number' ? 'missing' : stat.kind);
   }
   for (const mount of gathered.flagMounts) add(mount);
+  const [root] = roots;
+  if (gathered.flagMounts.length > 0 && roots.length === 1 && root !== undefined) {
+    const { assertKinds } = await import('./mount-kinds.ts');
+    const inRootfs = destinationsInRootfs({ config, ...gathered });
+    assertKinds(
+      gathered.flagMounts,
+      sources,
+      root,
+      new Set(inRootfs.map(({ destination }) => `/${destination}`)),
+    );
+  }
   return sources;
 }
 

@@ -118,11 +118,15 @@ function readLinkInRoots(roots: readonly string[], path: string): string | undef
  * @param plain only if no part of it is a symlink: then what is mounted there lands there, and nowhere else
  */
 export function existsInRoot(dir: number, path: string, plain: boolean): boolean {
-  const resolve = IN_ROOT | (plain ? flag('RESOLVE_NO_SYMLINKS') : 0);
-  const how = new BigUint64Array([BigInt(O_PATH | flag('O_CLOEXEC')), 0n, BigInt(resolve)]);
-  const fd = rawSyscall('openat2', dir, path, new Uint8Array(how.buffer), 24);
+  const fd = openInRoot(dir, path, plain ? flag('RESOLVE_NO_SYMLINKS') : 0);
   if (fd >= 0) close(fd);
   return fd >= 0;
+}
+
+/** Pins what is at a path in a root: a descriptor of O_PATH, or the negative errno. */
+export function openInRoot(dir: number, path: string, resolve = 0): number {
+  const how = new BigUint64Array([BigInt(O_PATH | flag('O_CLOEXEC')), 0n, BigInt(IN_ROOT | resolve)]);
+  return rawSyscall('openat2', dir, path, new Uint8Array(how.buffer), 24);
 }
 
 /** Opens a root for `existsInRoot`; the negative errno if it cannot. */

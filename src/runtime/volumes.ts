@@ -1,6 +1,7 @@
 // What a container mounts by flags, by other containers' mounts, and by volumes that its bundle names: before its program is
 // planned. Loaded only for containers that have such.
 
+import { TinyrunError } from '../errors.ts';
 import type { Config } from '../oci/config.ts';
 import type { HostFacts } from '../plan/host.ts';
 import type { FlagMount, UsesInput } from '../plan/input.ts';
@@ -54,6 +55,16 @@ export async function gatherVolumes(
   look: boolean,
 ): Promise<GatheredMounts> {
   const requests = distinctMounts(parseRequests(options, host.cwd));
+  if (!config.linux?.namespaces?.some(({ type }) => type === 'user'))
+    for (const { idmap, flag } of requests)
+      if (idmap === 'container')
+        throw new TinyrunError(
+          'USAGE',
+          `${flag}: idmap: the container has no user namespace whose ids it could show`,
+          {
+            hint: 'add {"type": "user"} to /linux/namespaces of config.json, or write idmap=uids=...;gids=...',
+          },
+        );
   const named = configMounts({ config });
   const configVolumes = named.flatMap(({ mount, from }) =>
     isVolume(mount) ? [parseConfigVolume(mount, from)] : [],

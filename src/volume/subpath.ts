@@ -1,7 +1,7 @@
 // A part of a volume or of an image: resolved once, inside of it, and from then on used by its descriptor. Whoever writes to
 // the volume may put a symbolic link anywhere in it at any time.
 
-import { flag, rawSyscall } from '../../native-bindings/libc.ts';
+import { close, fcntl, flag, rawSyscall } from '../../native-bindings/libc.ts';
 import { S_IFDIR, statInode } from '../disk/inode.ts';
 import { TinyrunError } from '../errors.ts';
 import type { FlagMount } from '../plan/input.ts';
@@ -37,7 +37,7 @@ export function openSubpath(mount: FlagMount, directory: number, subpath: string
   const fd = openBelow(directory, subpath, flag('O_PATH'), flag('RESOLVE_BENEATH', 'RESOLVE_NO_MAGICLINKS'));
   if (fd >= 0) {
     const kind = statInode(fd, subpath).type === S_IFDIR ? 'directory' : 'file';
-    return { ...mount, fd, kind };
+    return { ...mount, fd: inheritable(fd), kind };
   }
   const name = errnoName(-fd);
   const what = `${mount.from}: cannot access subpath ${subpath} of ${whose}`;
@@ -45,6 +45,16 @@ export function openSubpath(mount: FlagMount, directory: number, subpath: string
     throw new TinyrunError('CONFIG', `${what}: it leads out of it`, { data: { errno: name } });
   throw failed('CONFIG', what, -fd, name === 'ENOENT' ? { hint: 'it must be there before' } : {});
 }
+
+/** The program that is planned finds it under this number, far from those that the standard streams of a caller have. */
+function inheritable(fd: number): number {
+  const moved = fcntl(fd, flag('F_DUPFD_CLOEXEC'), FIRST);
+  close(fd);
+  fcntl(moved, flag('F_SETFD'), 0);
+  return moved;
+}
+
+const FIRST = 100;
 
 export function failed(
   code: 'CONFIG' | 'HOST',
