@@ -13,7 +13,7 @@
 import { close } from '../../native-bindings/libc.ts';
 import { hasHooks, POINTS } from '../plan/hook-points.ts';
 import type { PlanInput } from '../plan/input.ts';
-import { destinationsInRootfs } from './gather.ts';
+import { destinationsInRootfs } from './gather-mounts.ts';
 import { setsHome } from './gather-process.ts';
 import { keepFile } from './kept.ts';
 import { type Check, encodeLaunchFile, PROGRAMS, patchesOf } from './launch-file.ts';
