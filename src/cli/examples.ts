@@ -107,6 +107,20 @@ export const examples: Readonly<Record<string, readonly (readonly [typed: string
     ['tinyrun volume prune -a --filter label!=keep', 'all that are unused, but for those with this label'],
   ],
   'volume rename': [['tinyrun volume rename data data-2025', 'no container may use it']],
+  'volume clone': [['tinyrun volume clone data data-test', 'to try something on it']],
+  'volume snapshot': [
+    ['tinyrun volume snapshot data', 'prints its name: data-20260314T150926Z'],
+    ['tinyrun volume ls -f label=io.tinyrun.snapshot.of=data', 'the snapshots of a volume'],
+  ],
+  'volume export': [
+    ['tinyrun volume export data -o data.tar', 'to a file'],
+    ['tinyrun volume export data | ssh host tinyrun volume import data -', 'to another host'],
+  ],
+  'volume import': [['tinyrun volume import data data.tar.gz', 'made, if it is not there; else added to']],
+  'volume du': [
+    ['tinyrun volume du', 'all'],
+    ['tinyrun volume du data', 'one'],
+  ],
   'volume mount': [['tinyrun volume mount data', 'a volume of a driver that mounts it when it is used']],
   'volume unmount': [['tinyrun volume unmount data', 'after volume mount']],
   'volume exists': [['tinyrun volume exists data || tinyrun volume create data', 'in a script']],

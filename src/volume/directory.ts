@@ -15,6 +15,8 @@ import { lockDirectory, lockOpen } from '../disk/lock.ts';
 import { makeDirectories } from '../disk/write.ts';
 
 const ASIDE = '.aside';
+/** The directory with a volume's data, in its own. */
+export const DATA = '_data';
 
 export const volumesOf = (dataRoot: string): string => `${dataRoot}/volumes`;
 
@@ -94,6 +96,8 @@ export function repair(dataRoot: string): void {
     // Locked by its maker under this lock: what is unlocked now stays so.
     const stale = withVolumes(dataRoot, () => names.flatMap((name) => lockStale(aside, name)));
     for (const { fd, name } of stale) {
+      // What was copied into a filesystem of its own; EINVAL: nothing is mounted.
+      rawSyscall('umount2', `${volumesOf(dataRoot)}/${ASIDE}/${name}/${DATA}`, flag('MNT_DETACH'));
       removeTree(aside, name);
       close(fd);
     }

@@ -23,18 +23,30 @@ export const KEPT = 'command';
  * @returns the directory to bind
  * @throws TinyrunError
  */
-export const mountVolume = (dataRoot: string, name: string, holder: string): Promise<string> =>
-  withVolume(dataRoot, name, async (place, record, driver) => {
-    if (!driver.mounts(record)) return (await driver.get(place, record)).mountpoint;
-    const before = await withoutStale(place, record, driver);
-    writeHolders(place, [...before.filter((id) => id !== holder), holder]);
-    try {
-      return await driver.mount(place, record, holder);
-    } catch (error) {
-      writeHolders(place, before);
-      throw error;
-    }
-  });
+export async function mountVolume(dataRoot: string, name: string, holder: string): Promise<string> {
+  const found = findRecord(dataRoot, name);
+  if (found === undefined) throw noSuchVolume(name);
+  const driver = await driverOf(found.driver);
+  const place = { dataRoot, name, directory: `${volumesOf(dataRoot)}/${name}` };
+  if (!driver.mounts(found)) return (await driver.get(place, found)).mountpoint;
+  return withVolume(dataRoot, name, (locked, record) => mountLocked(locked, record, driver, holder));
+}
+
+async function mountLocked(
+  place: VolumePlace,
+  record: VolumeRecord,
+  driver: VolumeDriver,
+  holder: string,
+): Promise<string> {
+  const before = await withoutStale(place, record, driver);
+  writeHolders(place, [...before.filter((id) => id !== holder), holder]);
+  try {
+    return await driver.mount(place, record, holder);
+  } catch (error) {
+    writeHolders(place, before);
+    throw error;
+  }
+}
 
 /**
  * Takes back what mountVolume did for this holder; that it did nothing, or that the volume is gone, is fine.
@@ -56,18 +68,26 @@ export async function releaseVolume(dataRoot: string, name: string, holder: stri
 }
 
 /**
- * Does something with a volume's directory while it is mounted, and for that long only.
- * @param use is given the directory with the data
+ * Does something with a volume's data, which is mounted and not removed for that long.
+ * @param use is given the directory with the data, and the volume's own
  */
-export async function withMounted<T>(
+export async function withData<T>(
   dataRoot: string,
   name: string,
-  use: (path: string) => T | Promise<T>,
+  use: (data: string, directory: string) => T | Promise<T>,
 ): Promise<T> {
+  const record = findRecord(dataRoot, name);
+  if (record === undefined) throw noSuchVolume(name);
+  const driver = await driverOf(record.driver);
+  const directory = `${volumesOf(dataRoot)}/${name}`;
+  if (!driver.mounts(record)) {
+    const work = async (place: VolumePlace) => use((await driver.get(place, record)).mountpoint, directory);
+    return withVolume(dataRoot, name, work, { shared: true });
+  }
   const holder = processHolder();
-  const path = await mountVolume(dataRoot, name, holder);
+  const data = await mountVolume(dataRoot, name, holder);
   try {
-    return await use(path);
+    return await use(data, directory);
   } finally {
     await releaseVolume(dataRoot, name, holder);
   }
@@ -97,12 +117,13 @@ export async function withVolume<T>(
   dataRoot: string,
   name: string,
   work: (place: VolumePlace, record: VolumeRecord, driver: VolumeDriver) => T | Promise<T>,
+  lock: { shared?: boolean } = {},
 ): Promise<T> {
   const directory = `${volumesOf(dataRoot)}/${name}`;
   const fd = isVolumeName(name) ? openDirectory(AT_FDCWD, directory) : undefined;
   if (fd === undefined) throw noSuchVolume(name);
   try {
-    lockOpen(fd);
+    lockOpen(fd, lock);
     // It may have been removed, and made again, before we got the lock: then what we hold is not the volume.
     const record = isAt(fd, directory) ? findRecord(dataRoot, name) : undefined;
     if (record === undefined) throw noSuchVolume(name);
@@ -150,9 +171,10 @@ const writeHolders = (place: VolumePlace, holders: readonly string[]): void =>
   writeFileAtomic(`${place.directory}/${HOLDERS}`, JSON.stringify(holders));
 
 /** Of who is no container: this process, until it ends. */
-const processHolder = (): string => `process-${process.pid}-${startOf(process.pid)}`;
+export const processHolder = (): string => `process-${process.pid}-${startOf(process.pid)}`;
 
-function isAlive(dataRoot: string, holder: string): boolean {
+/** Whether a holder is still there. */
+export function isAlive(dataRoot: string, holder: string): boolean {
   if (holder === KEPT) return true;
   const [, pid, start] = /^process-(\d+)-(\d+)$/.exec(holder) ?? [];
   if (pid !== undefined) return startOf(Number(pid)) === start;

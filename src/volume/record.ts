@@ -5,13 +5,11 @@ import { close, flag, rawSyscall, readInto, SystemError } from '../../native-bin
 import { readSmall } from '../disk/files.ts';
 import { TinyrunError } from '../errors.ts';
 import { errnos } from '../sys/errno.ts';
-import { openVolumes } from './directory.ts';
+import { DATA, openVolumes } from './directory.ts';
 import type { VolumeRecord } from './driver.ts';
 import { isVolumeName } from './names.ts';
 
 export const RECORD = 'volume.json';
-/** The directory with a volume's data, in its own. */
-export const DATA = '_data';
 
 /** Of a directory that somebody put into the store by hand: Docker takes it for a local volume, too. */
 export const FOREIGN: VolumeRecord = { driver: 'local', createdAt: '', labels: null, options: null };

@@ -10,6 +10,7 @@ import { TinyrunError } from '../errors.ts';
 import { errnos } from '../sys/errno.ts';
 import {
   type Aside,
+  DATA,
   makeAside,
   moveAside,
   openVolumes,
@@ -21,7 +22,7 @@ import { driverOf, type VolumePlace, type VolumeRecord } from './driver.ts';
 import { liveHolders, unmountAll } from './mounted.ts';
 import { mountsBelow } from './mountinfo.ts';
 import { ANONYMOUS_LABEL, assertVolumeName, isVolumeName, newVolumeName } from './names.ts';
-import { DATA, FOREIGN, findRecord, noSuchVolume, RECORD, readRecord } from './record.ts';
+import { FOREIGN, findRecord, noSuchVolume, RECORD, readRecord } from './record.ts';
 import { type User, usersOf } from './uses.ts';
 
 /** A volume as it is shown. */
@@ -52,8 +53,8 @@ const placeOf = (dataRoot: string, name: string): VolumePlace => ({
 
 /**
  * Creates a volume, or gives the one that has this name already, whatever its options and labels, as Docker does.
- * @param fill called with the directory that is to become the volume, while nobody else sees it
- * @throws TinyrunError USAGE for a name or options that cannot be; EXISTS if it is another driver's
+ * @param fill called with the directory that is to become the volume, while nobody else sees it; then it must be new
+ * @throws TinyrunError USAGE for a name or options that cannot be; EXISTS if it is another driver's, or must be new
  */
 export async function createVolume(
   dataRoot: string,
@@ -64,7 +65,8 @@ export async function createVolume(
   repair(dataRoot);
   const own = name || newVolumeName();
   const present = await existing(dataRoot, own, driver);
-  if (present !== undefined) return present;
+  if (present !== undefined && fill === undefined) return present;
+  if (present !== undefined) throw isThere(own);
   const record: VolumeRecord = {
     driver: driver || 'local',
     createdAt: `${new Date().toISOString().slice(0, 19)}Z`,
@@ -80,8 +82,15 @@ export async function createVolume(
   } finally {
     discard(dataRoot, aside);
   }
-  return createVolume(dataRoot, { name: own, driver, options, labels }, fill); // somebody was faster
+  if (fill !== undefined) throw isThere(own);
+  return createVolume(dataRoot, { name: own, driver, options, labels }); // somebody was faster
 }
+
+const isThere = (name: string): TinyrunError =>
+  new TinyrunError('EXISTS', `create ${name}: a volume ${name} is there already`, {
+    hint: 'choose another name, or remove it first',
+    data: { volume: name },
+  });
 
 const orNull = (map: Readonly<Record<string, string>>): Readonly<Record<string, string>> | null =>
   Object.keys(map).length === 0 ? null : map;

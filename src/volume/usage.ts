@@ -2,9 +2,11 @@
 // hostile, and change meanwhile: names are looked at by descriptors that follow no symlink and enter no other mount, and
 // only the innermost directory is open, so that no depth is too deep.
 
-import { close, flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
+import { close, flag, rawSyscall, SystemError, syscall } from '../../native-bindings/libc.ts';
 import { AT_FDCWD, type Name, readNames } from '../disk/files.ts';
 import { errno, type Inode, S_IFDIR, S_IFREG, statInode } from '../disk/inode.ts';
+import { volumesOf } from './directory.ts';
+import { driverOf } from './driver.ts';
 import type { Volume } from './store.ts';
 
 const PIN = flag('O_PATH', 'O_NOFOLLOW', 'O_CLOEXEC');
@@ -18,15 +20,31 @@ export interface Usage {
 }
 
 /**
- * How much is in a volume.
- * @returns undefined where its data is not on this host at the moment
+ * How much is in a volume, if its data is on this host at the moment: nothing is mounted for that.
  * @throws SystemError
  */
-export function usageOf(volume: Pick<Volume, 'mountpoint'>): Usage | undefined {
-  if (volume.mountpoint === '') return undefined;
-  const fd = rawSyscall('openat', AT_FDCWD, volume.mountpoint, DIRECTORY, 0);
-  if (fd < 0) return undefined;
-  const top = statInode(fd, volume.mountpoint);
+export async function usageNow(dataRoot: string, volume: Volume): Promise<Usage | undefined> {
+  const driver = await driverOf(volume.driver);
+  const place = { dataRoot, name: volume.name, directory: `${volumesOf(dataRoot)}/${volume.name}` };
+  if (volume.mountpoint === '' || (driver.mounts(volume) && !driver.isMounted(place))) return undefined;
+  return usageOf(volume.mountpoint);
+}
+
+/**
+ * How much is in a directory.
+ * @param path absolute
+ * @throws SystemError
+ */
+export function usageOf(path: string): Usage {
+  const fd = syscall(
+    `open ${path}`,
+    'openat',
+    AT_FDCWD,
+    path,
+    flag('O_RDONLY', 'O_DIRECTORY', 'O_CLOEXEC'),
+    0,
+  );
+  const top = statInode(fd, path);
   const usage: Usage = { bytes: 0, files: 0 };
   const seen = new Set<string>();
   walk(

@@ -30,7 +30,7 @@ function runKilled(store: Store, args: readonly string[], call: string, when: nu
 async function killEverywhere(
   name: string,
   prepare: (store: Store) => void,
-  args: readonly string[],
+  args: readonly string[] | ((store: Store) => readonly string[]),
   check: (store: Store, lived: boolean) => void | Promise<void>,
 ): Promise<void> {
   if (Bun.which('strace') === null) return skip(name, 'strace is not installed');
@@ -40,7 +40,7 @@ async function killEverywhere(
       assert.ok(when < MOST, 'it never lives');
       await withStore(async (store) => {
         prepare(store);
-        lived = runKilled(store, args, call, when);
+        lived = runKilled(store, typeof args === 'function' ? args(store) : args, call, when);
         await check(store, lived);
         store.output('create', 'next');
         store.output('rm', '-f', 'next');
@@ -127,5 +127,61 @@ test('mount and unmount', async () => {
   };
   await killEverywhere('kill unmount', mounted, ['volume', 'unmount', 'mem'], check);
 });
+
+test('clone', () =>
+  killEverywhere(
+    'kill clone',
+    (store) => {
+      fill(store, 'from');
+      writeFileSync(join(store.data('from'), 'large'), new Uint8Array(100_000).fill(1));
+    },
+    ['volume', 'clone', 'from', 'to'],
+    (store) => {
+      assert.ok(kept(store, 'from'));
+      // It is whole, or not there.
+      if (existsSync(join(store.volumes, 'to')))
+        assert.equal(readdirSync(store.data('to')).sort(), ['kept', 'large']);
+    },
+  ));
+
+test('clone into a filesystem of its own', () =>
+  killEverywhere(
+    'kill clone of a volume with a size',
+    (store) => {
+      store.output('create', '-o', 'size=4m', 'from');
+      writeFileSync(join(store.output('mount', 'from'), 'kept'), 'x');
+      store.output('unmount', 'from');
+    },
+    ['volume', 'clone', 'from', 'to'],
+    (store) => {
+      store.output('rm', '-f', 'to');
+      store.output('mount', 'from');
+      assert.ok(kept(store, 'from'));
+      store.output('unmount', 'from');
+      assert.equal(
+        mountsIn(store.top).filter((path) => !path.includes('/.aside/')),
+        [],
+      );
+    },
+  ));
+
+test('import', () =>
+  killEverywhere(
+    'kill import',
+    (store) => {
+      fill(store, 'old');
+      writeFileSync(join(store.top, 'file'), 'x');
+      runCommand(['tar', '-cf', join(store.top, 'a.tar'), '-C', store.top, 'file']);
+    },
+    (store) => ['volume', 'import', 'old', join(store.top, 'a.tar')],
+    (store, lived) => {
+      assert.ok(kept(store, 'old'));
+      const [{ Status }] = JSON.parse(store.output('inspect', 'old'));
+      const whole = existsSync(join(store.data('old'), 'file'));
+      // What may be a part of the archive is told; without a word it is there, or nothing of it.
+      assert.ok(Status !== undefined || whole || readdirSync(store.data('old')).length === 1);
+      if (lived) assert.equal([Status, whole], [undefined, true]);
+    },
+  ));
 
 test.run();

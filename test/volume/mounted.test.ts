@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { TinyrunError } from '../../src/errors.ts';
-import { mountVolume, releaseVolume, withMounted } from '../../src/volume/mounted.ts';
+import { mountVolume, releaseVolume, withData } from '../../src/volume/mounted.ts';
 import { mountAt, runCommand } from '../support/container.ts';
 import { skip } from '../support/skip.ts';
 import { mountsIn, type Store, withStore } from '../support/volumes.ts';
@@ -92,7 +92,7 @@ test('a tmpfs is mounted for the first user and unmounted with the last', () =>
 test('-o size= with a tmpfs is its size', () =>
   withStore(async (store) => {
     create(store, 'mem', 'type=tmpfs', 'device=tmpfs', 'size=2m');
-    await withMounted(store.dataRoot, 'mem', (path) => {
+    await withData(store.dataRoot, 'mem', (path) => {
       const { blocks, bsize } = statfsSync(path);
       assert.is(blocks * bsize, 2 << 20);
     });
@@ -112,7 +112,7 @@ test('a volume of limited size on any filesystem: full is ENOSPC, and nothing wo
     await releaseVolume(store.dataRoot, 'small', 'c1');
     await assertNoLoops(store);
     assert.equal(readdirSync(path), []);
-    await withMounted(store.dataRoot, 'small', (again) => {
+    await withData(store.dataRoot, 'small', (again) => {
       assert.equal(readdirSync(again).sort(), ['kept', 'more']);
     });
     await assertNoLoops(store);
@@ -124,7 +124,7 @@ test('o=bind is a directory of the host, and ro holds', () =>
     mkdirSync(join(store.top, 'host'));
     writeFileSync(join(store.top, 'host/file'), 'x');
     create(store, 'bound', 'type=none', `device=${store.top}/host`, 'o=bind,ro');
-    await withMounted(store.dataRoot, 'bound', (path) => {
+    await withData(store.dataRoot, 'bound', (path) => {
       assert.is(readFileSync(join(path, 'file'), 'utf8'), 'x');
       assert.throws(() => writeFileSync(join(path, 'new'), ''), /EROFS/);
     });
@@ -142,7 +142,7 @@ test('an overlay of many layers', () =>
     for (const name of ['upper', 'work']) mkdirSync(join(store.top, name));
     const o = `o=lowerdir=${layers.join(':')},upperdir=${store.top}/upper,workdir=${store.top}/work`;
     create(store, 'layered', 'type=overlay', 'device=overlay', o);
-    await withMounted(store.dataRoot, 'layered', (path) => {
+    await withData(store.dataRoot, 'layered', (path) => {
       assert.is(readdirSync(path).length, 20);
       writeFileSync(join(path, 'new'), '');
     });
@@ -159,7 +159,7 @@ for (const type of ['ext4', 'xfs', 'btrfs'])
       truncateSync(image, 320 << 20);
       execFileSync(`mkfs.${type}`, ['-q', image], { stdio: 'ignore' });
       create(store, 'disk', `type=${type}`, `device=${image}`, 'o=loop,noatime');
-      await withMounted(store.dataRoot, 'disk', (path) => {
+      await withData(store.dataRoot, 'disk', (path) => {
         assert.is(mountAt(mountinfo(), path).type, type);
         writeFileSync(join(path, 'file'), 'x');
       });

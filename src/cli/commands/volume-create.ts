@@ -4,6 +4,7 @@ import { print } from '../../runtime/log.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
 import { createVolume } from '../../volume/store.ts';
 import { type CommandLine, text, texts } from '../command-line.ts';
+import { keyValues } from '../key-values.ts';
 import { CLUSTER_OPTIONS } from '../tables/volume.ts';
 
 export async function run(line: CommandLine, { dataRoot }: GlobalOptions): Promise<number> {
@@ -21,12 +22,3 @@ export async function run(line: CommandLine, { dataRoot }: GlobalOptions): Promi
   print(1, `${volume.name}\n`);
   return 0;
 }
-
-/** `KEY=VALUE` each; a key alone has the empty value. */
-const keyValues = (words: readonly string[]): Record<string, string> =>
-  Object.fromEntries(
-    words.map((word) => {
-      const equals = word.indexOf('=');
-      return equals < 0 ? [word, ''] : [word.slice(0, equals), word.slice(equals + 1)];
-    }),
-  );

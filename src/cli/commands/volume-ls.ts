@@ -3,7 +3,7 @@
 import { createLog, print } from '../../runtime/log.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
 import { listVolumes, type Volume } from '../../volume/store.ts';
-import { usageOf } from '../../volume/usage.ts';
+import { usageNow } from '../../volume/usage.ts';
 import { usersByVolume } from '../../volume/uses.ts';
 import { type CommandLine, flag, text, texts } from '../command-line.ts';
 import { parseFilters } from '../filters.ts';
@@ -28,6 +28,9 @@ export async function run(line: CommandLine, global: GlobalOptions): Promise<num
   );
   const found = volumes.filter((volume) => matches(volume, filters, (name) => users.has(name)));
   const withSize = flag(line, 'size');
+  const rows = found.map(async (volume) =>
+    rowOf(volume, withSize ? (await usageNow(dataRoot, volume))?.bytes : undefined),
+  );
   const list = formatList({
     format: text(line, 'format'),
     quiet: flag(line, 'quiet'),
@@ -37,15 +40,14 @@ export async function run(line: CommandLine, global: GlobalOptions): Promise<num
       ...(withSize ? ([['SIZE', 'Size']] as const) : []),
     ],
     id: 'Name',
-    rows: found.map((volume) => rowOf(volume, withSize)),
+    rows: await Promise.all(rows),
   });
   print(1, list);
   return 0;
 }
 
 /** The fields of Docker's list. */
-function rowOf(volume: Volume, withSize: boolean): Record<string, unknown> {
-  const size = withSize ? usageOf(volume)?.bytes : undefined;
+function rowOf(volume: Volume, size: number | undefined): Record<string, unknown> {
   return {
     Availability: 'N/A',
     Driver: volume.driver,

@@ -4,7 +4,7 @@ import { print } from '../../runtime/log.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
 import { repairUses } from '../../runtime/stale-uses.ts';
 import { listVolumes, removeVolume, type Volume } from '../../volume/store.ts';
-import { usageOf } from '../../volume/usage.ts';
+import { usageNow } from '../../volume/usage.ts';
 import { usersByVolume } from '../../volume/uses.ts';
 import { type CommandLine, flag, texts } from '../command-line.ts';
 import { confirm } from '../confirm.ts';
@@ -34,7 +34,7 @@ export async function run(line: CommandLine, global: GlobalOptions): Promise<num
   const removed: string[] = [];
   let reclaimed = 0;
   const code = await forEach([...byName.keys()], global, async (name) => {
-    const size = usageOf(byName.get(name)!)?.bytes ?? 0;
+    const size = (await usageNow(global.dataRoot, byName.get(name)!))?.bytes ?? 0;
     if (!dry && !(await remove(global.dataRoot, name))) return;
     removed.push(name);
     reclaimed += size;

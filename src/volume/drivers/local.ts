@@ -4,9 +4,9 @@
 import { flag, rawSyscall, SystemError, syscall } from '../../../native-bindings/libc.ts';
 import { AT_FDCWD } from '../../disk/files.ts';
 import { errnos } from '../../sys/errno.ts';
+import { DATA } from '../directory.ts';
 import type { VolumeDriver, VolumePlace, VolumeRecord } from '../driver.ts';
 import { isMountPoint } from '../mountinfo.ts';
-import { DATA } from '../record.ts';
 
 const dataOf = (place: VolumePlace): string => `${place.directory}/${DATA}`;
 
