@@ -2,7 +2,7 @@
 // hostile, and change meanwhile: names are looked at by descriptors that follow no symlink and enter no other mount, and
 // only the innermost directory is open, so that no depth is too deep.
 
-import { close, flag, rawSyscall, SystemError, syscall } from '../../native-bindings/libc.ts';
+import { close, flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
 import { AT_FDCWD, type Name, readNames } from '../disk/files.ts';
 import { errno, type Inode, S_IFDIR, S_IFREG, statInode } from '../disk/inode.ts';
 import { volumesOf } from './directory.ts';
@@ -33,17 +33,13 @@ export async function usageNow(dataRoot: string, volume: Volume): Promise<Usage 
 /**
  * How much is in a directory.
  * @param path absolute
+ * @returns undefined where it is not there
  * @throws SystemError
  */
-export function usageOf(path: string): Usage {
-  const fd = syscall(
-    `open ${path}`,
-    'openat',
-    AT_FDCWD,
-    path,
-    flag('O_RDONLY', 'O_DIRECTORY', 'O_CLOEXEC'),
-    0,
-  );
+export function usageOf(path: string): Usage | undefined {
+  const fd = rawSyscall('openat', AT_FDCWD, path, flag('O_RDONLY', 'O_DIRECTORY', 'O_CLOEXEC'), 0);
+  if (fd === errno('ENOENT')) return undefined;
+  if (fd < 0) throw new SystemError(`open ${path}`, -fd);
   const top = statInode(fd, path);
   const usage: Usage = { bytes: 0, files: 0 };
   const seen = new Set<string>();

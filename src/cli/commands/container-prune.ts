@@ -27,7 +27,7 @@ export async function run(line: CommandLine, global: GlobalOptions): Promise<num
   const byId = new Map(unused.map((record) => [record.id, record]));
   let reclaimed = 0;
   const code = await forEach([...byId.keys()], global, async (id) => {
-    const size = usageOf({ mountpoint: `${global.dataRoot}/overlay2/${id}/diff` })?.bytes ?? 0;
+    const size = usageOf(`${global.dataRoot}/overlay2/${id}/diff`)?.bytes ?? 0;
     await removeContainer(global, byId.get(id)!, { force: false, volumes: false });
     removed.push(id);
     reclaimed += size;

@@ -17,13 +17,13 @@ export async function run(line: CommandLine, global: GlobalOptions): Promise<num
   const users = usersByVolume(dataRoot);
   const rows: Record<string, unknown>[] = [];
   const code = await forEach(names, global, async (name) => {
-    const usage = await withData(dataRoot, name, (data) => usageOf(data));
+    const { bytes, files } = (await withData(dataRoot, name, usageOf)) ?? { bytes: 0, files: 0 };
     const by = (users.get(name) ?? []).map(nameOf).join(',');
     rows.push({
       Name: name,
-      Size: humanSize(usage.bytes),
-      Bytes: usage.bytes,
-      Files: usage.files,
+      Size: humanSize(bytes),
+      Bytes: bytes,
+      Files: files,
       UsedBy: by,
     });
   });
