@@ -4,6 +4,10 @@
 
 #include "kernel.h"
 
+// Words that differ from call to call. Keep in sync with src/runtime/prelude.ts.
+enum { GIVEN_ID, PID_FILE, CONSOLE_SOCKET, LOG_FILE, PROCESS_FILE, PARAMETERS };
+enum { LONGEST_ID = 255, LONGEST_PATH = 255, LONGEST_NAME = 160 };
+
 // Keep in sync with src/runtime/prelude.ts.
 struct page {
   u64 magic;
@@ -13,10 +17,30 @@ struct page {
   u32 invocation_size;            // 0: this invocation is none that programs are kept of
   char name[19];                  // of the file that is kept for it: hexadecimal, NUL-terminated
   u8 cwd_removed;                 // the working directory is none any more, and / in its place
-  u8 invocation[PAGE - 64];       // all that must be the same for that file to be used (launch.c)
+  u32 words[8];                   // by parameter: which word of the command line it is; 0: none
+  u8 invocation[PAGE - 96];       // all that must be the same for that file to be used (invocation.c)
 };
 _Static_assert(sizeof(struct page) == PAGE, "one page");
 #define MAGIC 0x4544554c45525054UL // "TPRELUDE"
+
+struct command {
+  const char *root, *verb, *id;
+  u32 verb_at;             // the word that is the verb
+  char name[LONGEST_NAME]; // of the program: the verb and all words behind it but the id and global options
+};
+
+// invocation.c: what the command line asks for; whether it is understood.
+int read_command(const char *const *argv, struct command *command);
+// Of `run`, `create` and `exec`: fills in the page. Returns whether programs are kept of such.
+int read_invocation(struct page *page, const struct command *command, const char *const *argv);
+int is_name(const char *text);
+int append(char *name, const char *separator, const char *word);
+
+// launch.c: openat2(2) with a way to resolve the path; opens what is pinned by O_PATH if it is a regular file.
+i64 open_at(i64 directory, const char *path, u64 flags, u64 resolve);
+i64 open_regular(i64 pinned);
+
+static inline char hexadecimal(u64 digit) { return "0123456789abcdef"[digit & 15]; }
 
 // launch.c: becomes a program that is kept on disk for this command line. Returns where there is none, or it does not fit.
 void launch(struct page *page, const char *const *argv, const char *const *env);

@@ -33,7 +33,7 @@ const segment = {
 const refusal = (file: string, why: string) => new Error(`add the prelude to ${file}: ${why}`);
 const roundUp = (value: number) => Math.ceil(value / PAGE) * PAGE;
 
-const sources = ['prelude', 'launch', 'loader'].map((name) => `native-bindings/${name}.c`);
+const sources = ['prelude', 'invocation', 'launch', 'loader'].map((name) => `native-bindings/${name}.c`);
 
 /** What the prelude must know of the engine's executable. */
 interface Engine {

@@ -1,9 +1,11 @@
 // The stage of `exec`: gets into the container's cgroups and namespaces, and into its root. What it sets of itself, the
 // process that it makes inherits (exec.ts).
 
+import { INIT_PIDFD } from '../oci/state.ts';
 import type { Buffer, CallOp, Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import { planCpuAffinity } from './affinity.ts';
+import { initBuffers, planInit, planOpenState } from './init-pidfd.ts';
 import type { ExecInput } from './input.ts';
 import { hasLabels } from './labels.ts';
 import { planOomScore, planRlimitsFromOutside } from './limits.ts';
@@ -15,9 +17,34 @@ import { runtime } from './words.ts';
 const JOIN = 'The process lives where init lives, and sees what init sees.';
 const LEAVE = { onError: { fail: 'leave' } };
 
+/** Host program: opens a pidfd of init, where the caller has not done so; register `init-fd`. */
+export function planFindInit({ init, id }: ExecInput): Op[] {
+  if ('fd' in init) return [];
+  const why = 'The container may have changed since somebody looked at it.';
+  const close = (fd: string): Op =>
+    o.close(o.reg(fd), runtime(`close ${fd}`, 'The process must not get at the directories of the host.'));
+  const refuse = (label: string, what: string): Op[] => [
+    o.label(label),
+    o.fail(runtime(what, why), { fail: 'leave' }),
+  ];
+  return [
+    ...planOpenState(init.stateRoot, id, 'init-alien'),
+    ...planInit('init-gone', 'init-damaged', 'init-away'),
+    close('dir'),
+    close('root'),
+    o.jump('have-init', runtime('it is alive', why)),
+    ...refuse('init-alien', `read state of container ${id}: it does not belong to root`),
+    ...refuse('init-damaged', `read state of container ${id}: ${INIT_PIDFD} is damaged`),
+    ...refuse('init-away', `container ${id} was paused or deleted just now`),
+    ...refuse('init-gone', 'cannot exec in a stopped container'),
+    o.label('have-init'),
+  ];
+}
+
 /** The stage: whatever is done before its child is born inside. */
 export function planJoin(input: ExecInput): Op[] {
-  const { init, chroot, config, id } = input;
+  const { chroot, config, id } = input;
+  const initFd = 'fd' in input.init ? input.init.fd : o.reg('init-fd');
   const { execCPUAffinity } = config.process;
   const types = (config.linux?.namespaces ?? []).map(({ type }) => type);
   const words: Words = {
@@ -50,16 +77,16 @@ export function planJoin(input: ExecInput): Op[] {
           }),
         ]
       : []),
-    ...(chroot ? planOpenRoot(input) : []),
+    ...(chroot && 'pid' in input.init ? planOpenRoot(input.init) : []),
     ...(types.length === 0
       ? []
       : [
-          o.call('setns', [init.fd, { flags: types.map((type) => CLONE_FLAGS[type]) }], {
+          o.call('setns', [initFd, { flags: types.map((type) => CLONE_FLAGS[type]) }], {
             ...words,
             ...LEAVE,
           }),
         ]),
-    o.close(init.fd, {
+    o.close(initFd, {
       ...runtime('close the pidfd of init', 'Nothing of the host stays open inside.'),
       ...LEAVE,
     }),
@@ -122,15 +149,15 @@ export function planStartStage(input: ExecInput): CallOp {
 
 const CHROOT = 'Init was chrooted: its root is not that of its mount namespace.';
 
-function planOpenRoot({ init }: ExecInput): Op[] {
-  const path = `/proc/${init.pid}/root`;
+function planOpenRoot({ pid, fd }: { pid: number; fd: number }): Op[] {
+  const path = `/proc/${pid}/root`;
   return [
     o.openat(o.AT_FDCWD, path, ['O_PATH', 'O_DIRECTORY'], {
       ...runtime(`open ${path}`, CHROOT),
       to: 'root',
       ...LEAVE,
     }),
-    o.call('pidfd_send_signal', [init.fd, 0, 0, 0], {
+    o.call('pidfd_send_signal', [fd, 0, 0, 0], {
       ...runtime('is init alive?', 'Then the pid in that path was its own.'),
       ...LEAVE,
     }),
@@ -150,6 +177,7 @@ function planEnterRoot(): Op[] {
 
 export const execStageBuffers = (input: ExecInput): Buffer[] => [
   ...stageBuffers,
+  ...('fd' in input.init ? [] : initBuffers),
   ...(unified(input) === undefined
     ? []
     : [{ name: 'clone', size: CLONE_ARGS_SIZE, init: cloneArguments([]) }]),

@@ -19,7 +19,7 @@ import { planCpuAffinity } from './affinity.ts';
 import { planCredentials, planStdioOwner } from './credentials.ts';
 import { READY } from './detach.ts';
 import { planUndo } from './end.ts';
-import { execStageBuffers, planJoin, planOpenCgroup, planStartStage } from './exec-join.ts';
+import { execStageBuffers, planFindInit, planJoin, planOpenCgroup, planStartStage } from './exec-join.ts';
 import { handshakeBuffers, planDeathWatch } from './handshake.ts';
 import type { ExecInput } from './input.ts';
 import { planKeyring } from './keyring.ts';
@@ -74,6 +74,7 @@ function planSetUp(input: ExecInput): Op[] {
     planName('tinyrun:host'),
     ...planBlockSignals(),
     planUmask(0, 'Files get the modes that are asked for.', 'runtime'),
+    ...planFindInit(input),
     ...planConnect(input),
     ...o.pipe(
       'life-r',

@@ -284,8 +284,11 @@ export type ProcessInput = Pick<
 
 /** `config` is the container's, with `process` of the one to start; `lifecycle` is never `created`. */
 export interface ExecInput extends ProcessInput {
-  /** Init of the container, and an open pidfd of it, which was looked at: it names no other process. */
-  init: { pid: number; fd: number };
+  /**
+   * Init of the container, and an open pidfd of it, which was looked at: it names no other process. Or the state root: the
+   * program opens the pidfd by itself (init-pidfd.ts), and serves again for others.
+   */
+  init: { pid: number; fd: number } | { stateRoot: string };
   /** The container was made by chroot: its root is not that of its mount namespace. */
   chroot: boolean;
   /** Directories of the cgroups to join, absolute. */

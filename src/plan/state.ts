@@ -282,8 +282,7 @@ export function planPidFile({ pidFile }: Pick<PlanInput, 'pidFile'>): Op[] {
     why: 'The caller finds the process by this file; it never reads half a number.',
     from: '--pid-file',
   });
-  const slash = pidFile.lastIndexOf('/') + 1;
-  const aside = `${pidFile.slice(0, slash)}.${pidFile.slice(slash)}`;
+  const aside = `${pidFile}~`;
   const drop = { onError: { fail: 'drop-pid-file' } };
   return [
     o.format('pid', o.buf('pidtext'), { to: 'size' }, words('write the pid as digits')),

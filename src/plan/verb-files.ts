@@ -6,11 +6,12 @@ import { OCI_VERSION } from '../oci/version.ts';
 import type { Op } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import { hasHooks } from './hook-points.ts';
+import { planReadBoot, STX_INO } from './init-pidfd.ts';
 import type { PlanInput } from './input.ts';
 import { hasNew, mountsOutside } from './namespaces.ts';
 import { rdtDirectories } from './rdt.ts';
 import { createFile, planWriteWhole, rootfsPath } from './state.ts';
-import { planReadBoot, SLOT, SLOTS, STX_INO } from './verbs.ts';
+import { SLOT, SLOTS } from './verbs.ts';
 import { runtime } from './words.ts';
 
 const utf8 = new TextEncoder();

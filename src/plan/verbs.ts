@@ -2,10 +2,7 @@
 // and goes on to JavaScript where it ends with NOT_ME (native-bindings/launch.c). So a program does only what is sure, and
 // says nothing when it is not: every failing op leads to `not-me`.
 //
-//   STATE_ROOT/ID/init.pidfd    pid of init, number of its pidfd's inode, start of the boot id, eight bytes each: they name
-//                               one process for ever (pidfs, Linux 6.9): the kernel counts inodes anew after a reboot,
-//                               side by side with pids. Only an ordinary container has it: one with a pid namespace of
-//                               its own, without hooks that `start` and `delete` run, and that is not paused
+//   STATE_ROOT/ID/init.pidfd    names init (init-pidfd.ts); only an ordinary container that is not paused has it
 //   STATE_ROOT/ID/state.text    what `state` prints, in front of the pid and behind the status, of such a container;
 //                               before it 16 bytes, which tell how long the two are
 //   STATE_ROOT/ID/cgroup.paths  the cgroups that `delete` removes, in slots of 256 bytes; only where that, and the state
@@ -24,9 +21,9 @@ import {
   STATE_TEXT,
   type Status,
 } from '../oci/state.ts';
-import type { Buffer, Op, Program, Words } from '../program/op.ts';
+import type { Buffer, Op, Program } from '../program/op.ts';
 import * as o from '../program/ops.ts';
-import { PROC_PID } from './state.ts';
+import { initBuffers, planInit, planOpenState, READ } from './init-pidfd.ts';
 import { runtime } from './words.ts';
 
 /** EX_TEMPFAIL of <sysexits.h>: JavaScript is to do it. Keep in sync with launch.c. */
@@ -69,38 +66,13 @@ function programOf(ops: readonly Op[], buffers: readonly Buffer[] = []): Program
     ],
     buffers: [
       { name: 'id', size: 256, init: ID_PLACE },
-      { name: 'init', size: 24 },
-      { name: 'boot', size: 8 },
       { name: 'statx', size: 256 },
-      { name: 'pollfd', size: 8 },
-      { name: 'digits', size: 24 },
-      { name: 'exe', size: PROC_PID.length + 5, init: `${PROC_PID}/exe\0` },
+      ...initBuffers,
       ...buffers,
     ],
     reports: [],
   };
 }
-
-/** Opens the state directory; register `dir`. */
-function planOpen(stateRoot: string): Op[] {
-  const why = 'All that is known of a container is in its state directory.';
-  return [
-    o.openat(o.AT_FDCWD, stateRoot, ['O_RDONLY', 'O_DIRECTORY'], {
-      ...runtime(`open the state root ${stateRoot}`, why),
-      to: 'root',
-    }),
-    o.openat(o.reg('root'), o.buf('id'), ['O_RDONLY', 'O_DIRECTORY', 'O_NOFOLLOW'], {
-      ...runtime('open the state directory', why),
-      to: 'dir',
-    }),
-    o.fstatx(o.reg('dir'), o.buf('statx'), runtime('look at the state directory', OWN)),
-    o.load(o.buf('statx', STX_UID), 4, 'owner', runtime('take its owner', OWN)),
-    o.branch('owner', '!=', 0, 'not-me', runtime("is it root's?", OWN)),
-  ];
-}
-
-const STX_UID = 20;
-const OWN = 'Who else has put it there must not say who is killed, and what is removed.';
 
 const isThere = (name: string, what: string, extra: Partial<o.Extra> = {}): Op =>
   o.call('faccessat', [o.reg('dir'), name, 0], {
@@ -120,7 +92,7 @@ function planStart(stateRoot: string): Program {
         ...runtime('block all signals', 'A fifo without a reader is an error, not a signal.'),
       },
     ),
-    ...planOpen(stateRoot),
+    ...planOpenState(stateRoot, o.buf('id'), 'not-me'),
     isThere(INIT_PIDFD, 'is it an ordinary container?'),
     o.openat(o.reg('dir'), EXEC_FIFO, ['O_WRONLY', 'O_NONBLOCK', 'O_NOFOLLOW'], {
       ...runtime('open the exec fifo', why),
@@ -140,91 +112,17 @@ function planStart(stateRoot: string): Program {
 }
 const ALL_SIGNALS = 0xffffffffffffffffn;
 
-/** A file of the state directory is read without waiting: nobody would write to a fifo in its place. */
-const READ = ['O_RDONLY', 'O_NONBLOCK', 'O_NOFOLLOW'];
-
-/** Opens a pidfd of init, or goes to `gone` if that has ended. */
-function planInit(gone: string): Op[] {
-  const why = 'Another process may have got the pid meanwhile: the inode of the pidfd tells them apart.';
-  return [
-    o.openat(o.reg('dir'), INIT_PIDFD, READ, {
-      ...runtime('open init.pidfd', why),
-      to: 'file',
-    }),
-    o.read(o.reg('file'), o.buf('init'), 24, { ...runtime('read init.pidfd', why), to: 'size' }),
-    o.branch('size', '!=', 24, 'not-me', runtime('is it whole?', why)),
-    ...planReadBoot('file', o.buf('boot')),
-    ...[0, 4].flatMap((at) => [
-      o.load(o.buf('init', 16 + at), 4, 'boot', runtime('take a part of its boot id', BOOT)),
-      planCompare(o.buf('boot', at), 'boot', gone, runtime('is it that of now?', BOOT)),
-    ]),
-    o.load(o.buf('init', 0), 8, 'pid', runtime('take the pid', why)),
-    o.load(o.buf('init', 8), 4, 'inode', runtime('take the number of the inode', why)),
-    o.call('pidfd_open', [o.reg('pid'), 0], {
-      ...runtime('open a pidfd', why),
-      to: 'pidfd',
-      onError: { goto: { ESRCH: gone } },
-    }),
-    o.fstatx(o.reg('pidfd'), o.buf('statx'), runtime('look at its inode', why)),
-    planCompare(o.buf('statx', STX_INO), 'inode', gone, runtime('is it the inode of init?', why)),
-    // An init that waits for the end of all in its pid namespace has ended for everybody else; its pidfd does not say so yet.
-    o.format(
-      'pid',
-      o.buf('exe', 6),
-      { width: 10, pad: '/' },
-      runtime('put the pid into /proc/PID/exe', EXITING),
-    ),
-    o.call('readlinkat', [o.AT_FDCWD, o.buf('exe'), o.buf('digits'), 24], {
-      ...runtime('has it a program?', EXITING),
-      onError: { goto: { ENOENT: gone, ESRCH: gone } },
-    }),
-    o.store('pidfd', o.buf('pollfd'), 4, runtime('put the pidfd into the poll list', why)),
-    o.set('events', POLLIN, runtime('wait for its end', why)),
-    o.store('events', o.buf('pollfd', 4), 2, runtime('say so in the poll list', why)),
-    o.call('ppoll', [o.buf('pollfd'), 1, { struct: 'timespec', fields: {} }, 0, 0], {
-      ...runtime('has it ended?', 'A process that has ended stays until its parent asks for its exit code.'),
-      to: 'ended',
-    }),
-    o.branch('ended', '!=', 0, gone, runtime('it has', why)),
-  ];
-}
-const POLLIN = 0x1;
-/** Where struct statx has stx_ino. */
-export const STX_INO = 32;
-
-/** Goes to a label where a word in memory is not the number in a register: futex(2) says EAGAIN then. */
-const planCompare = (at: ReturnType<typeof o.buf>, register: string, differs: string, why: Words): Op =>
-  o.call('futex', [at, o.flags('FUTEX_WAIT'), o.reg(register), { struct: 'timespec', fields: {} }, 0, 0], {
-    ...why,
-    onError: { ignore: ['ETIMEDOUT'], goto: { EAGAIN: differs } },
-  });
-
-const BOOT =
-  'After a reboot pids and inodes are counted anew: a state root that outlives it would name others.';
-
-/** The first eight characters of the boot id, which are random, into a buffer. */
-export const planReadBoot = (register: string, to: ReturnType<typeof o.buf>): Op[] => [
-  o.openat(o.AT_FDCWD, '/proc/sys/kernel/random/boot_id', ['O_RDONLY'], {
-    ...runtime('open the boot id', BOOT),
-    to: register,
-  }),
-  o.read(o.reg(register), to, 8, runtime('read the start of the boot id', BOOT)),
-  o.close(o.reg(register), runtime('close the boot id', BOOT)),
-];
-
-const EXITING = 'A process on its way out has given up its memory, and its program with it.';
-
 /** `kill`: a signal, by number, to init. */
 function planKill(stateRoot: string, signal: number): Program {
   return programOf([
-    ...planOpen(stateRoot),
+    ...planOpenState(stateRoot, o.buf('id'), 'not-me'),
     isThere(CREATING_FIFO, 'is it being created?', { onError: { goto: { ENOENT: 'is-made' } } }),
     o.jump('not-me', runtime('it is', 'Nobody else has to do with it yet.')),
     o.label('is-made'),
-    ...planInit('not-me'),
+    ...planInit('not-me', 'not-me'),
     o.call(
       'pidfd_send_signal',
-      [o.reg('pidfd'), signal, 0, 0],
+      [o.reg('init-fd'), signal, 0, 0],
       runtime(`send signal ${signal} to init`, 'By the pidfd: no other process can get it.'),
     ),
   ]);
@@ -240,16 +138,18 @@ function planState(stateRoot: string): Program {
     const line = `,\n  "status": "${status}"`;
     return [
       o.label(status),
-      ...(status === 'stopped' ? [o.set('pid', 0, runtime('forget the pid', 'It may be used again.'))] : []),
+      ...(status === 'stopped'
+        ? [o.set('init-pid', 0, runtime('forget the pid', 'It may be used again.'))]
+        : []),
       o.call('sendfile', [1, text, 0, o.reg('head')], runtime('print what stands in front of the pid', why)),
-      o.format('pid', o.buf('digits'), { to: 'size' }, runtime('write the pid as digits', why)),
+      o.format('init-pid', o.buf('digits'), { to: 'size' }, runtime('write the pid as digits', why)),
       print('print the pid', o.buf('digits'), o.reg('size')),
       print(`print the status: ${status}`, line, line.length),
       o.jump('rest', runtime('print the rest', why)),
     ];
   };
   return programOf([
-    ...planOpen(stateRoot),
+    ...planOpenState(stateRoot, o.buf('id'), 'not-me'),
     o.openat(o.reg('dir'), STATE_TEXT, READ, {
       ...runtime('open state.text', why),
       to: 'text',
@@ -258,7 +158,7 @@ function planState(stateRoot: string): Program {
     o.branch('size', '!=', 16, 'not-me', runtime('is it whole?', why)),
     o.load(o.buf('init', 0), 8, 'head', runtime('take the length of the first', why)),
     o.load(o.buf('init', 8), 8, 'tail', runtime('take the length of the second', why)),
-    ...planInit('stopped'),
+    ...planInit('stopped', 'not-me'),
     isThere(CREATING_FIFO, 'is it being created?', { onError: { goto: { ENOENT: 'is-made' } } }),
     o.jump('not-me', runtime('it is', 'That is a rare thing to see.')),
     o.label('is-made'),
@@ -287,7 +187,7 @@ function planDelete(stateRoot: string): Program {
   const changes = 'Who changes a container holds this lock: what he writes could be in the way.';
   return programOf(
     [
-      ...planOpen(stateRoot),
+      ...planOpenState(stateRoot, o.buf('id'), 'not-me'),
       o.flock(o.reg('root'), ['LOCK_EX'], runtime('lock the state root', lock)),
       o.flock(o.reg('dir'), ['LOCK_EX', 'LOCK_NB'], runtime('lock the state directory', lock)),
       o.openat(o.reg('dir'), CGROUP_PATHS, READ, {
@@ -299,7 +199,7 @@ function planDelete(stateRoot: string): Program {
         to: 'size',
       }),
       o.branch('size', '!=', SLOTS * SLOT, 'not-me', runtime('is it whole?', why)),
-      ...planInit('stopped'),
+      ...planInit('stopped', 'not-me'),
       o.jump('not-me', runtime('it lives', 'JavaScript says so, or kills it.')),
       o.label('stopped'),
       o.openat(o.reg('dir'), INIT_STAT, READ, {

@@ -12,7 +12,7 @@ export type TraceLines = (program: Program) => Promise<string[]>;
 
 /**
  * Replaces this process by a program, by the engine that was asked for.
- * @param keep gets the executable, where the engine makes one
+ * @param keep gets the executable, where the engine makes one, before it is executed
  * @throws TinyrunError where it cannot
  */
 export async function becomeProgram(

@@ -9,6 +9,10 @@ interface Place {
   path: string;
 }
 
+/** Whether it is to be known where init is. */
+export const dependsOnInit = (own: readonly Place[], asked: readonly string[]): boolean =>
+  asked.length > 0 || own.some(({ controllers }) => controllers === '');
+
 /**
  * @param own the container's cgroups
  * @param asked `PATH`, for all hierarchies, or `CONTROLLER[,CONTROLLER]:PATH`

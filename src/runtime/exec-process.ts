@@ -12,11 +12,15 @@ import { readText, refused } from './probe.ts';
 /**
  * The process to start, checked.
  * @param own the container's
+ * @param text of the process file
  * @throws TinyrunError
  */
-export function execProcess(own: Process, options: ExecOptions, log: Log): Process {
+export function execProcess(own: Process, options: ExecOptions, text: string | undefined, log: Log): Process {
   const { processFile } = options;
-  const wanted = processFile === undefined ? changed(own, options) : readProcess(processFile);
+  const wanted =
+    text === undefined || processFile === undefined
+      ? changed(own, options)
+      : parseJsonObject(text, processFile);
   const { process, problems, warnings } = validateProcess(wanted);
   const file = processFile ?? `process of container ${options.id}`;
   if (problems.length > 0)
@@ -25,10 +29,15 @@ export function execProcess(own: Process, options: ExecOptions, log: Log): Proce
   return process;
 }
 
-function readProcess(path: string): object {
-  const text = readText(path, CONFIG_LIMIT);
-  if (typeof text === 'number') throw refused('CONFIG', `read ${path}`, -text);
-  return parseJsonObject(text, path);
+/**
+ * The text of the process file; undefined where none is given.
+ * @throws TinyrunError CONFIG
+ */
+export function readProcessFile({ processFile }: ExecOptions): string | undefined {
+  if (processFile === undefined) return undefined;
+  const text = readText(processFile, CONFIG_LIMIT);
+  if (typeof text === 'number') throw refused('CONFIG', `read ${processFile}`, -text);
+  return text;
 }
 
 function changed(own: Process, options: ExecOptions): Process {

@@ -2,21 +2,27 @@
 // init, held by a pidfd from the first look on.
 
 import { close, fcntl, flag } from '../../native-bindings/libc.ts';
+import { AT_FDCWD, exists } from '../disk/files.ts';
 import { TinyrunError } from '../errors.ts';
 import type { Config } from '../oci/config.ts';
+import { INIT_PIDFD } from '../oci/state.ts';
 import { ungrantableCapabilities } from '../plan/credentials.ts';
 import { planExecProgram } from '../plan/exec.ts';
 import type { ExecInput } from '../plan/input.ts';
 import { hasNew } from '../plan/namespaces.ts';
 import { becomeProgram, type TraceLines } from './become.ts';
-import { execProcess } from './exec-process.ts';
+import { readConfig } from './config-file.ts';
+import { type ExecSources, keepExec, toKeepableExec } from './exec-cache.ts';
+import { dependsOnInit, execCgroups } from './exec-cgroup.ts';
+import { execProcess, readProcessFile } from './exec-process.ts';
 import { gatherProcess } from './gather-process.ts';
+import { fill } from './keepable.ts';
 import { createLog, type Log } from './log.ts';
 import type { ExecOptions, GlobalOptions } from './options.ts';
 import { checkTerminal, inheritFds, keepOpen, openLog, openTrace, reports } from './outputs.ts';
 import { probeHost, readText } from './probe.ts';
 import { openProcess } from './process.ts';
-import { readSavedConfig } from './saved-config.ts';
+import { parseSavedConfig, savedConfigPath } from './saved-config.ts';
 import { assertLegal, refusal } from './status.ts';
 import { type Container, readContainer } from './store.ts';
 
@@ -35,40 +41,60 @@ export async function execInContainer(
 ): Promise<never> {
   const log = createLog(global);
   inheritFds(options.preserveFds);
-  const input = await gatherExec(global, options, log);
-  const program = planExecProgram(input);
-  return becomeProgram(global, options, input.host, log, program, traceLines);
+  let warned = false;
+  const warn = (message: string): void => {
+    warned = true;
+    log.warn(message);
+  };
+  const { input, sources } = await gatherExec(global, options, { ...log, warn });
+  const keepable = warned ? undefined : toKeepableExec(global, options, input, sources);
+  const program = planExecProgram(keepable?.input ?? input);
+  return becomeProgram(global, options, input.host, log, program, traceLines, (image) => {
+    if (keepable === undefined) return;
+    const problem = keepExec(global, options, keepable, sources, image);
+    if (problem !== undefined) log.debug(`the program is not kept: ${problem}`);
+    fill(keepable, image);
+  });
 }
 
-async function gatherExec(global: GlobalOptions, options: ExecOptions, log: Log): Promise<ExecInput> {
+async function gatherExec(
+  global: GlobalOptions,
+  options: ExecOptions,
+  log: Log,
+): Promise<{ input: ExecInput; sources: ExecSources }> {
   const { id } = options;
-  const { state, init, noPivot, cgroups } = readContainer(global.root, id);
+  const container = readContainer(global.root, id);
+  const { state, init, noPivot, cgroups } = container;
   assertLegal(options.ignorePaused ? 'exec-ignore-paused' : 'exec', id, state.status);
   const pidfd = openProcess(init);
   if (pidfd === undefined) throw refusal('exec', id, 'stopped');
-  const config = readSavedConfig(global.root, id);
-  config.process = execProcess(config.process, options, log);
+  const configPath = savedConfigPath(global.root, id);
+  const text = readConfig(configPath);
+  const config = parseSavedConfig(text, configPath);
+  const processText = readProcessFile(options);
+  config.process = execProcess(config.process, options, processText, log);
   const lifecycle = options.detach ? 'detached' : 'foreground';
   checkTerminal(config.process.terminal === true, { lifecycle, consoleSocket: options.consoleSocket });
   const host = probeHost();
+  const chroot = noPivot || !hasNew({ config }, 'mount');
   if (host.euid !== 0)
     throw new TinyrunError('HOST', 'start a process in a container: you are not root', { hint: 'use sudo' });
   const ungrantable = ungrantableCapabilities({ config, host });
   if (ungrantable.length > 0) log.warn(`capabilities that this host cannot grant: ${ungrantable.join(', ')}`);
   listen(config, options.listenFds);
   const logFd = openLog(global);
-  return {
+  const input: ExecInput = {
     config,
     host,
     id,
     lifecycle,
     monitor: undefined,
-    init: { pid: init.pid, fd: moveUp(pidfd, 3 + options.preserveFds) },
+    init: handInit(global.root, id, chroot, { pid: init.pid, pidfd }, options),
     bundle: state.bundle,
     rootless: undefined,
     noNewKeyring: false,
-    chroot: noPivot || !hasNew({ config }, 'mount'),
-    cgroups: await cgroupsOf(cgroups, options, init.pid),
+    chroot,
+    cgroups: cgroupsOf(cgroups, options, init.pid),
     ...(await gatherProcess(config, host, lifecycle, [`/proc/${init.pid}/root`], global.root, log)),
     exits: { failure: EXIT, notExecutable: EXIT, notFound: EXIT },
     listenFds: options.listenFds,
@@ -81,10 +107,25 @@ async function gatherExec(global: GlobalOptions, options: ExecOptions, log: Log)
     trace: options.trace === undefined ? undefined : openTrace(options.trace),
     step: options.stepFd === undefined ? undefined : keepOpen(options.stepFd),
   };
+  return { input, sources: { container, config: text, process: processText } };
 }
 
 /** The exit code of our own failures: any other may be one of the process. */
 export const EXIT = 255;
+
+/** Of an ordinary container the program finds init by itself. */
+function handInit(
+  stateRoot: string,
+  id: string,
+  chroot: boolean,
+  { pid, pidfd }: { pid: number; pidfd: number },
+  { preserveFds }: ExecOptions,
+): ExecInput['init'] {
+  if (chroot || !exists(AT_FDCWD, `${stateRoot}/${id}/${INIT_PIDFD}`))
+    return { pid, fd: moveUp(pidfd, 3 + preserveFds) };
+  close(pidfd);
+  return { stateRoot };
+}
 
 /** A descriptor that the program inherits, above all that the container is to get. */
 function moveUp(fd: number, from: number): number {
@@ -94,14 +135,14 @@ function moveUp(fd: number, from: number): number {
 }
 
 /** The cgroups to join. Few containers have none, and few calls ask for others than the container's on a v1 host. */
-async function cgroupsOf(
+function cgroupsOf(
   own: Container['cgroups'],
   { cgroups: asked }: ExecOptions,
   pid: number,
-): Promise<ExecInput['cgroups']> {
-  if (asked.length === 0 && !own.some(({ controllers }) => controllers === '')) return own;
+): ExecInput['cgroups'] {
+  if (!dependsOnInit(own, asked)) return own;
   const text = readText(`/proc/${pid}/cgroup`, 1 << 20);
-  return (await import('./exec-cgroup.ts')).execCgroups(own, asked, typeof text === 'string' ? text : '');
+  return execCgroups(own, asked, typeof text === 'string' ? text : '');
 }
 
 /** sd_listen_fds(3); LISTEN_PID comes when the pid is known. */

@@ -11,10 +11,11 @@ import type { Program } from '../program/op.ts';
 import { becomeProgram, type TraceLines } from './become.ts';
 import { configPath, readConfig } from './config-file.ts';
 import { gatherInput } from './gather.ts';
+import { fill } from './keepable.ts';
 import { createLog, type Log } from './log.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
 import { probeHost, statPath } from './probe.ts';
-import { keepProgram } from './program-cache.ts';
+import { keepProgram, toKeepableRun } from './program-cache.ts';
 
 /**
  * Plans and becomes the program.
@@ -36,10 +37,13 @@ export async function planAndRun(
   const gathered = await gatherInput(global, options, host, { ...log, warn }, text);
   try {
     const input = await makeReady(global, options, gathered, { ...log, warn });
-    const program = planContainer(input);
+    const keepable = warned ? undefined : toKeepableRun(global, options, input, text);
+    const program = planContainer(keepable?.input ?? input);
     return await becomeProgram(global, options, host, log, program, traceLines, (image) => {
-      const problem = warned ? undefined : keepProgram(global, options, input, text, image);
+      if (keepable === undefined) return;
+      const problem = keepProgram(global, options, keepable, text, image);
       if (problem !== undefined) log.debug(`the program is not kept: ${problem}`);
+      fill(keepable, image);
     });
   } catch (error) {
     if (gathered.uses !== undefined) await (await import('./uses.ts')).abandonUses(gathered.uses);

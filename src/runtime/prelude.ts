@@ -14,8 +14,11 @@ export const PRELUDE_DATA_ADDRESS = PRELUDE_ADDRESS + 0x10000;
 
 const MAGIC = 0x4544554c45525054n; // "TPRELUDE"; keep in sync with struct page of prelude.c
 const [magicAt, softAt, hardAt, startedAt, openFdsAt] = [0, 8, 16, 24, 32];
-const [invocationSizeAt, nameAt, cwdRemovedAt, invocationAt] = [40, 44, 63, 64];
+const [invocationSizeAt, nameAt, cwdRemovedAt, wordsAt, invocationAt] = [40, 44, 63, 64, 96];
 const NAME_LENGTH = 16;
+/** Words of the command line that differ from call to call, in the launcher's order. */
+export const PARAMETERS = ['given id', 'pid file', 'console socket', 'log file', 'process file'] as const;
+export type Parameter = (typeof PARAMETERS)[number];
 
 export interface Prelude {
   /** RLIMIT_NOFILE as the caller left it. */
@@ -64,6 +67,8 @@ export interface Invocation {
   name: string;
   /** All that must be the same when it is used: only the launcher knows what is in it. */
   bytes: Uint8Array;
+  /** The words that need not be the same: only their lengths are in it, and of the process file not even that. */
+  parameters: Readonly<Partial<Record<Parameter, string>>>;
 }
 
 /** The invocation, where it is one that the launcher has looked for a program of. */
@@ -73,5 +78,11 @@ export function readInvocation(): Invocation | undefined {
   const size = read.u32(page, invocationSizeAt);
   if (size === 0) return undefined;
   const copy = (at: number, length: number) => new Uint8Array(toArrayBuffer(page, at, length)).slice();
-  return { name: new TextDecoder().decode(copy(nameAt, NAME_LENGTH)), bytes: copy(invocationAt, size) };
+  const parameters: Partial<Record<Parameter, string>> = {};
+  PARAMETERS.forEach((parameter, i) => {
+    const word = read.u32(page, wordsAt + 4 * i);
+    if (word > 0) parameters[parameter] = process.argv[word + 1]!; // the engine puts the script's name in between
+  });
+  const name = new TextDecoder().decode(copy(nameAt, NAME_LENGTH));
+  return { name, bytes: copy(invocationAt, size), parameters };
 }

@@ -4,14 +4,18 @@ import type { Config } from '../oci/config.ts';
 import type { SecurityModule } from '../plan/input.ts';
 import { readText } from './probe.ts';
 
+/** Where one sees that a module is on. Its filesystem is known only to kernels that have SELinux switched on. */
+export const securityFiles: Readonly<Record<SecurityModule, string>> = {
+  apparmor: '/sys/module/apparmor/parameters/enabled',
+  selinux: '/proc/filesystems',
+};
+
 /** The modules that a config asks for, and that are there. */
 export function probeSecurityModules({ process, linux }: Config): SecurityModule[] {
   const modules: SecurityModule[] = [];
-  if (process.apparmorProfile && readText('/sys/module/apparmor/parameters/enabled', 16) === 'Y\n')
-    modules.push('apparmor');
+  if (process.apparmorProfile && readText(securityFiles.apparmor, 16) === 'Y\n') modules.push('apparmor');
   if (process.selinuxLabel || linux?.mountLabel) {
-    // Its filesystem is known only to kernels that have it switched on.
-    const filesystems = readText('/proc/filesystems', 1 << 16);
+    const filesystems = readText(securityFiles.selinux, 1 << 16);
     if (typeof filesystems === 'string' && filesystems.includes('\tselinuxfs\n')) modules.push('selinux');
   }
   return modules;

@@ -1,70 +1,98 @@
-// Programs that were planned, kept for later runs. A plan is a pure function of the config, the command line and the host,
-// so the linked program of an earlier run serves again where all of that is the same: the launcher (native-bindings/
-// launch.c) then executes it without any JavaScript.
+// Programs of `run` and `create` that were planned, kept for later calls. A plan is a pure function of the config, the command
+// line and the host, so the linked program of an earlier call serves again where all of that is the same: the launcher
+// (native-bindings/launch.c) then executes it without any JavaScript.
 //
 //   STATE_ROOT/.programs/NAME   a launch file (launch-file.ts)
 //   NAME, invocation            from the launcher: this build and its place, the command line, the host, the caller
 //   checks                      what was found on disk when it was planned, config.json itself among it
-//   patches                     where the id and the time of creation stand: the only things that differ
+//   placeholders                where the id, the time of creation and other parameters stand: the only things that differ
 //
-// Only for containers in the foreground, without messages at planning: those must be said again.
-// How such files are kept safely: kept.ts.
+// Only where planning had no messages: those must be said again. How such files are kept safely: kept.ts.
 
 import { close } from '../../native-bindings/libc.ts';
 import { hasHooks, POINTS } from '../plan/hook-points.ts';
 import type { PlanInput } from '../plan/input.ts';
 import { destinationsInRootfs } from './gather-mounts.ts';
 import { setsHome } from './gather-process.ts';
-import { keepFile } from './kept.ts';
-import { type Check, encodeLaunchFile, PROGRAMS, patchesOf } from './launch-file.ts';
+import {
+  isKept,
+  type Keepable,
+  keepLaunchFile,
+  passwdCheck,
+  securityChecks,
+  toKeepable,
+} from './keepable.ts';
+import type { Check } from './launch-file.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
-import { readInvocation } from './prelude.ts';
 import { controllersFile, mountedHierarchies, readCgroupFiles } from './probe-cgroups.ts';
 import { existsInRoot, homeIn, openRoot, readPasswd } from './probe-rootfs.ts';
 
 const utf8 = new TextEncoder();
 
-/** Whether programs of such runs are kept at all. */
-const isCacheable = (global: GlobalOptions, options: RunOptions): boolean =>
-  options.lifecycle === 'foreground' &&
-  options.engine === 'native' &&
-  options.trace === undefined &&
-  options.stepFd === undefined &&
-  options.preserveFds === 0 &&
-  global.log === undefined &&
-  global.cgroupManager !== 'systemd' &&
-  !global.debug;
-
 /** Whether the id is one that nobody has given. */
 const hasNewId = ({ form, named }: RunOptions): boolean => form === 'bundle' && !named;
 
 /**
- * Keeps the executable of this run, if it is one to keep.
+ * The same run, if its program is one to keep, to be planned with placeholders.
  * @param text of config.json
+ */
+export function toKeepableRun(
+  global: GlobalOptions,
+  options: RunOptions,
+  input: PlanInput,
+  text: string,
+): Keepable<PlanInput> | undefined {
+  if (!isKept(global, options) || options.form === 'container') return undefined;
+  if (input.rootfs.kind !== 'directory' || input.uses !== undefined) return undefined; // what it mounts is written down each time
+  const { id } = input;
+  // A config that names the id is for one container, as those that engines write: it is never used again.
+  if (!hasNewId(options) && text.includes(id)) return undefined;
+  const places = input.cgroup?.places ?? [];
+  return toKeepable(
+    {
+      'given id': options.form === 'runc' ? id : undefined,
+      'pid file': input.pidFile,
+      'console socket': input.consoleSocket,
+    },
+    [text, input.home, input.host.hostname, ...process.argv, ...places.map(({ path }) => path)],
+    (placeholder) => {
+      const given = placeholder('given id');
+      const own = (path: string): string =>
+        given !== undefined && path.endsWith(`/${id}`) ? path.slice(0, -id.length) + given : path;
+      return {
+        ...input,
+        id: given ?? id,
+        pidFile: placeholder('pid file') ?? input.pidFile,
+        consoleSocket: placeholder('console socket') ?? input.consoleSocket,
+        cgroup: input.cgroup && {
+          ...input.cgroup,
+          places: places.map((place) => ({ ...place, path: own(place.path) })),
+        },
+      };
+    },
+  );
+}
+
+/**
+ * Keeps the program of this run, if all that it depends on can be looked at again.
+ * @param text of config.json
+ * @param image with placeholders
  * @returns why it could not be, for --debug; undefined where it is, or is not to be
  */
 export function keepProgram(
   global: GlobalOptions,
   options: RunOptions,
-  input: PlanInput,
+  keepable: Keepable<PlanInput>,
   text: string,
   image: Uint8Array,
 ): string | undefined {
-  if (!isCacheable(global, options)) return undefined;
-  const invocation = readInvocation();
+  const { input } = keepable;
   const checks = checksOf(global, options, input, text);
-  if (invocation === undefined || checks === undefined) return undefined;
-  const created = new Date(input.host.now).toISOString();
-  const file = encodeLaunchFile({
-    invocation: invocation.bytes,
-    checks,
-    patches: [
-      ...(hasNewId(options) ? patchesOf(image, 'new id', input.id) : []),
-      ...patchesOf(image, 'milliseconds', created),
-    ],
-    image,
-  });
-  return keepFile(global.root, PROGRAMS.folder, invocation.name, [file], PROGRAMS.most);
+  if (checks === undefined) return undefined;
+  return keepLaunchFile(global, keepable, checks, image, [
+    ...(hasNewId(options) ? [{ kind: 'new id', text: input.id } as const] : []),
+    { kind: 'milliseconds', text: new Date(input.host.now).toISOString() },
+  ]);
 }
 
 /**
@@ -84,27 +112,22 @@ function checksOf(
   const { id, bundle, stateRoot, flagMounts, transient, exits, noPivot, init, preserveFds, ...more } = rest; // the command line
   const { lifecycle, printId, configMounts, monitor, pidFile, consoleSocket, pidfdSocket, self, ...others } =
     more; // likewise
-  const { environment, reports, logFd, trace, step, seccomp, cgroup, noNewKeyring, ...facts } = others; // of hooks; what isCacheable excludes; the config
+  const { environment, reports, logFd, trace, step, seccomp, cgroup, noNewKeyring, ...facts } = others; // of hooks; what isKept excludes; the config
   const { rootless, securityModules, resctrl, netDevices, uses, ...unknown } = facts;
   const { arch, euid, inUserNamespace, kernel, hostname, capBounding, ...moreFacts } = host;
   const { sigIgnored, noFile, cwd, now, ...uncompared } = moreFacts;
   unknown satisfies Record<string, never>;
   uncompared satisfies Record<string, never>;
   if (rootfs.kind !== 'directory' || resolved.size > 0 || terminal !== undefined) return undefined;
-  if (uses !== undefined) return undefined; // what it mounts is found, and written down, each time
   if (hasHooks(input, ...POINTS)) return undefined; // they may depend on the environment
   // What few containers have, and what may change at any time.
-  if (
-    inUserNamespace ||
-    rootless !== undefined ||
-    resctrl !== undefined ||
-    securityModules.length + netDevices.length > 0
-  )
+  if (inUserNamespace || rootless !== undefined || resctrl !== undefined || netDevices.length > 0)
     return undefined;
   const root = rootfs.path;
   const checks: Check[] = [
     { want: 'contents', path: configPath, contents: utf8.encode(text) },
     { want: 'directory', path: root },
+    ...securityChecks(securityModules),
   ];
   // What the argument of `run` means depends on which of these is there (cli/target.ts).
   if (options.found) {
@@ -154,9 +177,5 @@ function isThroughLinks(root: string, path: string): boolean {
 /** The passwd file that says where home is; undefined if it no longer does. */
 function homeCheck(root: string, uid: number, home: string): Check | undefined {
   const text = readPasswd(root);
-  if (homeIn(text, uid) !== home) return undefined;
-  const path = 'etc/passwd';
-  return text === undefined
-    ? { want: 'missing', root, path }
-    : { want: 'contents', root, path, contents: utf8.encode(text) };
+  return homeIn(text, uid) === home ? passwdCheck(root, text) : undefined;
 }

@@ -23,7 +23,7 @@ export function readSavedConfig(root: string, id: string): Config {
  * @param path for messages
  * @throws TinyrunError CONFIG
  */
-function parseSavedConfig(text: string, path: string): Config {
+export function parseSavedConfig(text: string, path: string): Config {
   const { config, problems } = validateConfig(parseConfig(text, path));
   if (problems.length > 0) throw new TinyrunError('CONFIG', formatProblems(problems, path));
   return config;

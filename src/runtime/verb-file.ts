@@ -2,7 +2,7 @@
 
 import { linkProgram } from '../engine/native.ts';
 import { ID_PLACE, planVerb, type Verb } from '../plan/verbs.ts';
-import { encodeLaunchFile, patchesOf } from './launch-file.ts';
+import { encodeLaunchFile } from './launch-file.ts';
 
 /** The bytes of the file for a verb in a state root. */
 export function verbFile(root: string, verb: Verb): Uint8Array {
@@ -10,7 +10,7 @@ export function verbFile(root: string, verb: Verb): Uint8Array {
   return encodeLaunchFile({
     invocation: new Uint8Array(),
     checks: [],
-    patches: patchesOf(image, 'given id', ID_PLACE),
+    placeholders: [{ kind: 'given id', text: ID_PLACE }],
     inChild: true,
     image,
   });

@@ -90,7 +90,7 @@ test('a failing mount ends the container with its words, and nothing stays', () 
 test('a host program that fails behind clone3 kills init, waits for it, and removes the state', () => {
   const change: Change = { ...KEPT, pidFile: '/nowhere/pid' };
   const recording = run(change, (call) =>
-    call.call === 'openat' && call.string(1) === '/nowhere/.pid' ? errno('ENOENT') : undefined,
+    call.call === 'openat' && call.string(1) === '/nowhere/pid~' ? errno('ENOENT') : undefined,
   );
   const pid = recording.calls.find(({ call }) => call === 'clone3')!.value;
   assert.is(recording.exit, 125);
@@ -102,25 +102,25 @@ test('a host program that fails behind clone3 kills init, waits for it, and remo
     `kill(${pid}, SIGKILL)`,
     `wait4(${pid}, &status+0, none, 0)`,
   ]);
-  assert.equal(removed(recording), ['/nowhere/.pid', ...SHARED_FILES, ...STATE]);
+  assert.equal(removed(recording), ['/nowhere/pid~', ...SHARED_FILES, ...STATE]);
 });
 
 test('a pid file that cannot be put in its place leaves nothing beside it', () => {
   const change: Change = { ...KEPT, pidFile: '/nowhere/pid' };
   const recording = run(change, (call) =>
-    call.call === 'renameat2' && call.string(1) === '/nowhere/.pid' ? errno('EISDIR') : undefined,
+    call.call === 'renameat2' && call.string(1) === '/nowhere/pid~' ? errno('EISDIR') : undefined,
   );
   assert.is(recording.exit, 125);
   assert.equal(lines(recording), [
     'tinyrun: put pid file /nowhere/pid in its place: EISDIR is a directory\n',
   ]);
-  assert.equal(removed(recording), ['/nowhere/.pid', '/nowhere/.pid', ...SHARED_FILES, ...STATE]);
+  assert.equal(removed(recording), ['/nowhere/pid~', '/nowhere/pid~', ...SHARED_FILES, ...STATE]);
 });
 
 test('the exit code of a failure is not the one of the init that was killed for it', () => {
   const change: Change = { ...MINIMAL, pidFile: '/nowhere/pid' };
   const recording = run(change, (call) => {
-    if (call.call === 'openat' && call.string(1) === '/nowhere/.pid') return errno('EACCES');
+    if (call.call === 'openat' && call.string(1) === '/nowhere/pid~') return errno('EACCES');
     return waitStatus(9)(call);
   });
   assert.is(recording.exit, 125);
@@ -146,7 +146,7 @@ test('clean-up that fails is told, and does not go round for ever', () => {
   ];
   for (const [failing, change] of rows) {
     const recording = run(change, (call) => {
-      if (call.call === 'openat' && call.string(1) === '/nowhere/.pid') return errno('EROFS');
+      if (call.call === 'openat' && call.string(1) === '/nowhere/pid~') return errno('EROFS');
       const cleaning = call.process === 0 && call.op.what !== 'block all signals';
       if (cleaning && call.call === failing) return errno('EIO');
       return call.call === 'unlinkat' && call.string(1) === 'upper' ? errno('ENOTEMPTY') : undefined;

@@ -29,6 +29,7 @@ const INPUTS: Readonly<Record<string, Partial<ExecInput>>> = {
       config.process.oomScoreAdj = 100;
     }),
   },
+  'of which init is found by its files': { init: { stateRoot: '/run/tinyrun' } },
   'into a chroot': { chroot: true },
   'no namespaces': {
     chroot: true,
@@ -88,10 +89,11 @@ for (const [name, change] of Object.entries(INPUTS)) {
     const steps = stepsOf(change).filter(({ process }) => process === 1);
     const texts = steps.map(({ text }) => text);
     const born = texts.findIndex((text) => text.includes('CLONE_PARENT'));
-    const joined = texts.findIndex((text) => text.startsWith('setns(5, '));
+    const initFd = change.init === undefined ? '5' : '$init-fd';
+    const joined = texts.findIndex((text) => text.startsWith(`setns(${initFd}, `));
     assert.ok(joined < born);
     assert.is(joined >= 0, (execInput(change).config.linux?.namespaces ?? []).length > 0);
-    for (const closed of ['close(5)', 'close($life-w)', 'close($failed-r)'])
+    for (const closed of [`close(${initFd})`, 'close($life-w)', 'close($failed-r)'])
       assert.ok(
         texts.slice(0, born).some((text) => text.startsWith(closed)),
         closed,

@@ -364,8 +364,8 @@ test('state.json appears by a rename before anything is made, and has the pid be
     /^\$pid = clone3/,
     /"init.stat"/,
     /^pwrite64\(\$file, &state/,
-    /"\/tmp\/.pid", O_WRONLY/,
-    /^renameat2\(AT_FDCWD, "\/tmp\/.pid", AT_FDCWD, "\/tmp\/pid"/,
+    /"\/tmp\/pid~", O_WRONLY/,
+    /^renameat2\(AT_FDCWD, "\/tmp\/pid~", AT_FDCWD, "\/tmp\/pid"/,
     /rt_sigtimedwait/,
   ].map((pattern) => first(steps, pattern));
   assert.equal(

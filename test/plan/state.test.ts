@@ -114,16 +114,16 @@ test('the start time of init is kept beside its pid', () => {
 
 test('--pid-file: digits only, beside it first, then in its place', () => {
   const { files, pid } = filesOf({ config: minimalConfig(), pidFile: '/run/x/c1.pid' });
-  assert.is(files['/run/x/.c1.pid'], String(pid));
+  assert.is(files['/run/x/c1.pid~'], String(pid));
   const texts = stepsOf({ config: minimalConfig(), pidFile: '/c1.pid' })
     .filter(({ op }) => op.from === '--pid-file')
     .map(({ text }) => text);
   assert.equal(texts, [
-    'unlinkat(AT_FDCWD, "/.c1.pid", none)  ignore ENOENT',
-    '$file = openat(AT_FDCWD, "/.c1.pid", O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC, 0644)',
+    'unlinkat(AT_FDCWD, "/c1.pid~", none)  ignore ENOENT',
+    '$file = openat(AT_FDCWD, "/c1.pid~", O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC, 0644)',
     'write($file, &pidtext+0, $size)  fail -> drop-pid-file',
     'close($file)',
-    'renameat2(AT_FDCWD, "/.c1.pid", AT_FDCWD, "/c1.pid", 0)  fail -> drop-pid-file',
+    'renameat2(AT_FDCWD, "/c1.pid~", AT_FDCWD, "/c1.pid", 0)  fail -> drop-pid-file',
   ]);
   assert.not.ok(stepsOf().some(({ op }) => op.from === '--pid-file'));
 });

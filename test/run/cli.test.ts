@@ -338,7 +338,7 @@ test('a symlink in the way of the pid file is replaced, not followed', () =>
   withBundle((bundle) => {
     const victim = join(bundle.dir, 'victim');
     writeFileSync(victim, 'untouched');
-    symlinkSync(victim, join(bundle.dir, '.pid'));
+    symlinkSync(victim, join(bundle.dir, 'pid~'));
     const pidFile = join(bundle.dir, 'pid');
     assert.is(runTinyrun(bundle, ['run', '--pid-file', pidFile, bundle.dir]).code, 0);
     assert.is(readFileSync(victim, 'utf8'), 'untouched');

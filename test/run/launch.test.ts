@@ -18,7 +18,7 @@ import { hostArch } from '../../scripts/native.ts';
 import { linkProgram } from '../../src/engine/native.ts';
 import { ID_PLACE } from '../../src/plan/verbs.ts';
 import { parseProgram } from '../../src/program/parse.ts';
-import { encodeLaunchFile, type LaunchFile, patchesOf } from '../../src/runtime/launch-file.ts';
+import { encodeLaunchFile, type LaunchFile } from '../../src/runtime/launch-file.ts';
 import { tinyrun } from '../support/bundle.ts';
 import { launchedWords } from '../support/launched.ts';
 
@@ -76,7 +76,7 @@ function withPlace(use: (place: Place) => void): void {
         const launchFile = {
           invocation: new Uint8Array(),
           checks: [],
-          patches: [],
+          placeholders: [],
           inChild: true,
           image: image(word),
           ...change,
@@ -210,8 +210,7 @@ test('a program is used while its checks hold', () => {
 
 test('the id of the command line is put in', () => {
   withPlace(({ put, launch }) => {
-    const bytes = image(ID_PLACE);
-    put('start', ID_PLACE, { patches: patchesOf(bytes, 'given id', ID_PLACE) });
+    put('start', ID_PLACE, { placeholders: [{ kind: 'given id', text: ID_PLACE }] });
     for (const id of ['c1', 'x'.repeat(255)]) assert.is(launch('start', id)?.stdout.replaceAll('\0', ''), id);
   });
 });
@@ -219,9 +218,11 @@ test('the id of the command line is put in', () => {
 test('a new id and the time are put in', () => {
   withPlace(({ put, launch }) => {
     const text = `${ID} ${MILLISECONDS}\n`;
-    const bytes = image(text);
     put('start', text, {
-      patches: [...patchesOf(bytes, 'new id', ID), ...patchesOf(bytes, 'milliseconds', MILLISECONDS)],
+      placeholders: [
+        { kind: 'new id', text: ID },
+        { kind: 'milliseconds', text: MILLISECONDS },
+      ],
     });
     const ids = new Set<string>();
     for (let i = 0; i < 3; i++) {

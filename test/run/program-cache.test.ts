@@ -35,6 +35,12 @@ const still = ['--cgroup-manager', 'disabled'];
 const kept = (bundle: Bundle): string[] =>
   existsSync(programs(bundle)) ? readdirSync(programs(bundle)) : [];
 
+/** Those of invocations, not of verbs. */
+const planned = (bundle: Bundle): string[] =>
+  kept(bundle)
+    .filter((name) => /^[0-9a-f]{16}$/.test(name))
+    .sort();
+
 /** What a container sees, without what differs between any two: mount ids, the container's own, devices and inode numbers, counts. */
 function look(bundle: Bundle): string {
   const args = [...still, 'run', bundle.dir, '--', '/payload'];
@@ -414,13 +420,14 @@ test('a file that is damaged, or of another build, is planned anew', async () =>
       'another build': otherBuild,
       'an invocation outside': changed(16, 0x7fffffff),
       'no invocation': changed(20, 0),
+      'a number outside': changed(48, 0xffffff00),
       'checks outside': changed(24, 0xfffffff0),
       'too many checks': changed(28, 0x0fffffff),
       'patches outside': changed(32, 0xfffffff0),
       'too many patches': changed(36, 0xffffffff),
-      'a path outside': changed(48 + 8, 0xffffffff),
-      'contents outside': changed(48 + 12, 0xffffff00),
-      'an unknown check': changed(48, 99),
+      'a path outside': changed(56 + 8, 0xffffffff),
+      'contents outside': changed(56 + 12, 0xffffff00),
+      'an unknown check': changed(56, 99),
       'an image outside': changed(40, 0xffffff00, 0x100),
     };
     for (const [what, bytes] of Object.entries(bad)) {
@@ -474,6 +481,132 @@ test('programs are not taken from files and directories that are not root’s al
     symlinkSync(`${elsewhere}-file`, file);
     chmodSync(`${elsewhere}-file`, 0o600);
     assert.is(isUsed(), false, 'the file is a link');
+  });
+});
+
+/**
+ * `create` of an id, without JavaScript: its exit code; undefined where that is needed. The container would hold a pipe to
+ * stderr open, so that the dynamic loader's words are lost: 127 is its exit code, and none of `create`.
+ */
+function launchedCreate(bundle: Bundle, id: string, ...options: string[]): number | undefined {
+  const code = launched(bundle, [...still, 'create', ...options, '--bundle', bundle.dir, id], {
+    before: 'exec >/dev/null 2>&1',
+  });
+  return code === 127 ? undefined : code;
+}
+
+async function withCreated(use: (bundle: Bundle, ids: string[]) => void | Promise<void>): Promise<void> {
+  await withBundle(async (bundle) => {
+    bundle.config.process.args = ['/payload', 'exit', '7'];
+    writeConfig(bundle);
+    const ids = ['a', 'b', 'c', 'd'].map((letter) => `${bundle.id}-${letter}`);
+    const words = [...still, 'create', '--bundle', bundle.dir, ids[0]!];
+    const child = startTinyrun(bundle, words, { cwd: bundle.dir });
+    assert.is(await child.exited, 0);
+    await use(bundle, ids);
+  });
+}
+
+test('create: a kept program makes containers of other ids of the same length', async () => {
+  await withCreated(async (bundle, [first = '', second = '']) => {
+    assert.is(launchedCreate(bundle, second), 0);
+    const [one, two] = [first, second].map((id) => {
+      const text = readFileSync(join(bundle.root, id, 'state.json'), 'utf8');
+      return text
+        .replaceAll(id, 'ID')
+        .replace(/"pid": *\d+/, '')
+        .replace(/"created":"[^"]*"/, '');
+    });
+    assert.is(two, one);
+    const { status, id, created } = JSON.parse(runTinyrun(bundle, ['state', second]).stdout);
+    assert.equal([status, id], ['created', second]);
+    assert.ok(Date.now() - Date.parse(created) < 60_000);
+    assert.is(runTinyrun(bundle, ['start', second]).code, 0);
+    for (const other of [first, second]) assert.is(runTinyrun(bundle, ['delete', '--force', other]).code, 0);
+    assert.equal(readdirSync(bundle.root), ['.programs']);
+  });
+});
+
+test('create: not where the id is taken, the config another, or the id longer', async () => {
+  await withCreated((bundle, [first = '', second = '', third = '']) => {
+    assert.is(launchedCreate(bundle, first), undefined);
+    assert.match(
+      runTinyrun(bundle, [...still, 'create', '--bundle', bundle.dir, first]).stderr,
+      'container with given ID already exists',
+    );
+    assert.is(launchedCreate(bundle, `${second}b`), undefined);
+    assert.is(launchedCreate(bundle, '-b'), undefined);
+    bundle.config.process.args = ['/payload', 'exit', '8'];
+    writeConfig(bundle);
+    assert.is(launchedCreate(bundle, third), undefined);
+    bundle.config.process.args = ['/payload', 'exit', '7'];
+    writeConfig(bundle);
+    assert.is(launchedCreate(bundle, third), 0);
+  });
+});
+
+test('create: its cgroup is the container’s own, and one that is there is looked at', async () => {
+  await withBundle((bundle) => {
+    bundle.config.process.args = ['/payload', 'trap', '15'];
+    writeConfig(bundle);
+    const ids = ['a', 'b', 'c'].map((letter) => `${bundle.id}-${letter}`);
+    const create = (id: string) => {
+      const words = [
+        tinyrun,
+        '--root',
+        bundle.root,
+        '--data-root',
+        bundle.dataRoot,
+        'create',
+        '-b',
+        bundle.dir,
+        id,
+      ];
+      assert.is(Bun.spawnSync(words, { stdio: ['ignore', 'ignore', 'ignore'] }).exitCode, 0);
+    };
+    for (const id of ids) create(id);
+    for (const id of ids) {
+      const { pid } = JSON.parse(runTinyrun(bundle, ['state', id]).stdout);
+      const lines = readFileSync(`/proc/${pid}/cgroup`, 'utf8').trim().split('\n');
+      const { tinyrun: saved } = JSON.parse(readFileSync(join(bundle.root, id, 'state.json'), 'utf8'));
+      for (const { controllers, path } of saved.cgroups) {
+        assert.ok(path.endsWith(`/${id}`), path);
+        const line = lines.find((text) => text.split(':')[1] === controllers);
+        assert.ok(line?.endsWith(`/${id}`), line);
+      }
+    }
+  });
+});
+
+test('create: pid files have their own names, and a config that names its id is for that one', async () => {
+  await withCreated((bundle, [, second = '', third = '', fourth = '']) => {
+    const file = (name: string): string => join(bundle.dir, name);
+    const options = (name: string) => ['--pid-file', file(name)];
+    const words = [...still, 'create', ...options('pid1'), '--bundle', bundle.dir, second];
+    assert.is(
+      Bun.spawnSync([tinyrun, '--root', bundle.root, '--data-root', bundle.dataRoot, ...words], {
+        cwd: bundle.dir,
+        stdio: ['ignore', 'ignore', 'ignore'],
+      }).exitCode,
+      0,
+    );
+    assert.is(launchedCreate(bundle, third, ...options('pid2')), 0);
+    const { pid } = JSON.parse(runTinyrun(bundle, ['state', third]).stdout);
+    assert.is(Number(readFileSync(file('pid2'), 'utf8')), pid);
+    for (const id of [second, third]) runTinyrun(bundle, ['delete', '--force', id]);
+
+    bundle.config.hostname = fourth;
+    writeConfig(bundle);
+    const before = planned(bundle);
+    const own = [...still, 'create', '--no-new-keyring', '--bundle', bundle.dir, fourth];
+    assert.is(
+      Bun.spawnSync([tinyrun, '--root', bundle.root, '--data-root', bundle.dataRoot, ...own], {
+        cwd: bundle.dir,
+        stdio: ['ignore', 'ignore', 'ignore'],
+      }).exitCode,
+      0,
+    );
+    assert.equal(planned(bundle), before);
   });
 });
 

@@ -44,7 +44,9 @@ async function withVerbs(use: (bundle: Bundle) => void | Promise<void>): Promise
     say(bundle, 'kill', bundle.id, 'KILL');
     await until('it has ended', () => say(bundle, 'state', bundle.id).stdout.includes('stopped'));
     assertSucceeds(say(bundle, 'delete', bundle.id));
-    const programs = readdirSync(join(bundle.root, '.programs')).map((name) => name.split('.')[0]);
+    const programs = readdirSync(join(bundle.root, '.programs')).flatMap(
+      (name) => name.match(/^[^.]+(?=\.)/) ?? [],
+    );
     assert.equal(programs.sort(), ['delete', 'kill+KILL', 'start', 'state']);
     await use(bundle);
     assert.equal(leftovers(bundle), []);
