@@ -6,6 +6,7 @@ import { createGunzip, createGzip, createZstdCompress, createZstdDecompress } fr
 import { TinyrunError } from '../errors.ts';
 import { readerOf } from './reader.ts';
 import type { ByteSink, ByteSource } from './source.ts';
+import { wholeFrames } from './zstd-frames.ts';
 
 export type Compression = 'none' | 'gzip' | 'zstd';
 
@@ -50,12 +51,8 @@ export async function* decompress(source: ByteSource): ByteSource {
   try {
     const kind = detectCompression(start);
     if (kind === 'none') yield* whole();
-    else
-      yield* throughTransform(
-        whole(),
-        kind,
-        kind === 'gzip' ? createGunzip({ chunkSize }) : createZstdDecompress({ chunkSize }),
-      );
+    else if (kind === 'gzip') yield* throughTransform(whole(), kind, createGunzip({ chunkSize }));
+    else yield* throughTransform(wholeFrames(whole()), kind, createZstdDecompress({ chunkSize }));
   } finally {
     await reader.close();
   }

@@ -17,6 +17,9 @@ export function openBeneath(root: number, path: ByteString, flags: number): numb
   return rawSyscall('openat2', root, pathBytes(path === '' ? '.' : path), how, how.length);
 }
 
+/** Without O_NOFOLLOW, so that a symlink is told from other things in the way: ELOOP. */
+const FOLLOWING_NOTHING = flag('O_RDONLY', 'O_DIRECTORY', 'O_CLOEXEC');
+
 export interface Directories {
   /** The directory of this path, valid until the next call. Makes what is missing. */
   open(path: ByteString): number;
@@ -46,11 +49,11 @@ export function directoriesOf(
     } finally {
       close(above);
     }
-    const fd = openBeneath(root, path, DIRECTORY);
+    const fd = openBeneath(root, path, FOLLOWING_NOTHING);
     return fd < 0 ? refuse(path, fd) : fd;
   };
   const openOrMake = (path: ByteString): number => {
-    const fd = openBeneath(root, path, DIRECTORY);
+    const fd = openBeneath(root, path, FOLLOWING_NOTHING);
     if (fd >= 0) return fd;
     // ENOTDIR: a whiteout of this layer may be in the way, which gives way.
     const missing = fd === errno('ENOENT') || fd === errno('ENOTDIR');

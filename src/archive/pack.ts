@@ -73,7 +73,7 @@ async function packFile(pack: Pack, { path, fd, inode }: Found): Promise<void> {
   const { options } = pack;
   if (options.whiteouts === 'aufs') {
     const { parent, base } = splitPath(path);
-    if (isWhiteout(inode)) return await putEmpty(pack, joinPath(parent, PREFIX + base), inode);
+    if (isWhiteout(inode)) return await putEmpty(pack, joinPath(parent, PREFIX + base));
     if (base.startsWith(PREFIX))
       throw new TinyrunError('ARCHIVE', `pack ${displayName(path)}: this name would be a whiteout`, {
         hint: `files must not be called ${PREFIX}*`,
@@ -82,7 +82,7 @@ async function packFile(pack: Pack, { path, fd, inode }: Found): Promise<void> {
   const name = nameOf(options, path);
   if (name !== undefined) await packEntry(pack, name, fd, inode);
   if (options.whiteouts === 'aufs' && inode.type === S_IFDIR && isOpaque(fd))
-    await putEmpty(pack, joinPath(path, OPAQUE), inode);
+    await putEmpty(pack, joinPath(path, OPAQUE));
 }
 
 function nameOf({ rename, prefix = '' }: PackOptions, path: ByteString): ByteString | undefined {
@@ -91,11 +91,17 @@ function nameOf({ rename, prefix = '' }: PackOptions, path: ByteString): ByteStr
   return name === '' ? prefix : `${prefix}/${name}`;
 }
 
-/** Whiteouts are empty files of root's. */
-async function putEmpty(pack: Pack, path: ByteString, { mtime }: Inode): Promise<void> {
+/** Whiteouts are empty files of root's. They have no time: nobody sees one, and a tree gives the same bytes each time. */
+async function putEmpty(pack: Pack, path: ByteString): Promise<void> {
   const name = nameOf(pack.options, path);
   if (name === undefined) return;
-  await putHeader(pack, { ...NOTHING, name, type: 'file', mode: 0o600, mtime });
+  await putHeader(pack, {
+    ...NOTHING,
+    name,
+    type: 'file',
+    mode: 0o600,
+    mtime: { seconds: 0, nanoseconds: 0 },
+  });
 }
 
 const NOTHING = { uid: 0, gid: 0, size: 0, link: '', major: 0, minor: 0, xattrs: [] } as const;
