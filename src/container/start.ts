@@ -69,7 +69,7 @@ async function startLocked(
   const directory = containerDirectory(dataRoot, id);
   const layer = containerLayer(dataRoot, id, record.chainId);
   const facts = await gatherStartFacts(global, host, record, layer);
-  const volumes = await openVolumes(global, record, layer, facts.user);
+  const volumes = await openVolumes(global, record, facts.user);
   const text = exactJson(toOciConfig(record, facts), 2);
   writeFileAtomic(`${directory}/config.json`, text);
   writeOwnFiles(dataRoot, record, joinedContainer(hostConfig.NetworkMode));

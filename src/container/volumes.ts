@@ -8,9 +8,9 @@ import type { FlagMount } from '../plan/input.ts';
 import type { GlobalOptions } from '../runtime/options.ts';
 import { parseRequests } from '../runtime/volumes.ts';
 import type { VolumeMount } from '../volume/mount.ts';
-import { openMounts, recordUses } from '../volume/prepare.ts';
+import { fillVolumes, openMounts, recordUses } from '../volume/prepare.ts';
 import { releaseMounts } from '../volume/release.ts';
-import { readUses, type Use } from '../volume/uses.ts';
+import { readUses } from '../volume/uses.ts';
 import type { HostConfig } from './config.ts';
 import { type ContainerRecord, containerDirectory } from './record.ts';
 import type { ResolvedUser } from './user.ts';
@@ -46,21 +46,12 @@ export async function makeVolumes(
     transient: hostConfig.AutoRemove,
     volumesFrom: hostConfig.VolumesFrom,
   });
-  const filled = uses.mounts.filter(isToFill);
-  if (filled.length === 0) return;
   try {
-    await openMounts({ ...uses, mounts: filled }, { dataRoot, id, roots: lowers, user: ROOT, root: ROOT });
+    await fillVolumes(uses, { dataRoot, id, roots: lowers, user: ROOT, root: ROOT });
   } finally {
     await releaseMounts(dataRoot, id, uses);
   }
 }
-
-/** Volumes only: all else is looked for at each start. */
-const isToFill = ({ request }: Use): boolean =>
-  request.type === 'volume' &&
-  request.overlay === undefined &&
-  !request.chown &&
-  request.volume?.subpath === undefined;
 
 /**
  * Opens the mounts of a container that is started.
@@ -70,12 +61,11 @@ const isToFill = ({ request }: Use): boolean =>
 export async function openVolumes(
   { dataRoot }: Pick<GlobalOptions, 'dataRoot'>,
   { id }: ContainerRecord,
-  { upper, lowers }: ContainerLayer,
   { uid, gid }: ResolvedUser,
 ): Promise<{ mounts: FlagMount[]; release: boolean }> {
   const uses = readUses(dataRoot, id);
   if (uses === undefined) return { mounts: [], release: false };
-  const at = { dataRoot, id, roots: [upper, ...lowers], user: { uid, gid }, root: ROOT };
+  const at = { dataRoot, id, roots: [], user: { uid, gid }, root: ROOT };
   const release = exists(AT_FDCWD, `${containerDirectory(dataRoot, id)}/${UNDO}`);
   return { mounts: await openMounts(uses, at), release };
 }

@@ -6,6 +6,8 @@ import * as o from '../program/ops.ts';
 import type { OverlayMountInput } from './input.ts';
 
 const FS = o.reg('fs');
+/** Bytes of a string of fsconfig(2), with its NUL. */
+const LONGEST = 256;
 
 /**
  * Host program: the merged mount, attached nowhere, into register `bind`.
@@ -20,17 +22,19 @@ export function planOverlayMount(
     'Layers, merged: reads come from the topmost one that has the file; the source itself is never written to.';
   const set = (key: string, value: string): Op =>
     o.fsconfigString(FS, key, value, { ...words(why), what: `set overlay option ${key}=${value}` });
+  const add = (key: string, path: string, value = path): Op[] =>
+    new TextEncoder().encode(value).length < LONGEST ? [set(key, value)] : planLongPath(key, path, words);
   const whole = subpath === undefined ? 'bind' : `merged-${index}`;
   return [
     o.fsopen('overlay', { ...words(why), to: 'fs' }),
     set('source', 'overlay'),
-    ...lowers.map((path) => set('lowerdir+', path)),
+    ...lowers.flatMap((path) => add('lowerdir+', path)),
     // fsconfig's upperdir and workdir undo backslashes, lowerdir+ does not: overlay.ts.
     ...(upper === undefined || work === undefined
       ? []
       : [
-          set('upperdir', upper.replaceAll('\\', '\\\\')),
-          set('workdir', work.replaceAll('\\', '\\\\')),
+          ...add('upperdir', upper, upper.replaceAll('\\', '\\\\')),
+          ...add('workdir', work, work.replaceAll('\\', '\\\\')),
           set('index', 'off'),
         ]),
     set('redirect_dir', 'nofollow'),
@@ -39,6 +43,23 @@ export function planOverlayMount(
     o.fsmount(FS, [], { ...words(why), to: whole }),
     o.close(FS, { ...words('It has served.'), what: 'close the configuration' }),
     ...(subpath === undefined ? [] : planPart(whole, subpath, words)),
+  ];
+}
+
+/** Linux 6.13: by descriptor. */
+function planLongPath(key: string, path: string, words: (why: string) => Words): Op[] {
+  const explain = (what: string): Words => ({
+    ...words('A path this long is handed over as a descriptor.'),
+    what,
+  });
+  return [
+    o.openat(o.AT_FDCWD, path, ['O_PATH', 'O_DIRECTORY'], { ...explain(`open ${path}`), to: 'long' }),
+    o.call(
+      'fsconfig',
+      [FS, o.flags('FSCONFIG_SET_FD'), key, 0, o.reg('long')],
+      explain(`set overlay option ${key}`),
+    ),
+    o.close(o.reg('long'), explain(`close ${path}`)),
   ];
 }
 

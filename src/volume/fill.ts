@@ -8,6 +8,7 @@
 // They are beside _data, where no container sees them, or inside of the volume where that is another filesystem.
 
 import { close, flag, rawSyscall, SystemError, syscall } from '../../native-bindings/libc.ts';
+import { startProgress } from '../archive/progress.ts';
 import { copyTree } from '../disk/copy-tree.ts';
 import { AT_FDCWD, exists, openDirectory, readDirectory, readNames, removeTree } from '../disk/files.ts';
 import { copyAttributes, statInode } from '../disk/inode.ts';
@@ -72,7 +73,7 @@ const isFilled = (directory: number): boolean =>
 const OURS = [COPYING, COPIED, 'lost+found'];
 
 /** @param place of the copy while it is made */
-function fillLocked({ directory, root, destination, owner }: Filling, place: number): void {
+function fillLocked({ name, directory, root, destination, owner }: Filling, place: number): void {
   removeTree(place, COPYING);
   let copied = openDirectory(place, COPIED);
   if (copied === undefined) {
@@ -86,7 +87,7 @@ function fillLocked({ directory, root, destination, owner }: Filling, place: num
       return;
     }
     try {
-      copied = copyAside(from, place);
+      copied = copyAside(from, place, `fill volume ${name}`);
     } finally {
       close(from);
     }
@@ -100,18 +101,21 @@ function fillLocked({ directory, root, destination, owner }: Filling, place: num
 }
 
 /** Copies a directory to COPYING, and calls it COPIED when it is whole. Returns it, open. */
-function copyAside(from: number, place: number): number {
+function copyAside(from: number, place: number, label: string): number {
   syscall('make a directory for the copy', 'mkdirat', place, COPYING, 0o700);
   const copy = openDirectory(place, COPYING);
   if (copy === undefined) throw new SystemError('open the copy', errnos['ESTALE']!);
+  const progress = startProgress(label);
   try {
-    copyTree(from, copy);
+    copyTree(from, copy, { onEntry: progress.advance });
     syscall('keep the copy', 'renameat2', place, COPYING, place, COPIED, flag('RENAME_NOREPLACE'));
     return copy;
   } catch (error) {
     close(copy);
     removeTree(place, COPYING);
     throw error;
+  } finally {
+    progress.end();
   }
 }
 

@@ -1,9 +1,10 @@
 // What a container is to mount besides its config -> mounts for the planner. In this order:
 //
 //   recordUses   which mounts there are at all, by precedence; says so in mounts.json; creates missing volumes
-//   openMounts   where each of them is on this host; fills new volumes; all that a start needs
+//   fillVolumes  new ones get what the root has at their mount points
+//   openMounts   where each of them is on this host: all that a start needs
 //
-// Both go for a bundle when it is run. A container with a record has the first at `create`, the second at each start.
+// A bundle has all of it when it is run. A container with a record has the last at each start, the others at `create`.
 
 import { close, flag, syscall } from '../../native-bindings/libc.ts';
 import { UNDO } from '../oci/state.ts';
@@ -68,12 +69,13 @@ export interface Prepared {
 }
 
 /**
- * Both at once, for a container that is started now. Its directory containers/ID is there, and locked by the caller, who
+ * All at once, for a container that is started now. Its directory containers/ID is there, and locked by the caller, who
  * calls releaseUses (release.ts) should anything fail from then on.
  * @throws TinyrunError in Docker's words
  */
 export async function prepareMounts(options: MountsWanted & MountsAt): Promise<Prepared> {
   const uses = await recordUses(options);
+  if (options.mode !== 'look') await fillVolumes(uses, options);
   return { mounts: await openMounts(uses, options), points: uses.mounts.map(({ point }) => point) };
 }
 
@@ -166,49 +168,65 @@ async function ensureVolume(
 }
 
 /**
+ * Fills the new volumes among a container's mounts with what its root has at their mount points.
+ * @throws TinyrunError HOST where that fails
+ */
+export async function fillVolumes(
+  { mounts }: Uses,
+  { dataRoot, id, roots, root: owner }: MountsAt,
+): Promise<void> {
+  const wanted = mounts.filter(
+    ({ request: { type, volume } }) => type === 'volume' && !volume?.nocopy && volume?.subpath === undefined,
+  );
+  if (wanted.length === 0 || roots.length === 0) return;
+  const root = openRoots(roots);
+  try {
+    for (const { point, request } of wanted) {
+      const name = point.Name ?? '';
+      const directory = openDirectoryAt(await mountVolume(dataRoot, name, id), `mount volume ${name}`);
+      try {
+        fillVolume({ dataRoot, name, directory, root, destination: request.destination, owner });
+      } finally {
+        close(directory);
+      }
+    }
+  } finally {
+    close(root);
+  }
+}
+
+/**
  * Where each mount is on this host, as mounts for the planner.
  * @throws TinyrunError
  */
 export async function openMounts(uses: Uses, options: MountsAt): Promise<FlagMount[]> {
   const found: FlagMount[] = [];
-  const root = options.mode === 'look' ? undefined : openRoots(options.roots);
-  try {
-    for (const use of uses.mounts) found.push(await openMount(use, root, options));
-    return found;
-  } finally {
-    if (root !== undefined) close(root);
-  }
+  for (const use of uses.mounts) found.push(await openMount(use, options));
+  return found;
 }
 
-async function openMount(use: Use, root: number | undefined, options: MountsAt): Promise<FlagMount> {
+async function openMount(use: Use, options: MountsAt): Promise<FlagMount> {
   const { request, point } = use;
-  if (request.type === 'image') return openImage(request, options);
+  if (request.type === 'image') return openImage(request, options.dataRoot);
   assertPropagates(request);
   const mount =
-    request.type === 'volume' ? await openVolume(use, root, options) : toFlagMount(request, point.Source);
+    request.type === 'volume' ? await openVolume(use, options) : toFlagMount(request, point.Source);
   if (options.mode === 'look' || isPlain(request)) return mount;
   if (request.chown) chownTree(mount, options.user);
   return request.overlay === undefined ? mount : makeOverlay(mount, request.overlay, options);
 }
 
-async function openVolume(
-  { request, point }: Use,
-  root: number | undefined,
-  options: MountsAt,
-): Promise<FlagMount> {
-  const { dataRoot, id, mode } = options;
+async function openVolume({ request, point }: Use, { dataRoot, id, mode }: MountsAt): Promise<FlagMount> {
   const name = point.Name ?? '';
-  const { subpath, nocopy = false } = request.volume ?? {};
   const look = mode === 'look';
   const found = look ? (await findVolume(dataRoot, name))?.mountpoint : await mountVolume(dataRoot, name, id);
   const source = found || point.Source;
   if (look && !found) return { ...toFlagMount(request, source), kind: 'directory' };
   point.Source = source;
+  const subpath = request.volume?.subpath;
+  if (subpath === undefined) return toFlagMount(request, source);
   const directory = openDirectoryAt(source, `mount volume ${name}`);
   try {
-    if (root !== undefined && !nocopy)
-      fillVolume({ dataRoot, name, directory, root, destination: request.destination, owner: options.root });
-    if (subpath === undefined) return toFlagMount(request, source);
     return openSubpath(toFlagMount(request, `${source}/${subpath}`), directory, subpath, `volume ${name}`);
   } finally {
     close(directory);

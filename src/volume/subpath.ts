@@ -39,11 +39,21 @@ export function openSubpath(mount: FlagMount, directory: number, subpath: string
     const kind = statInode(fd, subpath).type === S_IFDIR ? 'directory' : 'file';
     return { ...mount, fd: inheritable(fd), kind };
   }
-  const name = errnoName(-fd);
-  const what = `${mount.from}: cannot access subpath ${subpath} of ${whose}`;
+  throw subpathError(mount, subpath, whose, -fd);
+}
+
+/** Why a subpath cannot be opened. */
+export function subpathError(
+  { from }: FlagMount,
+  subpath: string,
+  whose: string,
+  errno: number,
+): TinyrunError {
+  const name = errnoName(errno);
+  const what = `${from}: cannot access subpath ${subpath} of ${whose}`;
   if (name === 'EXDEV')
-    throw new TinyrunError('CONFIG', `${what}: it leads out of it`, { data: { errno: name } });
-  throw failed('CONFIG', what, -fd, name === 'ENOENT' ? { hint: 'it must be there before' } : {});
+    return new TinyrunError('CONFIG', `${what}: it leads out of it`, { data: { errno: name } });
+  return failed('CONFIG', what, errno, name === 'ENOENT' ? { hint: 'it must be there before' } : {});
 }
 
 /** The program that is planned finds it under this number, far from those that the standard streams of a caller have. */
