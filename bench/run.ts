@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { buildExecutable } from '../scripts/build.ts';
 import { buildTwin, measureBudget } from './budget.ts';
 import { type Place, withPlace } from './bundle.ts';
+import { MANY, measureLists } from './containers.ts';
 import { type Bounds, compare, tryOnce } from './measure.ts';
 import { measureMemory } from './memory.ts';
 import {
@@ -197,6 +198,18 @@ pids.
   say(formatTable(['memory of a created container, KB', 'PSS', 'target'], memory));
 }
 
+async function measureContainers(place: Place, bounds: Bounds): Promise<void> {
+  const until = Bun.nanoseconds() + LONGEST * 1e9;
+  const times = await measureLists(place, { ...bounds, until });
+  const rows = times.map(({ command, many, one }) => [
+    `\`${command}\``,
+    milliseconds(many),
+    milliseconds(one),
+    ((1000 * (many - one)) / MANY).toFixed(0),
+  ]);
+  say(formatTable([`with ${MANY} containers`, 'ms', 'with one, ms', 'each, µs'], rows));
+}
+
 async function sayVerbBudgets(ours: Runtime, empty: string, bundle: string, bounds: Bounds): Promise<void> {
   const budgets = await measureVerbBudgets(ours, empty, bundle, bounds);
   const rows = budgets.create.map(({ name }, i) => [
@@ -236,6 +249,7 @@ run, which takes no JavaScript, but where it says that it is planned. crun runs 
     await measureEngine(place, empty, bounds);
     await measureStages(place, bounds);
     await measureMemories(place, bounds);
+    await measureContainers(place, bounds);
     await measureStart(empty, bounds);
   });
 }

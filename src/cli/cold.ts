@@ -70,10 +70,12 @@ function refuseImageOptions({ command, options }: CommandLine): void {
   });
 }
 
-/** The words, with the command's own name in place of another that it has. */
+/** The words, with the command's own name in place of another that it has. `ps` without a container is Docker's. */
 export function withoutAlias(argv: readonly string[]): readonly string[] {
   const at = scanGlobals(argv).next;
   const [first = '', second = ''] = argv.slice(at);
+  const list = [...argv.slice(0, at), 'container', 'ls', ...argv.slice(at + 1)];
+  if (first === 'ps' && parseFast(list, commands) !== undefined) return list;
   const name = [`${first} ${second}`, first].find((words) => Object.hasOwn(aliases, words));
   if (name === undefined) return argv;
   return [...argv.slice(0, at), ...aliases[name]!.split(' '), ...argv.slice(at + name.split(' ').length)];

@@ -62,6 +62,7 @@ export const examples: Readonly<Record<string, readonly (readonly [typed: string
   pause: [['tinyrun pause web', 'until resume']],
   resume: [['tinyrun resume web', 'after pause']],
   ps: [
+    ['tinyrun ps -a', 'all containers'],
     ['tinyrun ps web', 'as ps -ef'],
     ['tinyrun ps web -o pid,rss,comm', 'with any options of ps(1)'],
     ['tinyrun ps --format json web', 'the pids on the host'],
@@ -131,5 +132,23 @@ export const examples: Readonly<Record<string, readonly (readonly [typed: string
   where: [
     ['tinyrun where web /etc/hosts', 'who made it, what it hides, who may write it'],
     ['tinyrun where --no-follow web /bin/sh', 'the symlink itself'],
+  ],
+  'container ls': [
+    ['tinyrun container ls -a', 'those that do not run, too'],
+    ["tinyrun container ls --filter volume=data --format '{{.Names}}'", 'who mounts a volume'],
+  ],
+  inspect: [
+    ['tinyrun inspect web', 'all that is known of it, as JSON'],
+    ["tinyrun inspect -f '{{.State.Pid}}' web", 'one field'],
+    ['tinyrun inspect --type volume data', 'not the container or image of this name'],
+  ],
+  'container inspect': [["tinyrun container inspect -f '{{json .Mounts}}' web", 'its mounts']],
+  top: [
+    ['tinyrun top web', 'as ps -ef shows them'],
+    ['tinyrun top web -o pid,comm', 'with options of ps(1)'],
+  ],
+  'explain mounts': [['tinyrun explain mounts web', 'and those that it has']],
+  'explain pagecache': [
+    ['tinyrun explain pagecache web db /bin/sh', 'of two containers from one image: yes'],
   ],
 };

@@ -262,7 +262,7 @@ export const commands: CommandTable = {
   resume: { usage: 'ID', description: 'let a paused container go on', args: [1, 1], options: {} },
   ps: {
     usage: 'ID [PS-OPTIONS...]',
-    description: "show a container's processes, by the host's ps(1)",
+    description: "show a container's processes, by the host's ps(1); without ID, as `container ls`",
     args: [1, 1],
     words: true,
     options: {
@@ -360,7 +360,8 @@ export const commands: CommandTable = {
 };
 
 /**
- * Looks up the command at a word, whose name may take two: `volume create`. Names like `constructor` are none.
+ * Looks up the command at a word, whose name may take two: `volume create`, and `explain mounts` beside `explain`. Names
+ * like `constructor` are none.
  * @returns its name, its spec, and the first word behind it
  */
 export function findCommand(
@@ -369,9 +370,9 @@ export function findCommand(
   at: number,
 ): { name: string; spec: CommandSpec; next: number } | undefined {
   const name = words[at]!;
-  if (Object.hasOwn(table, name)) return { name, spec: table[name]!, next: at + 1 };
   const both = `${name} ${words[at + 1] ?? ''}`;
-  return Object.hasOwn(table, both) ? { name: both, spec: table[both]!, next: at + 2 } : undefined;
+  if (Object.hasOwn(table, both)) return { name: both, spec: table[both]!, next: at + 2 };
+  return Object.hasOwn(table, name) ? { name, spec: table[name]!, next: at + 1 } : undefined;
 }
 
 /** Looks an option up by name or one-letter alias. Returns its name and spec. */

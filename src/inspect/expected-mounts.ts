@@ -3,7 +3,8 @@
 
 import type { Config, Mount } from '../oci/config.ts';
 import { parseMountOptions } from '../oci/mount-options.ts';
-import type { Subject, SubjectMount } from './subject.ts';
+import type { MountPoint } from '../volume/uses.ts';
+import type { Subject } from './subject.ts';
 
 /** What a mount is for. */
 export type MountRole =
@@ -32,7 +33,7 @@ export interface ExpectedMount {
   /** As the config has it. */
   mount?: Mount;
   /** What is known of a volume or another mount by a flag. */
-  point?: SubjectMount;
+  point?: MountPoint;
 }
 
 const OWN_FILES = ['hostname', 'hosts', 'resolv.conf'];
@@ -88,29 +89,21 @@ function rootAsker({ layers }: Subject): string {
 
 /** Those of config.mounts, then those of flags. A volume that the config names is in both. */
 function configMounts({ config, bundle, mounts }: Subject): ExpectedMount[] {
+  const points = new Map(mounts.map(({ point }) => [point.Destination, point]));
   const fromConfig = (config.mounts ?? []).map((mount, i): ExpectedMount => {
-    const point = mounts.find(({ Destination }) => Destination === mount.destination);
-    return {
-      ...toExpected(mount, bundle),
-      by: `config.json /mounts/${i}`,
-      ...(point === undefined ? {} : { point }),
-    };
+    const point = mount.type === 'volume' ? points.get(mount.destination) : undefined;
+    if (point !== undefined) points.delete(mount.destination);
+    const by = `config.json /mounts/${i}`;
+    return point === undefined ? { ...toExpected(mount, bundle), by } : toExpectedPoint(point, by);
   });
-  const named = new Set(config.mounts?.map(({ destination }) => destination));
-  return [
-    ...fromConfig,
-    ...mounts
-      .filter(({ Destination }) => !named.has(Destination))
-      .map(
-        (point): ExpectedMount => ({
-          role: roleOfPoint(point),
-          destination: point.Destination,
-          by: point.by,
-          ...(point.Source.startsWith('/') ? { hostPath: point.Source } : {}),
-          point,
-        }),
-      ),
-  ];
+  const fromFlags = mounts.filter(({ point }) => points.has(point.Destination));
+  return [...fromConfig, ...fromFlags.map(({ point, by }) => toExpectedPoint(point, by))];
+}
+
+function toExpectedPoint(point: MountPoint, by: string): ExpectedMount {
+  const { Type, Source, Destination } = point;
+  const hostPath = Source.startsWith('/') ? { hostPath: Source } : {};
+  return { role: Type, destination: Destination, by, point, ...hostPath };
 }
 
 function toExpected(mount: Mount, bundle: string): Omit<ExpectedMount, 'by'> {
@@ -122,10 +115,6 @@ function toExpected(mount: Mount, bundle: string): Omit<ExpectedMount, 'by'> {
     };
   if (type === 'volume') return { role: 'volume', destination, mount };
   return { role: type === 'tmpfs' ? 'tmpfs' : 'filesystem', destination, mount };
-}
-
-function roleOfPoint({ Type }: SubjectMount): MountRole {
-  return Type === 'volume' || Type === 'tmpfs' || Type === 'image' ? Type : 'bind';
 }
 
 /** Whether a container has a user namespace of its own: ids in it are others than the host's. */

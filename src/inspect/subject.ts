@@ -3,12 +3,9 @@
 import { close, flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
 import { openDirectory } from '../disk/files.ts';
 import type { Config } from '../oci/config.ts';
-import { parseLayersAnnotation } from '../plan/overlay.ts';
-import type { GlobalOptions } from '../runtime/options.ts';
 import { statOf } from '../runtime/process.ts';
-import { readSavedConfig, savedConfigPath } from '../runtime/saved-config.ts';
 import type { ProcessStat } from '../runtime/status.ts';
-import { type Container, readContainer } from '../runtime/store.ts';
+import type { MountPoint } from '../volume/uses.ts';
 
 /** One directory of the host that the root filesystem consists of. */
 export interface RootLayer {
@@ -27,14 +24,9 @@ export interface RootLayer {
   image?: string;
 }
 
-/** What it mounts by flags: Docker's Mounts entry. */
+/** What it mounts by flags, and volumes that its config names. */
 export interface SubjectMount {
-  Type: string;
-  Name?: string | undefined;
-  Source: string;
-  Destination: string;
-  Driver?: string | undefined;
-  RW: boolean;
+  point: MountPoint;
   /** The flag that asked for it, with its text. */
   by: string;
 }
@@ -53,46 +45,6 @@ export interface Subject {
   /** Where its own hosts, hostname and resolv.conf are, if it has such. */
   dataDirectory: string | undefined;
   mounts: readonly SubjectMount[];
-}
-
-/**
- * A container of the state root, made of a bundle.
- * @throws TinyrunError NOT_FOUND; CONFIG where its config cannot be read
- */
-export function bundleSubject(
-  { root, dataRoot }: Pick<GlobalOptions, 'root' | 'dataRoot'>,
-  id: string,
-): Subject {
-  const container = readContainer(root, id);
-  const config = readSavedConfig(root, id);
-  const { bundle, status } = container.state;
-  return {
-    ...{ id, status, config, bundle },
-    init: initOf(container),
-    configPath: savedConfigPath(root, id),
-    layers: bundleLayers(container, config, dataRoot),
-    dataDirectory: container.dataDirectory,
-    mounts: [],
-  };
-}
-
-function initOf({ init, state }: Container): Subject['init'] {
-  return state.pid === 0 || init.stat === undefined ? undefined : { pid: init.pid, stat: init.stat };
-}
-
-function bundleLayers({ state, dataDirectory }: Container, config: Config, dataRoot: string): RootLayer[] {
-  const { path } = config.root;
-  const rootfs = path.startsWith('/') ? path : `${state.bundle}/${path}`;
-  if (dataDirectory === undefined) return [{ role: 'rootfs', path: rootfs }];
-  const annotation = config.annotations?.['io.tinyrun.layers'];
-  const layers = annotation === undefined ? [rootfs] : parseLayersAnnotation(annotation, state.bundle);
-  return [
-    { role: 'upper', path: `${dataDirectory}/upper` },
-    { role: 'init', path: `${dataRoot}/init-layer` },
-    ...layers
-      .map((layer, index): RootLayer => ({ role: 'image', path: layer, number: index + 1 }))
-      .toReversed(),
-  ];
 }
 
 /**

@@ -1,6 +1,7 @@
 // Where a path of a container comes from: a layer, its own layer, a file of its own, a mount; what it hides, and whether
 // the container may write it.
 
+import { S_IFDIR } from '../disk/inode.ts';
 import { entriesHidden, type HiddenEntries } from './hidden-entries.ts';
 import { copiesOf, type LayerCopy, shownOf } from './layers.ts';
 import type { Seen } from './look.ts';
@@ -58,7 +59,10 @@ export function whereIs(subject: Subject, tree: MountTree, path: string, last = 
     hostPath: hostPathOf(mount, resolved, shownOf(copies)),
     covered: tree.mounts.filter((one) => one !== top && one !== mount && isCovered(one, top, resolved, tree)),
     hidden: isRoot ? undefined : entriesHidden(subject.layers, mount.target),
-    writable: writableBy(subject.config, inside, place, top),
+    writable:
+      seen === undefined && inside !== undefined && inside.type !== S_IFDIR
+        ? { writable: false, reasons: [`${place} is not a directory`] }
+        : writableBy(subject.config, inside, place, top),
   };
 }
 

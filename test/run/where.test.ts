@@ -124,6 +124,8 @@ test('where tells own files, tmpfs, masks, locked paths and kernel filesystems',
       assert.is(hosts.layers[0].layer.role, 'init');
       assert.is(kindOf('/dev/null'), 'tmpfs');
       assert.is(kindOf('/proc/1/status'), 'filesystem');
+      assert.is(whereOf(bundle, '/proc/self/status').resolved, '/proc/1/status');
+      assert.equal(whereOf(bundle, '/etc/hosts/x').reasons, ['/etc/hosts is not a directory']);
       assert.equal(whereOf(bundle, '/proc/keys').reasons, ['masked: config.json /linux/maskedPaths/0']);
       assert.equal(whereOf(bundle, '/site').reasons, ['masked: config.json /linux/maskedPaths/1']);
       const sysctl = whereOf(bundle, '/proc/sys/kernel/hostname');
@@ -151,7 +153,7 @@ test('where works on a created container, and on a root that is no overlay', () 
 
 test('where: what is wrong is said', () =>
   withBundle(async (bundle) => {
-    assertRefusal(runTinyrun(bundle, ['where', 'nobody', '/']), /container does not exist: nobody/);
+    assertRefusal(runTinyrun(bundle, ['where', 'nobody', '/']), /No such container: nobody; `tinyrun ps -a`/);
     symlinkSync('loop', `${bundle.rootfs}/loop`);
     await whileDetached(bundle, [], () => {
       assertRefusal(runTinyrun(bundle, ['where', bundle.id, '/loop/x']), /ELOOP too many symlinks/);

@@ -1,14 +1,14 @@
 // tinyrun mounts
 import { hostView } from '../../inspect/host-view.ts';
 import { withMountTree } from '../../inspect/mount-tree.ts';
-import { bundleSubject } from '../../inspect/subject.ts';
+import { subjectOf } from '../../inspect/subject-of.ts';
 import { print } from '../../runtime/log.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
 import { type CommandLine, flag } from '../command-line.ts';
 import { formatMounts, mountsJson } from '../format/mount-tree.ts';
 
-export function run(line: CommandLine, global: GlobalOptions): number {
-  const subject = bundleSubject(global, line.args[0] ?? '');
+export async function run(line: CommandLine, global: GlobalOptions): Promise<number> {
+  const subject = await subjectOf(global, line.args[0] ?? '');
   const output = withMountTree(subject, (tree) => {
     const host = hostView(subject, tree);
     return flag(line, 'json')

@@ -3,6 +3,7 @@
 import type { HostView } from '../../inspect/host-view.ts';
 import type { MountEntry, MountTree } from '../../inspect/mount-tree.ts';
 import type { RootLayer, Subject } from '../../inspect/subject.ts';
+import { shortId } from './human.ts';
 import { formatList } from './list.ts';
 
 /** The whole of it for people. */
@@ -34,10 +35,13 @@ export const mountsJson = (subject: Subject, tree: MountTree, host: HostView): o
   host,
 });
 
-/** `/srv/data on /d type ext4 (rw,relatime)`; what is not mounted yet has no type but that of its source. */
+/**
+ * `/srv/data on /d type ext4 (rw,relatime)`; what is not mounted yet has no type but that of its source. Of ids in paths
+ * only the beginning is shown.
+ */
 function describe({ source, hostPath, target, type, options }: MountEntry): string {
   const kind = type === undefined ? '' : ` type ${type}`;
-  return `${hostPath ?? source} on ${target}${kind} (${options.join(',')})`;
+  return `${(hostPath ?? source).replace(/[0-9a-f]{64}/g, (id) => `${shortId(id)}…`)} on ${target}${kind} (${options.join(',')})`;
 }
 
 /** Every mount behind the one that it is in, with the lines of a tree before it. */

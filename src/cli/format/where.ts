@@ -8,23 +8,31 @@ import type { MountEntry } from '../../inspect/mount-tree.ts';
 import { joined } from '../../inspect/mountinfo.ts';
 import type { RootLayer } from '../../inspect/subject.ts';
 import type { Where } from '../../inspect/where.ts';
-import { humanSize } from './human.ts';
+import type { User } from '../../volume/uses.ts';
+import { humanSize, shortId } from './human.ts';
 import { nameOfLayer } from './mount-tree.ts';
 
-/** For people. */
-export function formatWhere(where: Where): string {
+/**
+ * For people.
+ * @param users other containers that have the volume that the path is in
+ */
+export function formatWhere(where: Where, users: readonly User[]): string {
   const { resolved, seen, mount, hostPath } = where;
   const rows: [string, string[]][] = [
     ['symlinks', where.links.map(({ path, target }) => `${path} -> ${target}`)],
     ['is', [seen === undefined ? absenceOf(where) : describe(seen)]],
     ['from', [originOf(where)]],
+    [
+      'also used by',
+      users.map(({ id, name, destinations }) => `${name ?? shortId(id)} (${destinations.join(', ')})`),
+    ],
     ['on the host', hostPath === undefined ? [] : [hostPath]],
     ['mount', [mountWords(mount), ...(where.locked === undefined ? [] : [mountWords(where.locked)])]],
     ['hides', hidden(where)],
     ['writable', writableWords(where)],
   ];
   const lines = rows.flatMap(([head, texts]) =>
-    texts.map((text, index) => `  ${(index === 0 ? head : '').padEnd(11)}  ${text}`),
+    texts.map((text, index) => `  ${(index === 0 ? head : '').padEnd(12)}  ${text}`),
   );
   return `${printable([resolved, ...lines].join('\n'))}\n`;
 }
@@ -99,7 +107,7 @@ function nameOf(layer: RootLayer): string {
   if (role === 'upper') return "the container's own layer (upper)";
   if (role === 'rootfs') return 'the root directory, which is no overlay';
   if (role === 'init') return 'the init layer: mount points that the runtime makes';
-  const digests = [diffId && `diff id ${diffId}`, chainId && `chain id ${chainId}`]
+  const digests = [diffId && `diff id ${shortId(diffId)}`, chainId && `chain id ${shortId(chainId)}`]
     .filter(Boolean)
     .join(', ');
   return `${nameOfLayer(layer)}${image === undefined ? '' : ` of image ${image}`}${digests === '' ? '' : ` (${digests})`}`;
@@ -132,6 +140,8 @@ function hiddenCopy({ layer, seen, hiddenBy }: LayerCopy, path: string): string 
 }
 
 function writableWords({ writable, layer, mount, seen }: Where): string[] {
+  if (writable.writable === undefined)
+    return ['as far as the mount goes: its files are made when the container starts'];
   if (!writable.writable)
     return writable.reasons.map((reason, index) => (index === 0 ? `no: ${reason}` : `and ${reason}`));
   const copiedUp =
@@ -140,7 +150,7 @@ function writableWords({ writable, layer, mount, seen }: Where): string[] {
 }
 
 /** For programs. */
-export function whereJson(where: Where): object {
+export function whereJson(where: Where, users: readonly User[]): object {
   const {
     path,
     resolved,
@@ -162,6 +172,7 @@ export function whereJson(where: Where): object {
       layer,
       hostPath,
       point: mount.point,
+      users,
     },
     ...{ mount, locked },
     layers: copies.map(({ layer: of, seen: there, state, hiddenBy }) => ({

@@ -1,0 +1,128 @@
+// Whether two containers share a file in memory: the page cache keeps the pages of an inode once, whoever reads it. Seen
+// live: one container's file is read, and then the pages that are in memory are counted through the other one.
+
+import { close, flag, rawSyscall, readInto, SystemError } from '../../native-bindings/libc.ts';
+import { pathOf, S_IFREG, statInode } from '../disk/inode.ts';
+import { TinyrunError } from '../errors.ts';
+import type { MountTree } from './mount-tree.ts';
+import type { Subject } from './subject.ts';
+import { openProcessRoot } from './subject.ts';
+import { whereIs } from './where.ts';
+
+/** One container's view of a file: open for reading, but never mapped in a way that could be written or executed. */
+export interface SharedFile {
+  fd: number;
+  /** The file of the host that it is. */
+  hostPath: string;
+  /** What the host calls it: device and inode. */
+  identity: string;
+  size: number;
+}
+
+/** Pages in memory, as each of the two containers sees them. */
+export interface Residence {
+  when: string;
+  first: number;
+  second: number;
+}
+
+const PAGE = 4096;
+const pagesOf = (size: number): number => Math.ceil(size / PAGE);
+
+/**
+ * Opens a regular file of a container that runs.
+ * @throws TinyrunError STATE if it does not run; NOT_FOUND where no such file is; SystemError
+ */
+export function openShared(subject: Subject, tree: MountTree, path: string): SharedFile {
+  const { resolved, seen, hostPath } = whereIs(subject, tree, path);
+  const root = openProcessRoot(subject);
+  if (root === undefined)
+    throw new TinyrunError('STATE', `container ${subject.id} is not running`, { hint: 'start it first' });
+  try {
+    if (seen?.type !== S_IFREG || hostPath === undefined)
+      throw new TinyrunError(
+        'NOT_FOUND',
+        `${path} in container ${subject.id} is no file on a disk of the host`,
+      );
+    return { fd: openRegular(root, resolved), hostPath, identity: identityOf(hostPath), size: seen.size };
+  } finally {
+    close(root);
+  }
+}
+
+/** Pinned first: a device or a fifo that took its place is not opened. */
+function openRegular(root: number, path: string): number {
+  const resolve = flag('RESOLVE_IN_ROOT', 'RESOLVE_NO_SYMLINKS');
+  const flags = flag('O_PATH', 'O_NOFOLLOW', 'O_CLOEXEC');
+  const how = new Uint8Array(new BigUint64Array([BigInt(flags), 0n, BigInt(resolve)]).buffer);
+  const pin = rawSyscall('openat2', root, path, how, how.length);
+  if (pin < 0) throw new SystemError(`open ${path}`, -pin);
+  try {
+    if (statInode(pin, path).type !== S_IFREG)
+      throw new TinyrunError('NOT_FOUND', `${path} is no regular file`);
+    const fd = rawSyscall('openat', flag('AT_FDCWD'), pathOf(pin), flag('O_RDONLY', 'O_CLOEXEC'), 0);
+    if (fd < 0) throw new SystemError(`open ${path}`, -fd);
+    return fd;
+  } finally {
+    close(pin);
+  }
+}
+
+/** In an overlay a file has numbers of the overlay's: those of the real one are asked for on the host. */
+function identityOf(hostPath: string): string {
+  const fd = rawSyscall('openat', flag('AT_FDCWD'), hostPath, flag('O_PATH', 'O_NOFOLLOW', 'O_CLOEXEC'), 0);
+  if (fd < 0) throw new SystemError(`look at ${hostPath}`, -fd);
+  try {
+    return statInode(fd, hostPath).identity;
+  } finally {
+    close(fd);
+  }
+}
+
+const DONTNEED = 4; // POSIX_FADV_DONTNEED, <linux/fadvise.h>
+/** Of a larger file, only the beginning is read. */
+const MOST = 64 << 20;
+
+/**
+ * Drops the file's pages, reads it through the first container, and counts at each step what both have in memory. Pages
+ * that a program has mapped (a shell that runs) stay.
+ * @throws SystemError
+ */
+export function watchPageCache(first: SharedFile, second: SharedFile): Residence[] {
+  const count = (when: string): Residence => ({ when, first: resident(first), second: resident(second) });
+  const before = count('at first');
+  for (const { fd } of [first, second]) rawSyscall('fadvise64', fd, 0, 0, DONTNEED);
+  const dropped = count('when the kernel was asked to drop them');
+  readWhole(first);
+  return [before, dropped, count('after reading it through the first container')];
+}
+
+function readWhole({ fd, size, hostPath }: SharedFile): void {
+  const buffer = new Uint8Array(1 << 20);
+  rawSyscall('lseek', fd, 0, flag('SEEK_SET'));
+  for (let read = 0; read < Math.min(size, MOST); ) {
+    const got = readInto(fd, buffer);
+    if (got < 0) throw new SystemError(`read ${hostPath}`, -got);
+    if (got === 0) return;
+    read += got;
+  }
+}
+
+/** mincore(2) of a mapping of the file that nobody touches. */
+function resident({ fd, size, hostPath }: SharedFile): number {
+  const length = Math.min(size, MOST);
+  if (length === 0) return 0;
+  const address = rawSyscall('mmap', 0, length, flag('PROT_READ'), flag('MAP_SHARED'), fd, 0);
+  if (address < 0) throw new SystemError(`map ${hostPath}`, -address);
+  try {
+    const pages = new Uint8Array(pagesOf(length));
+    const result = rawSyscall('mincore', address, length, pages);
+    if (result < 0) throw new SystemError(`count the pages of ${hostPath} in memory`, -result);
+    return pages.reduce((sum, page) => sum + (page & 1), 0);
+  } finally {
+    rawSyscall('munmap', address, length);
+  }
+}
+
+/** How many pages a file has, as far as it is looked at. */
+export const pagesLookedAt = ({ size }: SharedFile): number => pagesOf(Math.min(size, MOST));
