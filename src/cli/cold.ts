@@ -15,8 +15,10 @@ import { kindOfTarget } from './target.ts';
 
 const withDockerOptions = (name: 'run' | 'create' | 'explain'): CommandSpec => {
   const spec = hotCommands[name]!;
-  return { ...spec, options: { ...spec.options, ...dockerOptions } };
+  return { ...spec, options: { ...spec.options, ...nameOption, ...dockerOptions } };
 };
+/** With a bundle, `create` has the id as its argument. */
+const nameOption = { name: hotCommands['run']!.options['name']! };
 
 /** All commands, those of options.ts among them. */
 export const commands: CommandTable = {
@@ -63,7 +65,9 @@ export function parseCold(argv: readonly string[]): CommandLine | undefined {
 /** What a config.json says must not be lost in silence. */
 function refuseImageOptions({ command, options }: CommandLine): void {
   if (!['run', 'create', 'explain'].includes(command)) return;
-  const name = Object.keys(options).find((one) => Object.hasOwn(imageOptions, one) && one !== 'hostname');
+  const refused = (one: string): boolean =>
+    (Object.hasOwn(imageOptions, one) && one !== 'hostname') || (command === 'create' && one === 'name');
+  const name = Object.keys(options).find(refused);
   if (name === undefined) return;
   throw new TinyrunError('USAGE', `${command} --${name}: it is for containers of an image`, {
     hint: "a bundle's own config.json says what it would",

@@ -3,8 +3,8 @@
 import { TinyrunError } from '../errors.ts';
 import { tryReference } from '../image/reference.ts';
 import { createdAt, type Image, isIdPrefix } from '../image/store.ts';
-import { parseDuration } from './duration.ts';
 import { anyHolds, type Filters, isTrue, labelsMatch } from './filters.ts';
+import { parseMoment } from './moment.ts';
 
 export const LIST_FILTERS = ['dangling', 'label', 'label!', 'before', 'since', 'until', 'reference'] as const;
 export const PRUNE_FILTERS = ['dangling', 'label', 'label!', 'until'] as const;
@@ -19,7 +19,11 @@ export const matchesImage = (image: Image, filters: Filters<ImageFilter>, all: r
   anyHolds(filters, 'dangling', (value) => (image.tags.length === 0) === isTrue(value)) &&
   anyHolds(filters, 'before', (name) => createdAt(image) < createdAt(findIn(all, name))) &&
   anyHolds(filters, 'since', (name) => createdAt(image) > createdAt(findIn(all, name))) &&
-  anyHolds(filters, 'until', (time) => createdAt(image) < parseUntil(time)) &&
+  anyHolds(
+    filters,
+    'until',
+    (time) => BigInt(createdAt(image)) * 1_000_000n < parseMoment(time, Date.now(), '--filter until'),
+  ) &&
   anyHolds(filters, 'reference', (pattern) =>
     [...image.tags, ...image.digests].some((name) => matchesName(name, pattern)),
   ) &&
@@ -33,17 +37,6 @@ function findIn(images: readonly Image[], called: string): Image {
     (isIdPrefix(called) ? images.find(({ id }) => id.startsWith(`sha256:${hex}`)) : undefined);
   if (found === undefined) throw new TinyrunError('NOT_FOUND', `No such image: ${called}`);
   return found;
-}
-
-/** Milliseconds since 1970: a time, or how long ago (`24h`). */
-function parseUntil(text: string): number {
-  const ago = parseDuration(text);
-  const time =
-    ago === undefined ? (/^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text)) : Date.now() - ago;
-  if (!Number.isNaN(time)) return time;
-  throw new TinyrunError('USAGE', `invalid filter 'until=${text}'`, {
-    hint: 'it is a time (2026-01-02T15:04:05Z), or how long ago (24h)',
-  });
 }
 
 /**

@@ -1,7 +1,21 @@
-// The containers that images are used by.
+// The containers that images are used by: those made of one, and those that one is mounted in.
 
+import { listContainerRecords } from '../container/record.ts';
+import { statusOf } from '../container/status.ts';
 import type { ImageUser } from '../image/remove.ts';
 import type { GlobalOptions } from '../runtime/options.ts';
+import { listUses } from '../volume/uses.ts';
 
-/** All containers that were made of an image: there are none yet, since `run` and `create` take bundles only. */
-export const imageUsers = (_global: GlobalOptions): ImageUser[] => [];
+/** All containers that use an image. */
+export function imageUsers(global: Pick<GlobalOptions, 'root' | 'dataRoot'>): ImageUser[] {
+  const { dataRoot } = global;
+  const user = (id: string, name: string, imageId: string): ImageUser => ({
+    ...{ id, name, imageId },
+    isRunning: () => ['running', 'paused'].includes(statusOf(global, { id }).status),
+  });
+  const made = listContainerRecords(dataRoot).map(({ id, name, imageId }) => user(id, name, imageId));
+  const mounted = [...listUses(dataRoot)].flatMap(([id, { name = id, mounts }]) =>
+    mounts.filter(({ point }) => point.Type === 'image').map(({ point }) => user(id, name, point.Source)),
+  );
+  return [...made, ...mounted];
+}

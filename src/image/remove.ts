@@ -16,7 +16,7 @@ export interface ImageUser {
   name: string;
   /** `sha256:HEX` */
   imageId: string;
-  running: boolean;
+  isRunning(): boolean;
 }
 
 /** What happened, in order; each is a line of output. */
@@ -100,12 +100,12 @@ function namesLeft(image: Image, called: string, { force, users }: RemoveOptions
 
 /** Whether the image has to stay without a name. */
 const isUsed = (image: Image, { force, users }: RemoveOptions): boolean =>
-  users.some(({ imageId, running }) => imageId === image.id && (running || !force));
+  users.some((user) => user.imageId === image.id && (!force || user.isRunning()));
 
 /** @throws TinyrunError STATE where an image may not be removed by its id */
 function assertRemovable(image: Image, { force, users }: RemoveOptions): void {
   const own = users.filter(({ imageId }) => imageId === image.id);
-  const running = own.find((user) => user.running);
+  const running = own.find((user) => user.isRunning());
   const unable = (how: string, why: string): TinyrunError =>
     conflict(`unable to delete ${short(image.id)} (${how} be forced) - ${why}`, own);
   if (running !== undefined)
@@ -118,7 +118,7 @@ function assertRemovable(image: Image, { force, users }: RemoveOptions): void {
 
 function conflict(message: string, users: readonly ImageUser[]): TinyrunError {
   const who = users.map(
-    ({ id, name, running }) => `${name} (${short(id)}, ${running ? 'running' : 'stopped'})`,
+    (user) => `${user.name} (${short(user.id)}, ${user.isRunning() ? 'running' : 'stopped'})`,
   );
   return new TinyrunError('STATE', `conflict: ${message}`, {
     ...(who.length === 0 ? {} : { hint: `it is used by ${who.join(', ')}` }),

@@ -52,12 +52,15 @@ export function findImage(dataRoot: string, called: string): Image | undefined {
 export function resolveImage(dataRoot: string, called: string): Image {
   const image = findImage(dataRoot, called);
   if (image !== undefined) return image;
-  const name = isIdPrefix(called) ? called : parseReference(called).familiar;
+  const name = isWholeId(called) ? called : parseReference(called).familiar;
   throw new TinyrunError('NOT_FOUND', `No such image: ${name}`, {
     hint: '`tinyrun image ls` lists those that are here',
     data: { image: name },
   });
 }
+
+/** A whole id, with or without what it is a digest by, is no name. */
+const isWholeId = (text: string): boolean => /^(sha256:)?[0-9a-f]{64}$/.test(text);
 
 /** Whether a text may be the id of an image, or the beginning of one. */
 export const isIdPrefix = (text: string): boolean => /^(sha256:)?[0-9a-f]{1,64}$/.test(text);

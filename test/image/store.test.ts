@@ -72,7 +72,7 @@ test('findImage: a name wins over the beginning of an id', () =>
 test("resolveImage: what is missing is told in Docker's words", () =>
   withDataRoot((dataRoot) => {
     assert.throws(() => resolveImage(dataRoot, 'nosuch'), /^No such image: nosuch:latest$/);
-    assert.throws(() => resolveImage(dataRoot, 'abc123'), /^No such image: abc123$/);
+    assert.throws(() => resolveImage(dataRoot, 'abc123'), /^No such image: abc123:latest$/);
     assert.throws(
       () => resolveImage(dataRoot, 'Bb'),
       /^invalid reference format: repository name \(library\/Bb\) must be lowercase$/,

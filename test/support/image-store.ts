@@ -3,7 +3,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ImageConfig } from '../../src/image/config.ts';
-import { type Result, type RunOptions, runTinyrun } from './bundle.ts';
+import { type Result, type RunOptions, runTinyrun, startTinyrun } from './bundle.ts';
 
 /** A DATA_ROOT below /tmp, which is gone afterwards. */
 export async function withDataRoot(use: (dataRoot: string) => void | Promise<void>): Promise<void> {
@@ -34,6 +34,8 @@ export interface Store {
   dataRoot: string;
   /** Runs `tinyrun`; its working directory is the folder. */
   run(args: readonly string[], options?: RunOptions): Result;
+  /** Starts it; several run at once. */
+  start(args: readonly string[]): Promise<Result>;
   /** The same where it must succeed: what it printed. */
   out(...args: string[]): string;
 }
@@ -48,6 +50,13 @@ export async function withStore(use: (store: Store) => void | Promise<void>): Pr
       folder: place.dir,
       dataRoot: place.dataRoot,
       run,
+      async start(args) {
+        const child = startTinyrun(place, args);
+        const [stdout, stderr] = await Promise.all(
+          [child.stdout, child.stderr].map((pipe) => new Response(pipe).text()),
+        );
+        return { stdout: stdout!, stderr: stderr!, code: await child.exited };
+      },
       out(...args) {
         const { code, stdout, stderr } = run(args);
         if (code !== 0) throw new Error(`tinyrun ${args.join(' ')}: exit code ${code}: ${stderr}`);
