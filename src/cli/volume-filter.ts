@@ -1,6 +1,6 @@
 // The filters of `volume ls` and `volume prune`. Of one key several: any of them holds; of labels, all.
 
-import type { Volume } from '../volume/store.ts';
+import type { Volume } from '../volume/volume.ts';
 import { anyHolds, type Filters, isTrue, labelsMatch } from './filters.ts';
 
 /** What a filter may ask for. */

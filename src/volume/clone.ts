@@ -10,7 +10,8 @@ import { driverOf, type VolumeRecord } from './driver.ts';
 import { processHolder, withData } from './mounted.ts';
 import { ANONYMOUS_LABEL } from './names.ts';
 import { findRecord, noSuchVolume } from './record.ts';
-import { createVolume, type Volume } from './store.ts';
+import { createVolume } from './store.ts';
+import type { Volume } from './volume.ts';
 
 /** Labels of a snapshot: the volume that it is of, and when it was made (RFC 3339). */
 export const SNAPSHOT_OF = 'io.tinyrun.snapshot.of';
@@ -85,7 +86,7 @@ export async function withNewData(
   if (!driver.mounts(record)) return use(`${directory}/${DATA}`);
   const place = { dataRoot, name, directory };
   const holder = processHolder();
-  const data = await driver.mount(place, record, holder);
+  const data = await driver.mount(place, record, holder, false);
   try {
     await use(data);
   } finally {

@@ -2,8 +2,6 @@
 // `local` (a directory, or what mount(2) can mount), `image` (an overlay over an image), and plugins, which are other
 // programs (drivers/plugin.ts).
 
-import { TinyrunError } from '../errors.ts';
-
 /** What is known of a volume: DATA_ROOT/volumes/NAME/volume.json. */
 export interface VolumeRecord {
   driver: string;
@@ -48,18 +46,16 @@ export interface VolumeDriver {
   /**
    * Mounts it for one more user, if it is not mounted yet.
    * @param holder who uses it: a container's id
+   * @param again this holder has it mounted already
    * @returns the directory to bind
    */
-  mount(place: VolumePlace, record: VolumeRecord, holder: string): string | Promise<string>;
+  mount(place: VolumePlace, record: VolumeRecord, holder: string, again: boolean): string | Promise<string>;
   /** Takes back the mount of one user; `last`: nobody uses it any more. */
   unmount(place: VolumePlace, record: VolumeRecord, holder: string, last: boolean): void | Promise<void>;
 }
 
-/**
- * The driver of this name, loaded when it is needed.
- * @throws TinyrunError NOT_FOUND in Docker's words
- */
+/** The driver of this name, loaded when it is needed; a plugin is looked for when it is asked something. */
 export async function driverOf(name: string): Promise<VolumeDriver> {
   if (name === 'local') return (await import('./drivers/local.ts')).localDriver;
-  throw new TinyrunError('NOT_FOUND', `error looking up volume plugin ${name}: plugin "${name}" not found`);
+  return (await import('./drivers/plugin.ts')).pluginDriver(name);
 }

@@ -1,7 +1,7 @@
 // All that is known of a volume, under the names that Docker's `volume inspect` has for it.
 
 import { interruptedImports } from './interrupted.ts';
-import type { Volume } from './store.ts';
+import type { Volume } from './volume.ts';
 
 export function inspectVolume(dataRoot: string, volume: Volume): Record<string, unknown> {
   const status = statusOf(dataRoot, volume);

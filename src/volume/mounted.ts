@@ -41,7 +41,7 @@ async function mountLocked(
   const before = await withoutStale(place, record, driver);
   writeHolders(place, [...before.filter((id) => id !== holder), holder]);
   try {
-    return await driver.mount(place, record, holder);
+    return await driver.mount(place, record, holder, before.includes(holder));
   } catch (error) {
     writeHolders(place, before);
     throw error;
@@ -98,15 +98,8 @@ export const liveHolders = (dataRoot: string, name: string): string[] =>
   readHolders(`${volumesOf(dataRoot)}/${name}`).filter((holder) => isAlive(dataRoot, holder));
 
 /** Unmounts a volume that nobody uses any more. */
-export async function unmountAll(
-  place: VolumePlace,
-  record: VolumeRecord,
-  driver: VolumeDriver,
-): Promise<void> {
-  const holders = readHolders(place.directory);
-  for (const [i, holder] of holders.entries())
-    await driver.unmount(place, record, holder, i === holders.length - 1);
-}
+export const unmountAll = (place: VolumePlace, record: VolumeRecord, driver: VolumeDriver): Promise<void> =>
+  unmountStale(place, record, driver, readHolders(place.directory), true);
 
 /**
  * Does something while nobody else changes what is behind a volume: mounting may take long, but only who wants the same
@@ -151,24 +144,64 @@ async function withoutStale(
   if (!driver.isMounted(place)) return []; // whoever stands there: it was before a reboot
   const holders = readHolders(place.directory);
   const alive = holders.filter((holder) => isAlive(place.dataRoot, holder));
-  const stale = holders.filter((holder) => !alive.includes(holder));
-  for (const [i, holder] of stale.entries())
-    await driver.unmount(place, record, holder, alive.length === 0 && i === stale.length - 1);
+  await unmountStale(
+    place,
+    record,
+    driver,
+    holders.filter((holder) => !alive.includes(holder)),
+    alive.length === 0,
+  );
   return alive;
 }
 
+/** Takes back the mounts of holders that are gone; `all`: nobody else is there. */
+async function unmountStale(
+  place: VolumePlace,
+  record: VolumeRecord,
+  driver: VolumeDriver,
+  stale: readonly string[],
+  all: boolean,
+): Promise<void> {
+  for (const [i, holder] of stale.entries())
+    try {
+      await driver.unmount(place, record, holder, all && i === stale.length - 1);
+    } catch (error) {
+      // A plugin that was started again since knows nothing of them.
+      if (!(error instanceof TinyrunError)) throw error;
+    }
+}
+
+/** Who stands in the file, if it is of this boot: before, it was another kernel that had these mounts. */
 function readHolders(directory: string): string[] {
   const text = readSmall(AT_FDCWD, `${directory}/${HOLDERS}`);
   if (text === undefined) return [];
   const value: unknown = JSON.parse(text);
-  if (Array.isArray(value) && value.every((id) => typeof id === 'string')) return value;
+  if (isHolders(value)) return value.boot === bootId() ? value.holders : [];
   throw new TinyrunError('HOST', `read ${directory}/${HOLDERS}: it is damaged`, {
     hint: 'unmount the volume by hand and remove the file',
   });
 }
 
-const writeHolders = (place: VolumePlace, holders: readonly string[]): void =>
-  writeFileAtomic(`${place.directory}/${HOLDERS}`, JSON.stringify(holders));
+interface Holders {
+  boot: string;
+  holders: string[];
+}
+
+const isHolders = (value: unknown): value is Holders =>
+  typeof value === 'object' &&
+  value !== null &&
+  'boot' in value &&
+  'holders' in value &&
+  Array.isArray(value.holders) &&
+  value.holders.every((id) => typeof id === 'string');
+
+function writeHolders({ directory }: VolumePlace, holders: string[]): void {
+  const contents: Holders = { boot: bootId(), holders };
+  writeFileAtomic(`${directory}/${HOLDERS}`, JSON.stringify(contents));
+}
+
+/** random(4) */
+const bootId = (): string => readSmall(AT_FDCWD, '/proc/sys/kernel/random/boot_id')?.trim() ?? '';
 
 /** Of who is no container: this process, until it ends. */
 export const processHolder = (): string => `process-${process.pid}-${startOf(process.pid)}`;

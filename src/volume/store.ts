@@ -4,13 +4,11 @@
 
 import { close, flag, rawSyscall, SystemError, syscall } from '../../native-bindings/libc.ts';
 import { openDirectory, readDirectory, removeTree } from '../disk/files.ts';
-import { lockOpen } from '../disk/lock.ts';
 import { syncDirectory, writeFileAtomic } from '../disk/write.ts';
 import { TinyrunError } from '../errors.ts';
 import { errnos } from '../sys/errno.ts';
 import {
   type Aside,
-  DATA,
   makeAside,
   moveAside,
   openVolumes,
@@ -18,24 +16,12 @@ import {
   volumesOf,
   withVolumes,
 } from './directory.ts';
-import { driverOf, type VolumePlace, type VolumeRecord } from './driver.ts';
-import { liveHolders, unmountAll } from './mounted.ts';
-import { mountsBelow } from './mountinfo.ts';
+import { driverOf, type VolumeDriver, type VolumePlace, type VolumeRecord } from './driver.ts';
+import { assertUnused } from './in-use.ts';
+import { unmountAll } from './mounted.ts';
 import { ANONYMOUS_LABEL, assertVolumeName, isVolumeName, newVolumeName } from './names.ts';
 import { FOREIGN, findRecord, noSuchVolume, RECORD, readRecord } from './record.ts';
-import { type User, usersOf } from './uses.ts';
-
-/** A volume as it is shown. */
-export interface Volume extends VolumeRecord {
-  name: string;
-  /** Where its data is on this host; empty where its driver says so only when it mounts. */
-  mountpoint: string;
-  scope: 'local' | 'global';
-  /** Nobody named it: it may go when nobody uses it. */
-  anonymous: boolean;
-  /** What else its driver tells. */
-  status?: Readonly<Record<string, unknown>>;
-}
+import { describe, describeForeign, findForeign, hasPlugins, placeOf, type Volume } from './volume.ts';
 
 export interface NewVolume {
   /** Undefined: anonymous. */
@@ -45,11 +31,6 @@ export interface NewVolume {
   options?: Readonly<Record<string, string>>;
   labels?: Readonly<Record<string, string>>;
 }
-
-const placeOf = (dataRoot: string, name: string): VolumePlace => ({
-  ...{ dataRoot, name },
-  directory: `${volumesOf(dataRoot)}/${name}`,
-});
 
 /**
  * Creates a volume, or gives the one that has this name already, whatever its options and labels, as Docker does.
@@ -67,15 +48,17 @@ export async function createVolume(
   const present = await existing(dataRoot, own, driver);
   if (present !== undefined && fill === undefined) return present;
   if (present !== undefined) throw isThere(own);
+  const foreign = name && !driver && fill === undefined ? await findForeign(name) : undefined;
   const record: VolumeRecord = {
-    driver: driver || 'local',
+    driver: driver || foreign?.driver || 'local',
     createdAt: `${new Date().toISOString().slice(0, 19)}Z`,
     labels: orNull(name ? labels : { ...labels, [ANONYMOUS_LABEL]: '' }),
     options: orNull(options),
   };
   const aside = makeAside(dataRoot);
   try {
-    await (await driverOf(record.driver)).create({ dataRoot, name: own, directory: aside.path }, options);
+    const place = { dataRoot, name: own, directory: aside.path };
+    if (foreign === undefined) await (await driverOf(record.driver)).create(place, options);
     await fill?.(aside.path, record);
     writeFileAtomic(`${aside.path}/${RECORD}`, `${JSON.stringify(record)}\n`);
     if (takeName(dataRoot, aside, own)) return await describe(dataRoot, own, record);
@@ -136,18 +119,6 @@ function discard(dataRoot: string, { fd, name }: Aside): void {
   close(fd);
 }
 
-/** What is shown of a volume: what its driver says, on top of its record. */
-async function describe(dataRoot: string, name: string, record: VolumeRecord): Promise<Volume> {
-  const driver = await driverOf(record.driver);
-  const { mountpoint, status } = await driver.get(placeOf(dataRoot, name), record);
-  return {
-    ...{ ...record, name, mountpoint },
-    scope: await driver.scope(),
-    anonymous: record.labels !== null && Object.hasOwn(record.labels, ANONYMOUS_LABEL),
-    ...(status === undefined ? {} : { status }),
-  };
-}
-
 /**
  * Finds a volume by its name.
  * @returns undefined where there is none
@@ -155,7 +126,9 @@ async function describe(dataRoot: string, name: string, record: VolumeRecord): P
  */
 export async function findVolume(dataRoot: string, name: string): Promise<Volume | undefined> {
   const record = findRecord(dataRoot, name);
-  return record === undefined ? undefined : describe(dataRoot, name, record);
+  if (record !== undefined) return describe(dataRoot, name, record);
+  const foreign = isVolumeName(name) ? await findForeign(name) : undefined;
+  return foreign === undefined ? undefined : describeForeign(dataRoot, foreign);
 }
 
 /**
@@ -168,30 +141,53 @@ export async function resolveVolume(dataRoot: string, name: string): Promise<Vol
   return volume;
 }
 
-/** A volume that cannot be shown, and why. */
+/** What cannot be shown, or a plugin that does not answer, and why. */
 export interface Problem {
   name: string;
   error: unknown;
 }
 
 /**
- * All volumes, sorted by name.
- * @param onProblem told of those that cannot be shown; without it the first one is thrown
+ * All volumes, sorted by name; those of plugins, too, wherever they were made.
+ * @param onProblem without it the first problem is thrown
  */
 export async function listVolumes(
   dataRoot: string,
-  onProblem?: (problem: Problem) => void,
+  onProblem: (problem: Problem) => void = ({ error }) => {
+    throw error;
+  },
 ): Promise<Volume[]> {
+  const records = listRecords(dataRoot, onProblem);
+  const plugins = (await hasPlugins()) ? (await import('./drivers/plugin.ts')).listPluginVolumes : undefined;
+  const foreign = (await plugins?.((name, error) => onProblem({ name, error }))) ?? [];
+  const known = new Map(foreign.map((volume) => [`${volume.driver}/${volume.name}`, volume]));
+  const found: Volume[] = [];
+  for (const [name, record] of records) {
+    const told = known.get(`${record.driver}/${name}`);
+    // One whose plugin does not know it, or does not answer, is shown all the same.
+    const facts = isOwnDriver(record.driver) ? undefined : (told ?? { mountpoint: '' });
+    found.push(await describe(dataRoot, name, record, facts));
+  }
+  for (const volume of foreign)
+    if (isVolumeName(volume.name) && !records.has(volume.name))
+      found.push(await describeForeign(dataRoot, volume));
+  return foreign.length === 0 ? found : found.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Drivers that are no plugins. */
+const isOwnDriver = (name: string): boolean => name === 'local' || name === 'image';
+
+/** The records of the store, sorted by name. */
+function listRecords(dataRoot: string, onProblem: (problem: Problem) => void): Map<string, VolumeRecord> {
+  const found = new Map<string, VolumeRecord>();
   const volumes = openVolumes(dataRoot);
-  if (volumes === undefined) return [];
+  if (volumes === undefined) return found;
   try {
-    const found: Volume[] = [];
     for (const name of readDirectory(volumes).filter(isVolumeName).sort())
       try {
         const record = readRecord(volumes, name);
-        if (record !== undefined) found.push(await describe(dataRoot, name, record));
+        if (record !== undefined) found.set(name, record);
       } catch (error) {
-        if (onProblem === undefined) throw error;
         onProblem({ name, error });
       }
     return found;
@@ -213,11 +209,19 @@ export async function removeVolume(dataRoot: string, name: string, { force = fal
       volumes === undefined
         ? undefined
         : withVolumes(dataRoot, (fd) => giveUpName(dataRoot, fd, name, force));
-    if (gone !== undefined) await finishRemoval(dataRoot, name, gone);
-    else if (!force) throw noSuchVolume(name);
+    if (gone !== undefined) await finishRemoval(dataRoot, name, gone, force);
+    else if (!(await removeForeign(dataRoot, name)) && !force) throw noSuchVolume(name);
   } finally {
     if (volumes !== undefined) close(volumes);
   }
+}
+
+/** Has a plugin remove a volume that only it knows. Returns false where there is none. */
+async function removeForeign(dataRoot: string, name: string): Promise<boolean> {
+  const foreign = isVolumeName(name) ? await findForeign(name) : undefined;
+  if (foreign === undefined) return false;
+  await (await driverOf(foreign.driver)).remove(placeOf(dataRoot, name));
+  return true;
 }
 
 /** A volume that has lost its name. */
@@ -254,53 +258,18 @@ function readAnyRecord(volumes: number, name: string, force: boolean): VolumeRec
   }
 }
 
-/**
- * Makes sure that nobody uses a volume, and locks it.
- * @param fd of its directory; DATA_ROOT/volumes is locked
- * @param what an infinitive
- * @throws TinyrunError STATE
- */
-export function assertUnused(dataRoot: string, name: string, fd: number, what: string): void {
-  const users = usersOf(dataRoot, name);
-  if (users.length > 0) throw inUse(what, name, users);
-  const holders = liveHolders(dataRoot, name);
-  if (holders.length > 0) throw inUse(what, name, holders.map(toUser));
-  if (!lockOpen(fd, { wait: false }))
-    throw new TinyrunError('STATE', `${what} ${name}: volume is in use - another tinyrun works with it`, {
-      hint: 'wait for it, or see who it is: fuser -v on its directory',
-      data: { volume: name },
-    });
-  const mount = mountsBelow(`${volumesOf(dataRoot)}/${name}`).find(
-    (path) => !path.endsWith(`/${name}/${DATA}`),
-  );
-  if (mount !== undefined)
-    throw new TinyrunError('STATE', `${what} ${name}: volume is in use - something is mounted on ${mount}`, {
-      hint: `umount ${mount}`,
-    });
-}
-
-const toUser = (id: string): User => ({ id, name: undefined, destinations: [] });
-
-/** Docker's words, and behind them what people ask next: who these are, and where they see it. */
-function inUse(what: string, name: string, users: readonly User[]): TinyrunError {
-  const ids = users.map(({ id }) => id).join(', ');
-  const told = users.map((user) => {
-    const who = user.name === undefined ? user.id.slice(0, 12) : `${user.name} (${user.id.slice(0, 12)})`;
-    return user.destinations.length === 0 ? who : `${who} at ${user.destinations.join(', ')}`;
-  });
-  return new TinyrunError('STATE', `${what} ${name}: volume is in use - [${ids}]`, {
-    hint: `used by ${told.join('; ')}: remove what uses it first`,
-    data: { volume: name, users: users.map(({ id }) => id) },
-  });
-}
-
 /** Lets the driver remove what it has; where that fails, the volume gets its name back. */
-async function finishRemoval(dataRoot: string, name: string, { fd, record, aside }: Removed): Promise<void> {
+async function finishRemoval(
+  dataRoot: string,
+  name: string,
+  { fd, record, aside }: Removed,
+  force: boolean,
+): Promise<void> {
   const place = { dataRoot, name, directory: `${volumesOf(dataRoot)}/${aside}` };
   try {
     const driver = await driverOf(record.driver);
     await unmountAll(place, record, driver);
-    await driver.remove(place);
+    await removeByDriver(driver, place, force);
   } catch (error) {
     withVolumes(dataRoot, (volumes) =>
       syscall(`keep volume ${name}`, 'renameat2', volumes, aside, volumes, name, flag('RENAME_NOREPLACE')),
@@ -317,6 +286,15 @@ async function finishRemoval(dataRoot: string, name: string, { fd, record, aside
   syncDirectory(volumesOf(dataRoot));
 }
 
+/** @param force a plugin that has not got it, or is gone, is no reason to keep the record */
+async function removeByDriver(driver: VolumeDriver, place: VolumePlace, force: boolean): Promise<void> {
+  try {
+    await driver.remove(place);
+  } catch (error) {
+    if (!force || !(error instanceof TinyrunError)) throw error;
+  }
+}
+
 /**
  * Gives a volume another name.
  * @throws TinyrunError NOT_FOUND, EXISTS; STATE while it is in use; UNSUPPORTED where its driver has names of its own
@@ -325,7 +303,7 @@ export async function renameVolume(dataRoot: string, from: string, to: string): 
   assertVolumeName(to);
   const record = findRecord(dataRoot, from);
   if (record === undefined) throw noSuchVolume(from);
-  if (record.driver !== 'local' && record.driver !== 'image')
+  if (!isOwnDriver(record.driver))
     throw new TinyrunError('UNSUPPORTED', `rename ${from}: driver ${record.driver} keeps names of its own`, {
       hint: `make a volume ${to} and copy the data: volume export ${from} | volume import ${to} -`,
     });

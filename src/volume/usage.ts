@@ -7,7 +7,7 @@ import { AT_FDCWD, type Name, readNames } from '../disk/files.ts';
 import { errno, type Inode, S_IFDIR, S_IFREG, statInode } from '../disk/inode.ts';
 import { volumesOf } from './directory.ts';
 import { driverOf } from './driver.ts';
-import type { Volume } from './store.ts';
+import type { Volume } from './volume.ts';
 
 const PIN = flag('O_PATH', 'O_NOFOLLOW', 'O_CLOEXEC');
 const DIRECTORY = flag('O_RDONLY', 'O_DIRECTORY', 'O_NOFOLLOW', 'O_CLOEXEC');

@@ -46,7 +46,10 @@ test("K8: ps -a has Docker's columns, and the newest first", () =>
     makeThree(bundle);
     const [head, ...lines] = ps(bundle, '-a').trimEnd().split('\n');
     assert.match(head!, /^CONTAINER ID +IMAGE +COMMAND +CREATED +STATUS +PORTS +NAMES$/);
-    assert.match(lines[0]!, /^c3c3c3c3c3c3 +e{12} +"sh -c echo \\"a very …" +\d+ seconds ago +Created +third$/);
+    assert.match(
+      lines[0]!,
+      /^c3c3c3c3c3c3 +e{12} +"sh -c echo \\"a very …" +\d+ seconds ago +Created +third$/,
+    );
     assert.match(
       lines[1]!,
       /^b2b2b2b2b2b2 +e{12} +"sleep 60" +5 minutes ago +Exited \(137\) 4 minutes ago +second$/,

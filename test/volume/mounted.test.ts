@@ -43,6 +43,13 @@ async function errorOf(work: Promise<unknown>): Promise<TinyrunError> {
   throw new Error('no error');
 }
 
+const holdersOf = ({ volumes }: Store, name: string): string[] =>
+  JSON.parse(readFileSync(join(volumes, name, 'mounts.json'), 'utf8')).holders;
+
+const thisBoot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+const writeHolders = ({ volumes }: Store, name: string, holders: string[], boot = thisBoot): void =>
+  writeFileSync(join(volumes, name, 'mounts.json'), JSON.stringify({ boot, holders }));
+
 /** The files behind loop devices. */
 const attached = (): string[] =>
   readdirSync('/sys/block')
@@ -176,7 +183,7 @@ test('S2: what the kernel has not is one clear error that names it', () =>
     const error = await errorOf(mountVolume(store.dataRoot, 'nfsv', 'c1'));
     assert.is(error.message, 'mount volume nfsv: the kernel has no filesystem nfs');
     assert.match(error.hint ?? '', 'modprobe nfs');
-    assert.equal(JSON.parse(readFileSync(join(store.volumes, 'nfsv/mounts.json'), 'utf8')), []);
+    assert.equal(holdersOf(store, 'nfsv'), []);
     store.output('rm', 'nfsv');
   }));
 
@@ -218,7 +225,7 @@ test('a user that is gone does not count: its mount is taken back by the next on
     rmSync(join(store.dataRoot, 'containers/gone'), { recursive: true });
     await mountVolume(store.dataRoot, 'mem', 'here');
     assert.equal(readdirSync(path), []);
-    assert.equal(JSON.parse(readFileSync(join(store.volumes, 'mem/mounts.json'), 'utf8')), ['here']);
+    assert.equal(holdersOf(store, 'mem'), ['here']);
     rmSync(join(store.dataRoot, 'containers/here'), { recursive: true });
     store.output('rm', 'mem');
     assert.equal(mountsIn(store.top), []);
@@ -228,7 +235,7 @@ test('after a reboot nothing is mounted, whatever was written down', () =>
   withStore(async (store) => {
     create(store, 'mem', 'type=tmpfs', 'device=tmpfs');
     makeContainers(store, 'c1', 'c2');
-    writeFileSync(join(store.volumes, 'mem/mounts.json'), '["c1"]');
+    writeHolders(store, 'mem', ['c1'], 'another');
     const path = await mountVolume(store.dataRoot, 'mem', 'c2');
     assert.equal(mountsIn(store.top), [path]);
     await releaseVolume(store.dataRoot, 'mem', 'c2');
@@ -239,7 +246,7 @@ test('a process that was killed does not hold a volume', () =>
   withStore(async (store) => {
     create(store, 'mem', 'type=tmpfs', 'device=tmpfs');
     makeContainers(store, 'c1');
-    writeFileSync(join(store.volumes, 'mem/mounts.json'), JSON.stringify(['process-4194304-1']));
+    writeHolders(store, 'mem', ['process-4194304-1']);
     store.output('rm', 'mem');
   }));
 

@@ -2,9 +2,10 @@
 
 import { createLog, print } from '../../runtime/log.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
-import { listVolumes, type Volume } from '../../volume/store.ts';
+import { listVolumes } from '../../volume/store.ts';
 import { usageNow } from '../../volume/usage.ts';
 import { usersByVolume } from '../../volume/uses.ts';
+import type { Volume } from '../../volume/volume.ts';
 import { type CommandLine, flag, text, texts } from '../command-line.ts';
 import { parseFilters } from '../filters.ts';
 import { humanSize } from '../format/human.ts';

@@ -1,11 +1,12 @@
 // tinyrun volume prune [-a] [-f]: removes volumes that no container uses; of themselves, only anonymous ones.
 import { TinyrunError } from '../../errors.ts';
-import { print } from '../../runtime/log.ts';
+import { createLog, print } from '../../runtime/log.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
 import { repairUses } from '../../runtime/stale-uses.ts';
-import { listVolumes, removeVolume, type Volume } from '../../volume/store.ts';
+import { listVolumes, type Problem, removeVolume } from '../../volume/store.ts';
 import { usageNow } from '../../volume/usage.ts';
 import { usersByVolume } from '../../volume/uses.ts';
+import type { Volume } from '../../volume/volume.ts';
 import { type CommandLine, flag, texts } from '../command-line.ts';
 import { confirm } from '../confirm.ts';
 import { forEach } from '../each.ts';
@@ -21,9 +22,11 @@ export async function run(line: CommandLine, global: GlobalOptions): Promise<num
   const question = `WARNING! This will remove ${which} local volumes not used by at least one container.`;
   if (!dry && !flag(line, 'force') && !confirm(question)) return 0;
   await repairUses(global);
+  const log = createLog(global);
+  const warn = ({ error }: Problem): void => log.warn(error instanceof Error ? error.message : String(error));
   const users = usersByVolume(global.dataRoot);
   const isUsed = (name: string): boolean => users.has(name);
-  const unused = (await listVolumes(global.dataRoot, () => undefined)).filter(
+  const unused = (await listVolumes(global.dataRoot, warn)).filter(
     (volume) =>
       volume.scope === 'local' &&
       (all || volume.anonymous) &&
