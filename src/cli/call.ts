@@ -21,7 +21,14 @@ export function callForEach(
 }
 
 /** The global options, as they would be typed. */
-function globalWords({ root, dataRoot, log, logFormat, debug, cgroupManager }: GlobalOptions): string[] {
+export function globalWords({
+  root,
+  dataRoot,
+  log,
+  logFormat,
+  debug,
+  cgroupManager,
+}: GlobalOptions): string[] {
   return [
     ...['--root', root, '--data-root', dataRoot, '--cgroup-manager', cgroupManager],
     ...(log === undefined ? [] : ['--log', log, '--log-format', logFormat]),

@@ -68,8 +68,6 @@ export function toAttach(line: CommandLine): AttachInput | undefined {
 }
 
 function toConfigFlags(line: CommandLine, cwd: string): ConfigFlags {
-  const lines = (name: string): string[] =>
-    texts(line, name).flatMap((file) => parseLines(readFile(file, cwd, `--${name}`), file));
   const stopTimeout = text(line, 'stop-timeout');
   const stopSignal = text(line, 'stop-signal') || undefined;
   if (stopSignal !== undefined && parseSignal(stopSignal) === undefined)
@@ -88,8 +86,8 @@ function toConfigFlags(line: CommandLine, cwd: string): ConfigFlags {
     domainname: text(line, 'domainname') ?? '',
     user: text(line, 'user') || undefined,
     workingDir,
-    env: parseEnvironment([...lines('env-file'), ...texts(line, 'env')], process.env),
-    labels: toRecord([...lines('label-file'), ...texts(line, 'label')]),
+    env: parseEnvironment([...readListFiles(line, 'env-file', cwd), ...texts(line, 'env')], process.env),
+    labels: toRecord([...readListFiles(line, 'label-file', cwd), ...texts(line, 'label')]),
     stopSignal,
     stopTimeout: stopTimeout === undefined ? undefined : parseInteger(stopTimeout, '--stop-timeout'),
     tty: flag(line, 'tty'),
@@ -97,6 +95,13 @@ function toConfigFlags(line: CommandLine, cwd: string): ConfigFlags {
     detach: flag(line, 'detach'),
   };
 }
+
+/**
+ * The lines of the files that an option names.
+ * @throws TinyrunError CONFIG, USAGE
+ */
+export const readListFiles = (line: CommandLine, name: string, cwd: string): string[] =>
+  texts(line, name).flatMap((file) => parseLines(readFile(file, cwd, `--${name}`), file));
 
 /** The kernel takes 64 bytes, uname(2); a name of hosts(5) has no blanks. */
 function hostname(given: string | undefined): string | undefined {

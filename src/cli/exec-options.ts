@@ -17,6 +17,7 @@ export function toExecOptions(line: CommandLine, cwd: string): ExecOptions {
   return {
     id,
     processFile: path(line, 'process', cwd),
+    process: undefined,
     args: [...(line.rest ?? [])],
     env: texts(line, 'env'),
     user: text(line, 'user') || undefined, // empty: not given, as for runc

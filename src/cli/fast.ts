@@ -101,7 +101,9 @@ function readOption(
   const found = findOption(table, word.slice(word[1] === '-' ? 2 : 1, equals < 0 ? undefined : equals));
   if (found === undefined) {
     const letters = splitGroup(table, word);
-    return letters && readGroup(letters, argv, at, table, options);
+    if (letters !== undefined) return readGroup(letters, argv, at, table, options);
+    const apart = splitValue(table, word);
+    return apart && readOption(apart, 0, table, options) && at + 1;
   }
   const [name, spec] = found;
   let next = at + 1;
@@ -132,6 +134,14 @@ export function splitGroup(table: OptionTable, word: string): string[] | undefin
   return letters.slice(0, -1).every(isFlag) && findOption(table, last) !== undefined
     ? letters.map((letter) => `-${letter}`)
     : undefined;
+}
+
+/** `-m64m`, `-e=A=1`: a letter with its value, as the one word and its value that they mean; undefined if it is none. */
+function splitValue(table: OptionTable, word: string): string[] | undefined {
+  if (word.length < 3 || word[1] === '-') return undefined;
+  const found = findOption(table, word[1]!);
+  if (found === undefined || found[1].type === 'flag') return undefined;
+  return [`--${found[0]}=${word.slice(word[2] === '=' ? 3 : 2)}`];
 }
 
 /** Reads each option of a group; a value stands in the word behind it. */

@@ -18,9 +18,10 @@ import { readText, refused } from './probe.ts';
 export function execProcess(own: Process, options: ExecOptions, text: string | undefined, log: Log): Process {
   const { processFile } = options;
   const wanted =
-    text === undefined || processFile === undefined
+    options.process ??
+    (text === undefined || processFile === undefined
       ? changed(own, options)
-      : parseJsonObject(text, processFile);
+      : parseJsonObject(text, processFile));
   const { process, problems, warnings } = validateProcess(wanted);
   const file = processFile ?? `process of container ${options.id}`;
   if (problems.length > 0)

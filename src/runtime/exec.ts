@@ -96,7 +96,7 @@ async function gatherExec(
     chroot,
     cgroups: cgroupsOf(cgroups, options, init.pid),
     ...(await gatherProcess(config, host, lifecycle, [`/proc/${init.pid}/root`], global.root, log)),
-    exits: { failure: EXIT, notExecutable: EXIT, notFound: EXIT },
+    exits: options.process === undefined ? RUNC_EXITS : DOCKER_EXITS,
     listenFds: options.listenFds,
     preserveFds: options.preserveFds,
     pidFile: options.pidFile,
@@ -112,6 +112,9 @@ async function gatherExec(
 
 /** The exit code of our own failures: any other may be one of the process. */
 export const EXIT = 255;
+const RUNC_EXITS = { failure: EXIT, notExecutable: EXIT, notFound: EXIT };
+/** Docker's, for containers with a record. */
+export const DOCKER_EXITS = { failure: 126, notExecutable: 126, notFound: 127 };
 
 /** Of an ordinary container the program finds init by itself. */
 function handInit(

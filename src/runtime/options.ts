@@ -1,5 +1,6 @@
 // What the command line asks for, once parsed: the same object from the fast path and from yargs.
 
+import type { Process } from '../oci/config.ts';
 import type { FlagMount, KeptLayer, MonitorInput, PlanInput } from '../plan/input.ts';
 
 /** Options before the command, runc's global ones. */
@@ -86,6 +87,8 @@ export interface ExecOptions {
   id: string;
   /** File with a whole process object, absolute: then the other fields about the process have no meaning. */
   processFile: string | undefined;
+  /** The same object, where somebody has it already. */
+  process: Process | undefined;
   args: string[];
   env: string[];
   /** `UID[:GID]`. */

@@ -26,6 +26,18 @@ export const commands: CommandTable = {
       engine: hot['run']!.options['engine']!,
     },
   },
+  exec: {
+    ...hot['exec']!,
+    usage: 'ID | CONTAINER COMMAND [ARGS...] | --process FILE ID',
+    options: {
+      ...hot['exec']!.options,
+      user: { type: 'text', alias: 'u', description: 'USER[:GROUP]; names are for containers of an image' },
+      interactive: { type: 'flag', alias: 'i', description: 'it reads our stdin' },
+      workdir: { type: 'text', alias: 'w', description: 'working directory in the container' },
+      privileged: { type: 'flag', description: 'all capabilities that the host can grant' },
+      'env-file': { type: 'text', repeat: true, description: 'file with a variable in each line' },
+    },
+  },
   stop: {
     usage: NAMES,
     description: 'end containers, by force if need be',

@@ -1,0 +1,91 @@
+// tinyrun exec [-i] [-t] [-d] [-e] [-u] [-w] [--privileged] CONTAINER COMMAND: in a container with a record.
+import {
+  flag as constant,
+  memfdCreate,
+  open,
+  rawSyscall,
+  readInto,
+  writeAll,
+} from '../../../native-bindings/libc.ts';
+import { execProcessOf } from '../../container/exec.ts';
+import { parseEnvironment } from '../../container/key-value.ts';
+import type { ContainerRecord } from '../../container/record.ts';
+import { TinyrunError } from '../../errors.ts';
+import type { Process } from '../../oci/config.ts';
+import { execInContainer } from '../../runtime/exec.ts';
+import type { GlobalOptions } from '../../runtime/options.ts';
+import { probeHost } from '../../runtime/probe.ts';
+import { readSavedConfig } from '../../runtime/saved-config.ts';
+import { findContainer } from '../../runtime/store.ts';
+import { globalWords } from '../call.ts';
+import { type CommandLine, flag, text, texts } from '../command-line.ts';
+import { readListFiles } from '../container-options.ts';
+import { toExecOptions } from '../exec-options.ts';
+import { traceLines } from '../trace.ts';
+
+export async function run(
+  line: CommandLine,
+  global: GlobalOptions,
+  cwd: string,
+  record: ContainerRecord,
+): Promise<number> {
+  const { root } = global;
+  const { id } = record;
+  const container = findContainer(root, id);
+  const status = container?.state.status;
+  if (container === undefined || status === 'stopped' || status === 'creating')
+    throw new TinyrunError('STATE', `container ${id} is not running`, {
+      hint: `start it: tinyrun start ${record.name}`,
+      data: { id },
+      exit: 1,
+    });
+  const own = readSavedConfig(root, id).process;
+  const { pid } = container.state;
+  const started = execProcessOf(record, pid, own, toFlags(line, cwd), probeHost().capBounding);
+  if (flag(line, 'detach')) return startDetached(global, id, started);
+  if (!flag(line, 'interactive') && !started.terminal) closeStdin();
+  return await execInContainer(global, { ...toExecOptions(line, cwd), id, process: started }, traceLines);
+}
+
+function toFlags(line: CommandLine, cwd: string): Parameters<typeof execProcessOf>[3] {
+  const workingDir = text(line, 'workdir') ?? text(line, 'cwd');
+  if (workingDir !== undefined && !workingDir.startsWith('/'))
+    throw new TinyrunError(
+      'USAGE',
+      `the working directory '${workingDir}' is invalid, it needs to be an absolute path`,
+    );
+  return {
+    args: line.rest ?? [],
+    env: parseEnvironment([...readListFiles(line, 'env-file', cwd), ...texts(line, 'env')], process.env),
+    user: text(line, 'user') || undefined,
+    workingDir,
+    privileged: flag(line, 'privileged'),
+    tty: flag(line, 'tty'),
+  };
+}
+
+/** Without --interactive nobody types: it reads the end at once. */
+function closeStdin(): void {
+  const none = open('/dev/null', constant('O_RDONLY'));
+  rawSyscall('dup3', none, 0, 0);
+  rawSyscall('close', none);
+}
+
+/**
+ * Starts a process that nobody stays with: what it prints must not hold up who waits for the end of our output. So it is
+ * started by a child of ours, whose messages are shown when it has done its work.
+ */
+function startDetached(global: GlobalOptions, id: string, started: Process): number {
+  const messages = memfdCreate('messages', 0);
+  const file = memfdCreate('process', 0);
+  writeAll(file, new TextEncoder().encode(JSON.stringify(started)));
+  const words = [...globalWords(global), 'exec', '--detach', '--process', '/proc/self/fd/3', id];
+  const { exitCode } = Bun.spawnSync([process.execPath, ...words], {
+    stdio: ['ignore', 'ignore', messages, file],
+  });
+  rawSyscall('lseek', messages, 0, 0);
+  const bytes = new Uint8Array(65536);
+  const got = readInto(messages, bytes);
+  if (exitCode !== 0 && got > 0) writeAll(2, bytes.subarray(0, got));
+  return exitCode;
+}
