@@ -2,16 +2,19 @@
 // or the beginning of its id. Looked for only where the runtime knows none, so that engines never wait for it.
 
 import { TinyrunError } from '../errors.ts';
+import { print } from '../runtime/log.ts';
 import type { GlobalOptions } from '../runtime/options.ts';
 
 /**
  * Calls `work` with an id, as it is, or of the container that is called so.
+ * @param say say the name on stdout when it is done, as Docker does; an id of runc's form is not said
  * @throws TinyrunError STATE in Docker's words where that does not run; what `work` throws
  */
 export async function byName<T>(
   global: Pick<GlobalOptions, 'dataRoot'>,
   called: string,
   work: (id: string) => T | Promise<T>,
+  say = false,
 ): Promise<T> {
   try {
     return await work(called);
@@ -19,7 +22,11 @@ export async function byName<T>(
     const record = isMissing(error) ? await findRecord(global, called) : undefined;
     if (record === undefined) throw error;
     try {
-      if (record.id !== called) return await work(record.id);
+      if (record.id !== called) {
+        const result = await work(record.id);
+        if (say) print(1, `${called}\n`);
+        return result;
+      }
     } catch (second) {
       if (!isMissing(second)) throw second;
     }

@@ -157,7 +157,7 @@ const updateOptions: OptionTable = {
   'mem-bw-schema': { type: 'text', description: 'refused: tinyrun keeps no resctrl group' },
 };
 
-const runUsage = 'BUNDLE | [--bundle BUNDLE] ID [-- ARGS...]';
+const runUsage = 'IMAGE [COMMAND] [ARGS...] | BUNDLE [-- ARGS...] | [--bundle BUNDLE] ID';
 
 export type CommandTable = Readonly<Record<string, CommandSpec>>;
 
@@ -165,14 +165,14 @@ export type CommandTable = Readonly<Record<string, CommandSpec>>;
 export const commands: CommandTable = {
   run: {
     usage: runUsage,
-    description: 'create a container from a bundle, run it and wait for its end',
+    description: 'create a container of an image or a bundle, run it and wait for its end',
     args: [1, 1],
     rest: true,
     imageWords: true,
     options: runOptions,
   },
   create: {
-    usage: '[--bundle BUNDLE] ID',
+    usage: 'IMAGE [COMMAND] [ARGS...] | [--bundle BUNDLE] ID',
     description: 'create a container, whose program waits for start',
     args: [1, 1],
     imageWords: true,
@@ -328,6 +328,7 @@ export const commands: CommandTable = {
     description: 'show what run would do, each system call with its reason',
     args: [1, 1],
     rest: true,
+    imageWords: true,
     options: {
       json: { type: 'flag', description: 'for machines' },
       program: { type: 'flag', description: "the program's text form" },

@@ -54,23 +54,11 @@ export async function createContainer(
   const requests = requestsOf(hostConfig, host.cwd);
   return await keepingLayers(dataRoot, async () => {
     const image = resolveImage(dataRoot, flags.image);
-    assertPlatform(image, options.platform, host.arch);
     const id = newContainerId();
-    const own = hostConfig.NetworkMode === 'host' ? host.hostname : id.slice(0, 12);
-    const config = mergeConfig(image.config.config ?? {}, flags, own);
-    const volumes = { ...config.Volumes, ...anonymousVolumes(requests) };
+    const draft = draftRecord(image, options, requests, host, id);
     if (cidFile !== undefined) writeCidFile(cidFile, id);
     const taken = await takePlace(global, id, name);
-    const record: ContainerRecord = {
-      id,
-      name: taken.name,
-      created: new Date().toISOString(),
-      image: flags.image,
-      imageId: image.id,
-      chainId: image.layers.at(-1),
-      config: { ...config, Volumes: Object.keys(volumes).length === 0 ? null : volumes },
-      hostConfig: { ...hostConfig, ContainerIDFile: cidFile ?? '' },
-    };
+    const record = { ...draft, name: taken.name };
     try {
       await fill(global, record, image, requests);
     } catch (error) {
@@ -81,6 +69,33 @@ export async function createContainer(
     }
     return { record, lock: taken.lock };
   });
+}
+
+/**
+ * The record of a container that is not made yet, without a name if none was given.
+ * @throws TinyrunError USAGE where the image is for another machine, or has no command
+ */
+export function draftRecord(
+  image: Image,
+  { name = '', flags, hostConfig, cidFile, platform }: CreateOptions,
+  requests: readonly VolumeMount[],
+  host: Pick<HostFacts, 'hostname' | 'arch'>,
+  id: string,
+): ContainerRecord {
+  assertPlatform(image, platform, host.arch);
+  const hostname = hostConfig.NetworkMode === 'host' ? host.hostname : id.slice(0, 12);
+  const config = mergeConfig(image.config.config ?? {}, flags, hostname);
+  const volumes = { ...config.Volumes, ...anonymousVolumes(requests) };
+  return {
+    id,
+    name,
+    created: new Date().toISOString(),
+    image: flags.image,
+    imageId: image.id,
+    chainId: image.layers.at(-1),
+    config: { ...config, Volumes: Object.keys(volumes).length === 0 ? null : volumes },
+    hostConfig: { ...hostConfig, ContainerIDFile: cidFile ?? '' },
+  };
 }
 
 /** `-v /path`: as Docker, a volume that its image might have asked for. */

@@ -1,7 +1,6 @@
 // What is known of a container only when it starts, asked of the host and of the container's own root (oci-config.ts).
 
 import { AT_FDCWD, exists } from '../disk/files.ts';
-import type { ContainerLayer } from '../image/container-layer.ts';
 import { readMerged } from '../image/merged.ts';
 import type { Config } from '../oci/config.ts';
 import type { HostFacts } from '../plan/host.ts';
@@ -17,19 +16,23 @@ import { type ResolvedUser, resolveUser } from './user.ts';
 /** Bytes of a passwd or group file: as large as any real one, and far from hurting (CVE-2026-47262). */
 export const ACCOUNTS_LIMIT = 4 << 20;
 
-/** Throws TinyrunError USAGE where the user or a device is not there, STATE where a joined container does not run. */
+/**
+ * @param roots directories that its root is made of, the topmost first: users are looked up there
+ * @throws TinyrunError USAGE where the user or a device is not there, STATE where a joined container does not run
+ */
 export async function gatherStartFacts(
   global: GlobalOptions,
   host: HostFacts,
   record: ContainerRecord,
-  { upper, lowers, merged }: ContainerLayer,
+  merged: string,
+  roots: readonly string[],
 ): Promise<StartFacts> {
   const { config, hostConfig } = record;
   const capabilities = capabilitiesOf(host.capBounding);
   const security = parseSecurityOptions(hostConfig.SecurityOpt);
   return {
     merged,
-    user: userIn([upper, ...lowers], config.User, hostConfig.GroupAdd),
+    user: userIn(roots, config.User, hostConfig.GroupAdd),
     joined: joinedNamespaces(global, hostConfig),
     devices: grantedDevices(hostConfig),
     capabilities,

@@ -4,11 +4,12 @@
 //
 //   flock on DATA_ROOT/containers      held for moments: a name is taken, a record appears or goes
 //   flock on DATA_ROOT/containers/ID   held while one container is made, started, changed or removed
+//   flock on container.json in it      shared by who waits for its end: it is not removed before they know how it ended
 //
 // A directory without container.json is half-made, or half-removed: unlocked, it is the leftover of a tinyrun that was killed
 // (repair.ts).
 
-import { close, SystemError } from '../../native-bindings/libc.ts';
+import { close, flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
 import { AT_FDCWD, exists, openDirectory, readDirectory, readSmall } from '../disk/files.ts';
 import { lockDirectory } from '../disk/lock.ts';
 import { makeDirectories, writeFileAtomic } from '../disk/write.ts';
@@ -121,5 +122,20 @@ export function lockContainer(dataRoot: string, id: string): number | undefined 
   }
   if (exists(fd, CONTAINER_RECORD)) return fd;
   close(fd); // it was removed while we waited
+  return undefined;
+}
+
+/**
+ * Keeps a container from being removed until the descriptor is closed.
+ * @param how `shared`: by who looks at it; `alone`: by who is about to remove it, after waiting for those
+ * @returns undefined where there is none, or it is being removed
+ */
+export function holdRecord(dataRoot: string, id: string, how: 'shared' | 'alone'): number | undefined {
+  const path = `${containerDirectory(dataRoot, id)}/${CONTAINER_RECORD}`;
+  const fd = rawSyscall('openat', AT_FDCWD, path, flag('O_RDONLY', 'O_NOFOLLOW', 'O_CLOEXEC'), 0);
+  if (fd < 0) return undefined;
+  const mode = how === 'shared' ? flag('LOCK_SH', 'LOCK_NB') : flag('LOCK_EX');
+  if (rawSyscall('flock', fd, mode) === 0) return fd;
+  close(fd);
   return undefined;
 }

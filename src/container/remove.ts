@@ -7,7 +7,7 @@ import { deleteContainer } from '../runtime/delete.ts';
 import type { GlobalOptions } from '../runtime/options.ts';
 import { removeStale } from '../runtime/removal.ts';
 import { removeParts } from './parts.ts';
-import { type ContainerRecord, lockContainer, readRecord } from './record.ts';
+import { type ContainerRecord, holdRecord, lockContainer, readRecord } from './record.ts';
 import { statusOf } from './status.ts';
 import { forgetUnfinished, noteUnfinished } from './unfinished.ts';
 import { releaseVolumes } from './volumes.ts';
@@ -35,12 +35,15 @@ export async function removeContainer(
   await removeStale(root, id); // what a killed host program has left in the state root
   const lock = lockContainer(dataRoot, id);
   if (lock === undefined) return; // it was to go at its end (--rm), and has
+  let held: number | undefined;
   try {
     assertRemovable(global, record); // somebody may have started it meanwhile
+    held = holdRecord(dataRoot, id, 'alone');
     noteUnfinished(dataRoot, id, name, options.volumes);
     await removeParts(dataRoot, id, name, options.volumes);
     forgetUnfinished(dataRoot, id);
   } finally {
+    if (held !== undefined) close(held);
     close(lock);
   }
 }

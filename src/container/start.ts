@@ -8,19 +8,21 @@ import { writeFileAtomic } from '../disk/write.ts';
 import { type ContainerLayer, containerLayer } from '../image/container-layer.ts';
 import { exactJson } from '../oci/json.ts';
 import type { AttachInput, FlagMount, MonitorInput } from '../plan/input.ts';
+import type { Program } from '../program/op.ts';
 import type { TraceLines } from '../runtime/become.ts';
 import { createLog } from '../runtime/log.ts';
 import type { GlobalOptions, RunOptions } from '../runtime/options.ts';
 import { inheritFds, keepOpen } from '../runtime/outputs.ts';
-import { planAndRun } from '../runtime/plan-run.ts';
+import { explainContainer, planAndRun } from '../runtime/plan-run.ts';
 import { probeHost } from '../runtime/probe.ts';
 import { errnos } from '../sys/errno.ts';
+import type { VolumeMount } from '../volume/mount.ts';
 import { gatherStartFacts } from './facts.ts';
 import { joinedContainer } from './join.ts';
 import { toOciConfig } from './oci-config.ts';
 import { writeOwnFiles } from './own-files.ts';
 import { type ContainerRecord, containerDirectory } from './record.ts';
-import { openVolumes, releaseVolumes } from './volumes.ts';
+import { lookForVolumes, openVolumes, releaseVolumes } from './volumes.ts';
 
 /** How a container is started. */
 export interface StartOptions extends Pick<RunOptions, 'engine' | 'trace' | 'stepFd'> {
@@ -64,11 +66,10 @@ async function startLocked(
 ): Promise<never> {
   const { dataRoot } = global;
   const { id, hostConfig } = record;
-  const log = createLog(global);
   const host = probeHost();
   const directory = containerDirectory(dataRoot, id);
   const layer = containerLayer(dataRoot, id, record.chainId);
-  const facts = await gatherStartFacts(global, host, record, layer);
+  const facts = await gatherStartFacts(global, host, record, layer.merged, [layer.upper, ...layer.lowers]);
   const volumes = await openVolumes(global, record, facts.user);
   const text = exactJson(toOciConfig(record, facts), 2);
   writeFileAtomic(`${directory}/config.json`, text);
@@ -78,10 +79,31 @@ async function startLocked(
     global,
     runOptions(global, record, layer, { lock, ...volumes }, options),
     host,
-    log,
+    createLog(global),
     text,
     traceLines,
   );
+}
+
+/** Descriptor of a lock that nobody has taken: any number will do. */
+const NO_LOCK = 100;
+
+/**
+ * The program that a container would become that is not made yet: nothing is changed.
+ * @param requests what it would mount
+ */
+export async function explainStart(
+  global: GlobalOptions,
+  record: ContainerRecord,
+  requests: readonly VolumeMount[],
+  options: StartOptions,
+): Promise<Program> {
+  const layer = containerLayer(global.dataRoot, record.id, record.chainId);
+  const [, ...image] = layer.lowers; // the init layer is not there, nor its own
+  const facts = await gatherStartFacts(global, probeHost(), record, layer.merged, image);
+  const mounts = await lookForVolumes(global, record, requests);
+  const how = runOptions(global, record, layer, { lock: NO_LOCK, mounts, release: false }, options);
+  return await explainContainer(global, how, exactJson(toOciConfig(record, facts), 2));
 }
 
 /** Of what the caller has open besides, nothing reaches the program; the lock does. */

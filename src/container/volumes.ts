@@ -70,6 +70,19 @@ export async function openVolumes(
   return { mounts: await openMounts(uses, at), release };
 }
 
+/** What a container would mount that is not made: what is missing is taken as made. */
+export async function lookForVolumes(
+  { root, dataRoot }: Pick<GlobalOptions, 'root' | 'dataRoot'>,
+  { id, name, config, hostConfig }: ContainerRecord,
+  requests: readonly VolumeMount[],
+): Promise<FlagMount[]> {
+  const uses = await recordUses({
+    ...{ dataRoot, stateRoot: root, id, name, requests, imageVolumes: Object.keys(config.Volumes ?? {}) },
+    ...{ transient: hostConfig.AutoRemove, volumesFrom: hostConfig.VolumesFrom, mode: 'look' },
+  });
+  return await openMounts(uses, { dataRoot, id, roots: [], user: ROOT, root: ROOT, mode: 'look' });
+}
+
 /** Gives its volumes back to their drivers: it has ended, or could not be started. */
 export async function releaseVolumes(dataRoot: string, id: string): Promise<void> {
   const uses = readUses(dataRoot, id);

@@ -88,9 +88,15 @@ async function clearWay({ root, dataRoot }: GlobalOptions, id: string, overlay: 
   if (left) await (await import('./removal.ts')).removeStale(root, id, dataRoot);
 }
 
-/** The program that `run` would become: nothing is changed, and no root is needed. */
-export async function explainContainer(global: GlobalOptions, options: RunOptions): Promise<Program> {
-  const text = readConfig(configPath(options));
+/**
+ * The program that `run` would become: nothing is changed, and no root is needed.
+ * @param text of config.json
+ */
+export async function explainContainer(
+  global: GlobalOptions,
+  options: RunOptions,
+  text = readConfig(configPath(options)),
+): Promise<Program> {
   const log = createLog(global);
   const input = await gatherInput(global, { ...options, trace: undefined }, probeHost(), log, text, false);
   return planContainer(input);

@@ -178,10 +178,11 @@ const invalid: Record<string, string> = {
   'state a b': 'state takes ID; 2 arguments were given',
   'state --force a': 'unknown option --force',
   'delete --force=maybe a': '--force is true or false, not "maybe"',
-  run: 'run takes BUNDLE | [--bundle BUNDLE] ID [-- ARGS...]; 0 arguments were given',
-  'run -- ./b': 'run takes BUNDLE | [--bundle BUNDLE] ID [-- ARGS...]; 0 arguments were given',
+  run: 'run takes IMAGE [COMMAND] [ARGS...] | BUNDLE [-- ARGS...] | [--bundle BUNDLE] ID; 0 arguments were given',
+  'run -- ./b':
+    'run takes IMAGE [COMMAND] [ARGS...] | BUNDLE [-- ARGS...] | [--bundle BUNDLE] ID; 0 arguments were given',
   'run ./b ls':
-    "run takes BUNDLE | [--bundle BUNDLE] ID [-- ARGS...]; 2 arguments were given; the program's own arguments stand behind --",
+    "run takes IMAGE [COMMAND] [ARGS...] | BUNDLE [-- ARGS...] | [--bundle BUNDLE] ID; 2 arguments were given; the program's own arguments stand behind --",
   'run --name': 'option --name needs a value',
   'run --name --rm ./b': 'option --name needs a value',
   'run -v -- ./b': 'option -v needs a value',
@@ -193,7 +194,7 @@ const invalid: Record<string, string> = {
   'run --root.x y ./b': 'unknown option --root.x',
   'run ---rm ./b': 'unknown option ---rm',
   'state -1x': 'unknown option --1x',
-  'exec -t': 'exec takes ID COMMAND [ARGS...] | --process FILE ID; 0 arguments were given',
+  'exec -t': 'exec takes CONTAINER COMMAND [ARGS...] | --process FILE ID; 0 arguments were given',
   'exec --nope c1 ls': 'unknown option --nope',
   'exec --env': 'option --env needs a value',
   'explain --quiet ./b': 'unknown option --quiet',
@@ -222,7 +223,7 @@ async function outputOf(text: string): Promise<string> {
 test('help lists the commands, but no hidden ones', async () => {
   for (const text of ['', '--help', '-h', '--debug', '--debug --help', '--help list']) {
     const help = await outputOf(text);
-    assert.match(help, /tinyrun run +create a container from a bundle/);
+    assert.match(help, /tinyrun run +create a container of an image or a bundle/);
     assert.match(help, /--root +state root/);
     assert.match(help, /-v, --version/);
     assert.not.match(help, 'purge');
@@ -232,7 +233,7 @@ test('help lists the commands, but no hidden ones', async () => {
 test('help of a command lists its options and the global ones', async () => {
   for (const text of ['run --help', 'run ./b -h', '--debug run --name --help', 'run --nope --help']) {
     const help = await outputOf(text);
-    assert.match(help, /^tinyrun run \[OPTIONS\] BUNDLE/);
+    assert.match(help, /^tinyrun run \[OPTIONS\] IMAGE/);
     assert.match(help, /-v, --volume +\[SOURCE:\]DESTINATION/);
     assert.match(help, /--log-format/);
     assert.not.match(help, 'step-fd');

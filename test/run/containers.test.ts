@@ -78,7 +78,7 @@ test('run -d, start, stop, restart, wait, rename, rm', async () => {
     assert.is(store.out('start', id.slice(0, 5)), id.slice(0, 5));
     assert.is(store.out('restart', '-t', '0', 'web'), 'web');
     store.out('rename', 'web', 'other');
-    assert.is(store.out('kill', 'other', 'KILL'), '');
+    assert.is(store.out('kill', 'other', 'KILL'), 'other');
     assert.is(store.out('wait', 'other'), '137');
     assert.is(store.out('start', 'other'), 'other');
     assert.is(store.out('rm', '-f', 'other'), 'other');

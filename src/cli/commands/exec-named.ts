@@ -12,7 +12,7 @@ import { parseEnvironment } from '../../container/key-value.ts';
 import type { ContainerRecord } from '../../container/record.ts';
 import { TinyrunError } from '../../errors.ts';
 import type { Process } from '../../oci/config.ts';
-import { execInContainer } from '../../runtime/exec.ts';
+import { DOCKER_EXITS, EXIT, execInContainer } from '../../runtime/exec.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
 import { probeHost } from '../../runtime/probe.ts';
 import { readSavedConfig } from '../../runtime/saved-config.ts';
@@ -87,5 +87,5 @@ function startDetached(global: GlobalOptions, id: string, started: Process): num
   const bytes = new Uint8Array(65536);
   const got = readInto(messages, bytes);
   if (exitCode !== 0 && got > 0) writeAll(2, bytes.subarray(0, got));
-  return exitCode;
+  return exitCode === EXIT ? DOCKER_EXITS.failure : exitCode;
 }

@@ -9,7 +9,7 @@ import { forEach } from '../each.ts';
 export async function run({ args }: CommandLine, global: GlobalOptions): Promise<number> {
   const pause = (called: string): Promise<void> => {
     assertId(called);
-    return byName(global, called, (id) => pauseContainer(global.root, id));
+    return byName(global, called, (id) => pauseContainer(global.root, id), true);
   };
   if (args.length > 1) return await forEach(args, global, pause);
   await pause(args[0] ?? '');

@@ -9,7 +9,7 @@ import { forEach } from '../each.ts';
 export async function run({ args }: CommandLine, global: GlobalOptions): Promise<number> {
   const resume = (called: string): Promise<void> => {
     assertId(called);
-    return byName(global, called, (id) => resumeContainer(global.root, id));
+    return byName(global, called, (id) => resumeContainer(global.root, id), true);
   };
   if (args.length > 1) return await forEach(args, global, resume);
   await resume(args[0] ?? '');

@@ -26,9 +26,18 @@ export const commands: CommandTable = {
       engine: hot['run']!.options['engine']!,
     },
   },
+  kill: {
+    ...hot['kill']!,
+    usage: `ID [SIGNAL] | --signal SIGNAL ${NAMES}`,
+    args: [1, MANY],
+    options: {
+      ...hot['kill']!.options,
+      signal: { type: 'text', alias: 's', description: 'to all containers that are named' },
+    },
+  },
   exec: {
     ...hot['exec']!,
-    usage: 'ID | CONTAINER COMMAND [ARGS...] | --process FILE ID',
+    usage: 'CONTAINER COMMAND [ARGS...] | --process FILE ID',
     options: {
       ...hot['exec']!.options,
       user: { type: 'text', alias: 'u', description: 'USER[:GROUP]; names are for containers of an image' },
