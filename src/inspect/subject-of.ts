@@ -94,7 +94,8 @@ async function recordConfig(global: GlobalOptions, record: ContainerRecord): Pro
   const alone = { NetworkMode: 'none', PidMode: '', IpcMode: 'private', UTSMode: '' };
   const unjoined = { ...record, hostConfig: { ...record.hostConfig, ...alone } };
   const layer = containerLayer(global.dataRoot, record.id, record.chainId);
-  return toOciConfig(unjoined, await gatherStartFacts(global, probeHost(), unjoined, layer));
+  const roots = [layer.upper, ...layer.lowers];
+  return toOciConfig(unjoined, await gatherStartFacts(global, probeHost(), unjoined, layer.merged, roots));
 }
 
 function recordLayers(dataRoot: string, { id, chainId, image }: ContainerRecord): RootLayer[] {
