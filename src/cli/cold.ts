@@ -10,6 +10,7 @@ import * as container from './tables/container.ts';
 import { dockerOptions, imageOptions } from './tables/docker-run.ts';
 import * as image from './tables/image.ts';
 import * as inspect from './tables/inspect.ts';
+import * as output from './tables/output.ts';
 import * as volume from './tables/volume.ts';
 import { kindOfTarget } from './target.ts';
 
@@ -30,6 +31,7 @@ export const commands: CommandTable = {
   ...image.commands,
   ...volume.commands,
   ...inspect.commands,
+  ...output.commands,
 };
 
 /** Other names, as Docker has them. */
@@ -38,6 +40,7 @@ export const aliases: Readonly<Record<string, string>> = {
   ...image.aliases,
   ...volume.aliases,
   ...inspect.aliases,
+  ...output.aliases,
 };
 
 /** The modules of the commands that only this table has. */
@@ -46,6 +49,7 @@ export const load: Readonly<Record<string, () => Promise<Command>>> = {
   ...image.load,
   ...volume.load,
   ...inspect.load,
+  ...output.load,
 };
 
 /**

@@ -5,6 +5,7 @@ import { normalizeCapability } from '../container/capability.ts';
 import type { HostConfig } from '../container/config.ts';
 import type { CreateOptions } from '../container/create.ts';
 import { DEFAULT_SHM_SIZE } from '../container/defaults.ts';
+import { DETACH_KEYS, parseDetachKeys } from '../container/detach-keys.ts';
 import { parseDevice } from '../container/device-flag.ts';
 import { findContainerRecord } from '../container/find.ts';
 import { parseEnvironment, parseLines, toPairs, toRecord } from '../container/key-value.ts';
@@ -63,9 +64,13 @@ export function toAttach(line: CommandLine): AttachInput | undefined {
     stdout: has('stdout'),
     stderr: has('stderr'),
     sigProxy: line.options['sig-proxy'] === undefined || flag(line, 'sig-proxy'),
-    detachKeys: [],
+    detachKeys: toDetachKeys(line),
   };
 }
+
+/** The bytes of --detach-keys. */
+export const toDetachKeys = (line: CommandLine): number[] =>
+  parseDetachKeys(text(line, 'detach-keys') ?? DETACH_KEYS);
 
 function toConfigFlags(line: CommandLine, cwd: string): ConfigFlags {
   const stopTimeout = text(line, 'stop-timeout');

@@ -125,6 +125,15 @@ export const examples: Readonly<Record<string, readonly (readonly [typed: string
   'volume mount': [['tinyrun volume mount data', 'a volume of a driver that mounts it when it is used']],
   'volume unmount': [['tinyrun volume unmount data', 'after volume mount']],
   'volume exists': [['tinyrun volume exists data || tinyrun volume create data', 'in a script']],
+  logs: [
+    ['tinyrun logs web', 'all that it has printed'],
+    ['tinyrun logs -f -n 10 web', 'the last lines, and what comes, until it ends'],
+    ['tinyrun logs -t --since 10m --until 2026-11-26T03:00:00Z web', 'lines of a time, with their times'],
+  ],
+  attach: [
+    ['tinyrun attach web', 'its output from now on, our input; ctrl-p ctrl-q lets go'],
+    ['tinyrun attach --no-stdin --sig-proxy=false web', 'look on only'],
+  ],
   mounts: [
     ['tinyrun mounts web', 'the tree, and what the host sees'],
     ['tinyrun mounts --json web', 'for programs'],

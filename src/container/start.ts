@@ -3,7 +3,7 @@
 // up anew at each start.
 
 import { close, fcntl, flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
-import { AT_FDCWD } from '../disk/files.ts';
+import { AT_FDCWD, exists } from '../disk/files.ts';
 import { writeFileAtomic } from '../disk/write.ts';
 import { type ContainerLayer, containerLayer } from '../image/container-layer.ts';
 import { exactJson } from '../oci/json.ts';
@@ -19,6 +19,7 @@ import { errnos } from '../sys/errno.ts';
 import type { VolumeMount } from '../volume/mount.ts';
 import { gatherStartFacts } from './facts.ts';
 import { joinedContainer } from './join.ts';
+import { repairLog } from './log-files.ts';
 import { toOciConfig } from './oci-config.ts';
 import { writeOwnFiles } from './own-files.ts';
 import { type ContainerRecord, containerDirectory } from './record.ts';
@@ -74,6 +75,8 @@ async function startLocked(
   const text = exactJson(toOciConfig(record, facts), 2);
   writeFileAtomic(`${directory}/config.json`, text);
   writeOwnFiles(dataRoot, record, joinedContainer(hostConfig.NetworkMode));
+  if (exists(AT_FDCWD, `${directory}/started`) && !exists(AT_FDCWD, `${directory}/exit`))
+    repairLog(directory);
   for (const name of TRACES_OF_A_RUN) unlink(`${directory}/${name}`);
   return await planAndRun(
     global,

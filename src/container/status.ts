@@ -3,11 +3,11 @@
 //
 //   started   `SECONDS NANOSECONDS`         since 1970, when its program was started the last time
 //   exit      `CODE SECONDS NANOSECONDS`    how and when that ended
-//   oom       is there if the kernel killed a process of it for want of memory
+//   oom       `oom_kill N`: how many of its processes the kernel killed for want of memory
 //
 // With `started` and without `exit` it was running when the machine, or its host program, ended.
 
-import { AT_FDCWD, exists, readSmall } from '../disk/files.ts';
+import { AT_FDCWD, readSmall } from '../disk/files.ts';
 import type { GlobalOptions } from '../runtime/options.ts';
 import { findContainer } from '../runtime/store.ts';
 import { type ContainerRecord, containerDirectory } from './record.ts';
@@ -60,7 +60,7 @@ export function statusOf(
     exitCode: code ?? (neverRan ? 0 : LOST),
     startedAt,
     finishedAt: timeOf(finished) ?? ZERO_TIME,
-    oomKilled: exists(AT_FDCWD, `${directory}/oom`),
+    oomKilled: /^oom_kill [1-9]/m.test(readSmall(AT_FDCWD, `${directory}/oom`) ?? ''),
   };
 }
 

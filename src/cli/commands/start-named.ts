@@ -9,6 +9,7 @@ import { print } from '../../runtime/log.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
 import { callForEach } from '../call.ts';
 import { type CommandLine, flag } from '../command-line.ts';
+import { toDetachKeys } from '../container-options.ts';
 import { engineOptions } from '../run-options.ts';
 import { traceLines } from '../trace.ts';
 
@@ -33,7 +34,7 @@ export async function run(line: CommandLine, global: GlobalOptions, cwd: string)
     stdout: true,
     stderr: true,
     sigProxy: line.options['sig-proxy'] === undefined || flag(line, 'sig-proxy'),
-    detachKeys: [],
+    detachKeys: toDetachKeys(line),
   };
   const how = { attach: attached ? attach : undefined, say: name, ...engineOptions(line, cwd) };
   return await startContainer(global, record, lock, how, traceLines);

@@ -22,6 +22,10 @@ export const commands: CommandTable = {
       attach: { type: 'flag', alias: 'a', description: 'stay with it: its output, and our signals' },
       interactive: { type: 'flag', alias: 'i', description: 'stay with it, and give it our stdin' },
       'sig-proxy': { type: 'flag', description: 'signals go to the container; default: true' },
+      'detach-keys': {
+        type: 'text',
+        description: 'keys that let go of its terminal; default: ctrl-p,ctrl-q',
+      },
       trace: hot['run']!.options['trace']!,
       engine: hot['run']!.options['engine']!,
     },

@@ -62,6 +62,7 @@ export const imageOptions: OptionTable = {
   'security-opt': list('no-new-privileges, seccomp=FILE, apparmor=PROFILE, systempaths=unconfined, ...'),
   'shm-size': text('size of /dev/shm', { default: '64m' }),
   'sig-proxy': flag('signals go to the container; default: true'),
+  'detach-keys': text('keys that let go of its terminal; default: ctrl-p,ctrl-q'),
   'stop-signal': text('signal that stops it; default: that of its image, or SIGTERM'),
   'stop-timeout': text('seconds until `stop` kills it; -1: never', { default: '10' }),
   sysctl: list('NAME=VALUE of a namespace of its own'),
