@@ -3,7 +3,9 @@
 
 import type { Config, Mount } from '../oci/config.ts';
 import { parseMountOptions } from '../oci/mount-options.ts';
-import type { MountPoint } from '../volume/uses.ts';
+import { cleanInside } from '../plan/mount-point.ts';
+import type { MountPoint, Use } from '../volume/uses.ts';
+import { joined } from './mountinfo.ts';
 import type { Subject } from './subject.ts';
 
 /** What a mount is for. */
@@ -32,6 +34,8 @@ export interface ExpectedMount {
   hostPath?: string;
   /** As the config has it. */
   mount?: Mount;
+  /** Writes go to a layer over it (option O of -v). */
+  layered?: true;
   /** What is known of a volume or another mount by a flag. */
   point?: MountPoint;
 }
@@ -89,21 +93,26 @@ function rootAsker({ layers }: Subject): string {
 
 /** Those of config.mounts, then those of flags. A volume that the config names is in both. */
 function configMounts({ config, bundle, mounts }: Subject): ExpectedMount[] {
-  const points = new Map(mounts.map(({ point }) => [point.Destination, point]));
+  const uses = new Map(mounts.map((use) => [use.point.Destination, use]));
   const fromConfig = (config.mounts ?? []).map((mount, i): ExpectedMount => {
-    const point = mount.type === 'volume' ? points.get(mount.destination) : undefined;
-    if (point !== undefined) points.delete(mount.destination);
+    const use = mount.type === 'volume' ? uses.get(mount.destination) : undefined;
+    if (use !== undefined) uses.delete(mount.destination);
     const by = `config.json /mounts/${i}`;
-    return point === undefined ? { ...toExpected(mount, bundle), by } : toExpectedPoint(point, by);
+    return use === undefined ? { ...toExpected(mount, bundle), by } : { ...expectedOf(use), by };
   });
-  const fromFlags = mounts.filter(({ point }) => points.has(point.Destination));
-  return [...fromConfig, ...fromFlags.map(({ point, by }) => toExpectedPoint(point, by))];
+  return [...fromConfig, ...[...uses.values()].map(expectedOf)];
 }
 
-function toExpectedPoint(point: MountPoint, by: string): ExpectedMount {
+/** Of a volume it may be a part that is mounted; of one with a layer over it, the host has only what is below. */
+function expectedOf({ point, request }: Use): ExpectedMount {
   const { Type, Source, Destination } = point;
-  const hostPath = Source.startsWith('/') ? { hostPath: Source } : {};
-  return { role: Type, destination: Destination, by, point, ...hostPath };
+  const subpath = request.volume?.subpath;
+  const hostPath = subpath === undefined ? Source : joined(Source, cleanInside(subpath));
+  return {
+    ...{ role: Type, destination: Destination, by: request.flag, point },
+    ...(Source.startsWith('/') ? { hostPath } : {}),
+    ...(request.overlay === undefined ? {} : { layered: true }),
+  };
 }
 
 function toExpected(mount: Mount, bundle: string): Omit<ExpectedMount, 'by'> {

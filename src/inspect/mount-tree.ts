@@ -31,6 +31,8 @@ export interface MountEntry {
   by: string;
   /** Directory or file of the host that it shows. */
   hostPath: string | undefined;
+  /** Of a bind or volume: writes go to a layer over it. */
+  layered: boolean;
   /** What is known of the mount of a flag. */
   point: ExpectedMount['point'];
 }
@@ -93,6 +95,7 @@ function toEntry(info: MountInfo, expected: ExpectedMount[], before: readonly Mo
   return {
     ...{ id, parent, target, type, source, options, superOptions, propagation },
     ...{ role: asked.role, by: asked.by, hostPath: asked.hostPath, point: asked.point },
+    layered: asked.layered ?? false,
   };
 }
 
@@ -146,7 +149,7 @@ function planned(
   const isOverlay = layers[0]?.role === 'upper';
   const rootOptions = config.root.readonly ? ['ro'] : ['rw'];
   return {
-    ...{ id, parent: parent?.id ?? id, target, role, by, hostPath, point },
+    ...{ id, parent: parent?.id ?? id, target, role, by, hostPath, point, layered: one.layered ?? false },
     type:
       role === 'rootfs'
         ? isOverlay

@@ -14,9 +14,9 @@ import type { GlobalOptions } from '../runtime/options.ts';
 import { probeHost } from '../runtime/probe.ts';
 import { parseSavedConfig, readSavedConfig, savedConfigPath } from '../runtime/saved-config.ts';
 import { type Container, findContainer } from '../runtime/store.ts';
-import { readUses } from '../volume/uses.ts';
+import { readUses, type Use } from '../volume/uses.ts';
 import { resolveAny } from './find.ts';
-import type { RootLayer, Subject, SubjectMount } from './subject.ts';
+import type { RootLayer, Subject } from './subject.ts';
 
 /**
  * The container of a name, an id or the beginning of one.
@@ -67,8 +67,7 @@ export function bundleLayers(
   ];
 }
 
-const mountsOf = (dataRoot: string, id: string): SubjectMount[] =>
-  (readUses(dataRoot, id)?.mounts ?? []).map(({ point, request }) => ({ point, by: request.flag }));
+const mountsOf = (dataRoot: string, id: string): Use[] => readUses(dataRoot, id)?.mounts ?? [];
 
 async function recordSubject(global: GlobalOptions, record: ContainerRecord): Promise<Subject> {
   const { root, dataRoot } = global;

@@ -5,7 +5,7 @@ import { openDirectory } from '../disk/files.ts';
 import type { Config } from '../oci/config.ts';
 import { statOf } from '../runtime/process.ts';
 import type { ProcessStat } from '../runtime/status.ts';
-import type { MountPoint } from '../volume/uses.ts';
+import type { Use } from '../volume/uses.ts';
 
 /** One directory of the host that the root filesystem consists of. */
 export interface RootLayer {
@@ -24,13 +24,6 @@ export interface RootLayer {
   image?: string;
 }
 
-/** What it mounts by flags, and volumes that its config names. */
-export interface SubjectMount {
-  point: MountPoint;
-  /** The flag that asked for it, with its text. */
-  by: string;
-}
-
 export interface Subject {
   id: string;
   status: string;
@@ -44,7 +37,8 @@ export interface Subject {
   layers: readonly RootLayer[];
   /** Where its own hosts, hostname and resolv.conf are, if it has such. */
   dataDirectory: string | undefined;
-  mounts: readonly SubjectMount[];
+  /** What it mounts by flags, and volumes that its config names. */
+  mounts: readonly Use[];
 }
 
 /**

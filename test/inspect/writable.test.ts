@@ -9,7 +9,14 @@ import { seenFile as file } from '../support/seen.ts';
 
 const mount = (more: Partial<MountEntry> = {}): MountEntry => ({
   ...{ id: 1, parent: 1, target: '/d', type: 'ext4', source: '/x', options: ['rw'], superOptions: ['rw'] },
-  ...{ propagation: {}, role: 'bind', by: '--volume /x:/d', hostPath: '/x', point: undefined },
+  ...{
+    propagation: {},
+    role: 'bind',
+    by: '--volume /x:/d',
+    hostPath: '/x',
+    point: undefined,
+    layered: false,
+  },
   ...more,
 });
 

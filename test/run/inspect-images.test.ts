@@ -115,6 +115,31 @@ test('where tells who else has a volume', () =>
     );
   }));
 
+test('where of parts of volumes, of layers over binds, of images as mounts', () =>
+  withWeb((store) => {
+    store.out('run', '--rm', '-v', 'data:/v', 'bb', 'mkdir', '-p', '/v/sub/dir');
+    const subpath = 'type=volume,src=data,dst=/v,volume-subpath=sub';
+    const id = store.out(
+      ...['run', '-d', '--mount', subpath, '-v', `${store.top}:/o:O`, '--mount', 'type=image,src=web,dst=/i'],
+      ...['bb', 'sleep', '600'],
+    );
+    assert.is(where(store, id, '/v/dir').source.hostPath, `${store.dataRoot}/volumes/data/_data/sub/dir`);
+    assert.match(store.out('where', id, '/o'), /from +a bind .*, under a layer that takes what is written/);
+    assert.match(store.out('where', id, `/i${SITE}`), /from +image web, which nothing can be written to/);
+    assert.is(where(store, id, `/i${SITE}`).writable, false);
+  }));
+
+test('CVE-2018-15664: where shows nothing of the host, however fast a container swaps symlinks', () =>
+  withStore((store) => {
+    writeFiles(store.top, { secret: 'of the host' });
+    const swap = `mkdir /a; while :; do mv /a /b; ln -s ${store.top} /a; rm /a; mv /b /a; done`;
+    const id = store.out('run', '-d', 'bb', 'sh', '-c', swap);
+    for (let i = 0; i < 40; i++) {
+      assert.is(where(store, id, '/a/secret').file, null);
+    }
+    store.out('rm', '-f', id);
+  }));
+
 test('B14: explain mounts tells what a bind hides of the image', () =>
   withWeb((store) => {
     const b7 = store.out('create', '-v', `${store.top}:${SITE}`, 'web', 'none');

@@ -89,10 +89,15 @@ const ORIGINS: Readonly<Record<MountEntry['role'], string>> = {
 
 function originOf({ layer, mount, seen, copies }: Where): string {
   if (mount.role === 'rootfs' && layer !== undefined) return layerOrigin(layer, seen, copies);
-  const { point } = mount;
-  if (mount.role === 'volume' && point?.Name !== undefined)
+  const over = mount.layered ? ', under a layer that takes what is written' : '';
+  return mountOrigin(mount) + over;
+}
+
+function mountOrigin({ role, type, point }: MountEntry): string {
+  if (role === 'volume' && point?.Name !== undefined)
     return `volume ${point.Name} (driver ${point.Driver ?? 'local'})`;
-  return mount.role === 'filesystem' ? `the kernel's ${mount.type}` : ORIGINS[mount.role];
+  if (role === 'image') return `image ${point?.Source}, which nothing can be written to`;
+  return role === 'filesystem' ? `the kernel's ${type}` : ORIGINS[role];
 }
 
 function layerOrigin(layer: RootLayer, seen: Seen | undefined, copies: readonly LayerCopy[]): string {
