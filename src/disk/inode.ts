@@ -35,6 +35,12 @@ export interface Inode {
   times: Uint8Array;
 }
 
+/** The inode's number in an identity, as stat(1) shows it. */
+export function inodeNumber({ identity }: Inode): bigint {
+  const [high = '0', low = '0'] = identity.slice(identity.lastIndexOf(':') + 1).split('.');
+  return (BigInt(high) << 32n) | BigInt(low);
+}
+
 /** What may be left as it is when attributes are set. */
 export type Kept = 'mode' | 'uid' | 'gid';
 

@@ -2,7 +2,7 @@
 // live: one container's file is read, and then the pages that are in memory are counted through the other one.
 
 import { close, flag, rawSyscall, readInto, SystemError } from '../../native-bindings/libc.ts';
-import { pathOf, S_IFREG, statInode } from '../disk/inode.ts';
+import { inodeNumber, pathOf, S_IFREG, statInode } from '../disk/inode.ts';
 import { TinyrunError } from '../errors.ts';
 import type { MountTree } from './mount-tree.ts';
 import type { Subject } from './subject.ts';
@@ -14,8 +14,10 @@ export interface SharedFile {
   fd: number;
   /** The file of the host that it is. */
   hostPath: string;
-  /** What the host calls it: device and inode. */
+  /** The same for two files that are one. */
   identity: string;
+  /** Its number, as stat(1) shows it on the host. */
+  inode: bigint;
   size: number;
 }
 
@@ -44,7 +46,7 @@ export function openShared(subject: Subject, tree: MountTree, path: string): Sha
         'NOT_FOUND',
         `${path} in container ${subject.id} is no file on a disk of the host`,
       );
-    return { fd: openRegular(root, resolved), hostPath, identity: identityOf(hostPath), size: seen.size };
+    return { fd: openRegular(root, resolved), hostPath, ...namesOf(hostPath), size: seen.size };
   } finally {
     close(root);
   }
@@ -69,11 +71,12 @@ function openRegular(root: number, path: string): number {
 }
 
 /** In an overlay a file has numbers of the overlay's: those of the real one are asked for on the host. */
-function identityOf(hostPath: string): string {
+function namesOf(hostPath: string): Pick<SharedFile, 'identity' | 'inode'> {
   const fd = rawSyscall('openat', flag('AT_FDCWD'), hostPath, flag('O_PATH', 'O_NOFOLLOW', 'O_CLOEXEC'), 0);
   if (fd < 0) throw new SystemError(`look at ${hostPath}`, -fd);
   try {
-    return statInode(fd, hostPath).identity;
+    const inode = statInode(fd, hostPath);
+    return { identity: inode.identity, inode: inodeNumber(inode) };
   } finally {
     close(fd);
   }

@@ -40,7 +40,7 @@ function explain(path: string, [a, b]: [string, string], [first, second]: [Share
     rows: steps.map(({ when, ...of }) => ({ When: when, First: `${of.first}`, Second: `${of.second}` })),
   });
   const places = [first, second].map(
-    ({ hostPath, identity }, index) => `  ${[a, b][index]}  ${hostPath}  (device and inode ${identity})`,
+    ({ hostPath, inode }, index) => `  ${[a, b][index]}  inode ${inode}  ${hostPath}`,
   );
   return [`${path} is`, ...places, verdict, '', table].join('\n');
 }

@@ -57,6 +57,9 @@ const zoneName = (time: Date): string =>
 /** The 12 digits of an id that lists show; of `sha256:...` those behind it. */
 export const shortId = (id: string): string => id.replace(/^sha256:/, '').slice(0, 12);
 
+/** A path with the first 12 digits of the ids in it. */
+export const shortPath = (path: string): string => path.replace(/[0-9a-f]{64}/g, (id) => `${shortId(id)}…`);
+
 /** A text cut to a length, with `…` as its last character where something is missing. */
 export function ellipsis(text: string, length: number): string {
   const characters = [...text];

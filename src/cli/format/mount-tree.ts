@@ -3,7 +3,7 @@
 import type { HostView } from '../../inspect/host-view.ts';
 import type { MountEntry, MountTree } from '../../inspect/mount-tree.ts';
 import type { RootLayer, Subject } from '../../inspect/subject.ts';
-import { shortId } from './human.ts';
+import { shortPath } from './human.ts';
 import { formatList } from './list.ts';
 
 /** The whole of it for people. */
@@ -41,7 +41,7 @@ export const mountsJson = (subject: Subject, tree: MountTree, host: HostView): o
  */
 function describe({ source, hostPath, target, type, options }: MountEntry): string {
   const kind = type === undefined ? '' : ` type ${type}`;
-  return `${(hostPath ?? source).replace(/[0-9a-f]{64}/g, (id) => `${shortId(id)}…`)} on ${target}${kind} (${options.join(',')})`;
+  return `${shortPath(hostPath ?? source)} on ${target}${kind} (${options.join(',')})`;
 }
 
 /** Every mount behind the one that it is in, with the lines of a tree before it. */

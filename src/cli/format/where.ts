@@ -9,7 +9,7 @@ import { joined } from '../../inspect/mountinfo.ts';
 import type { RootLayer } from '../../inspect/subject.ts';
 import type { Where } from '../../inspect/where.ts';
 import type { User } from '../../volume/uses.ts';
-import { humanSize, shortId } from './human.ts';
+import { humanSize, shortId, shortPath } from './human.ts';
 import { nameOfLayer } from './mount-tree.ts';
 
 /**
@@ -141,7 +141,7 @@ function hiddenCopy({ layer, seen, hiddenBy }: LayerCopy, path: string): string 
     hiddenBy === undefined
       ? ''
       : `, hidden by the ${hiddenBy.as === 'copy' ? 'one' : `${hiddenBy.as} ${hiddenBy.path}`} in ${nameOfLayer(hiddenBy.layer)}`;
-  return `${joined(layer.path, path.slice(1))} in ${nameOfLayer(layer)}: ${describe(seen!)}${by}`;
+  return `${shortPath(joined(layer.path, path.slice(1)))} in ${nameOfLayer(layer)}: ${describe(seen!)}${by}`;
 }
 
 function writableWords({ writable, layer, mount, seen }: Where): string[] {

@@ -1,6 +1,13 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { ellipsis, humanDuration, humanSize, humanTime, shortId } from '../../../src/cli/format/human.ts';
+import {
+  ellipsis,
+  humanDuration,
+  humanSize,
+  humanTime,
+  shortId,
+  shortPath,
+} from '../../../src/cli/format/human.ts';
 
 test('human: sizes in three digits and decimal units', () => {
   const shown: [number, string][] = [
@@ -50,6 +57,7 @@ test('human: a time as Go prints it', () => {
 test('human: ids and long texts are cut', () => {
   assert.is(shortId(`sha256:${'ab'.repeat(32)}`), 'abababababab');
   assert.is(shortId('web'), 'web');
+  assert.is(shortPath(`/d/${'ab'.repeat(32)}-init/diff`), '/d/abababababab…-init/diff');
   assert.is(ellipsis('sleep 60', 20), 'sleep 60');
   assert.is(ellipsis('sh -c "sleep 1000; true"', 20), 'sh -c "sleep 1000; …');
 });
