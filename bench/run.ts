@@ -26,8 +26,13 @@ import {
   measureMany,
   measureVerbBudgets,
   measureVerbs,
+  medianOf,
   PLANNED,
+  planning,
+  ratioOf,
   VERBS,
+  type Verb,
+  type VerbTurns,
 } from './verbs.ts';
 
 /** Seconds after which no measurement begins any more. */
@@ -156,6 +161,23 @@ async function measureMemories(place: Place, bounds: Bounds): Promise<void> {
 /** How much slower than the other runtime a verb may be. */
 const VERB_TARGETS: Readonly<Record<string, number>> = { crun: 1.5, runc: 0.5 };
 
+/** A line: our time, then each other's and the ratio. */
+function verbRow(
+  name: string,
+  verb: Verb,
+  own: VerbTurns,
+  others: readonly VerbTurns[],
+  most: Readonly<Record<string, number>>,
+): string[] {
+  const cells = others.flatMap((other) => {
+    const ratio = ratioOf(own, other, verb);
+    const limit = most[other.runtime];
+    const met = limit === undefined ? '' : ` (${target(ratio, limit)})`;
+    return [milliseconds(medianOf(other, verb)), ratio.toFixed(2) + met];
+  });
+  return [name, milliseconds(medianOf(own, verb)), ...cells];
+}
+
 async function measureEngine(place: Place, empty: string, bounds: Bounds): Promise<void> {
   const bundle = makeEngineBundle(place);
   const runtimes = findRuntimes(place, true).filter((runtime) => {
@@ -165,15 +187,15 @@ async function measureEngine(place: Place, empty: string, bounds: Bounds): Promi
     return problem === undefined;
   });
   const until = Bun.nanoseconds() + LONGEST * 1e9;
-  const [ours, ...others] = await measureVerbs(runtimes, bundle, { ...bounds, until });
-  const rows = VERBS.map((verb) => [
-    `\`${verb}\``,
-    milliseconds(ours!.times[verb]),
-    ...others.flatMap(({ runtime, times, ratios }) => [
-      milliseconds(times[verb]),
-      `${ratios[verb].toFixed(2)} (${target(ratios[verb], VERB_TARGETS[runtime]!)})`,
-    ]),
-  ]);
+  const plans = planning(runtimes[0]!);
+  const [ours, planned, ...others] = await measureVerbs([runtimes[0]!, plans, ...runtimes.slice(1)], bundle, {
+    ...bounds,
+    until,
+  });
+  const rows = [
+    ...VERBS.map((verb) => verbRow(`\`${verb}\``, verb, ours!, others, VERB_TARGETS)),
+    ...PLANNED.map((verb) => verbRow(`\`${verb}\` that is planned`, verb, planned!, others, {})),
+  ];
   const many: number[] = [];
   for (const runtime of runtimes) many.push(await measureMany(runtime, bundle, AT_ONCE));
   rows.push([
@@ -186,7 +208,7 @@ async function measureEngine(place: Place, empty: string, bounds: Bounds): Promi
   say(`The bundle is as engines write it: a seccomp profile of 350 names, 14 capabilities, limits of memory, processor and
 pids.
 `);
-  await sayVerbBudgets(runtimes[0]!, empty, bundle, { ...bounds, until: Bun.nanoseconds() + LONGEST * 1e9 });
+  await sayVerbBudgets(plans, empty, bundle, { ...bounds, until: Bun.nanoseconds() + LONGEST * 1e9 });
   const memory = runtimes.map((runtime) => {
     const pss = measureCreated(runtime, bundle);
     return [
@@ -210,14 +232,23 @@ async function measureContainers(place: Place, bounds: Bounds): Promise<void> {
   say(formatTable([`with ${MANY} containers`, 'ms', 'with one, ms', 'each, µs'], rows));
 }
 
-async function sayVerbBudgets(ours: Runtime, empty: string, bundle: string, bounds: Bounds): Promise<void> {
-  const budgets = await measureVerbBudgets(ours, empty, bundle, bounds);
+async function sayVerbBudgets(
+  planned: Runtime,
+  empty: string,
+  bundle: string,
+  bounds: Bounds,
+): Promise<void> {
+  const budgets = await measureVerbBudgets(planned, empty, bundle, bounds);
   const rows = budgets.create.map(({ name }, i) => [
     name,
     ...PLANNED.map((verb) => budgets[verb][i]!.ms.toFixed(2)),
   ]);
-  say(formatTable(['where the time of a verb goes', ...PLANNED.map((verb) => `\`${verb}\`, ms`)], rows));
-  say('The time of `state`, `start`, `kill` and `delete` is all own work: they take no JavaScript.\n');
+  say(
+    formatTable(
+      ['where the time of a verb goes that is planned', ...PLANNED.map((verb) => `\`${verb}\`, ms`)],
+      rows,
+    ),
+  );
 }
 
 async function main(): Promise<void> {
@@ -236,8 +267,8 @@ async function main(): Promise<void> {
 
 Each line is two commands run in turns, A B A B ..., ${runs} times each. Times are medians, from fork to wait; the ratio is
 the median of tinyrun's time divided by the other's of the same turn, so that a busy machine slows both and leaves it
-alone: compare ratios between machines, not times. Below 1, tinyrun is faster. \`tinyrun run\` is the program of an earlier
-run, which takes no JavaScript, but where it says that it is planned. crun runs without cgroups${
+alone: compare ratios between machines, not times. Below 1, tinyrun is faster. tinyrun uses the programs of earlier
+calls, which take no JavaScript, but where it says that it plans. crun runs without cgroups${
     hidden
       ? ', and\ncgroup version 2 is hidden from all, since crun refuses machines that have both versions'
       : ''

@@ -15,12 +15,18 @@ import type { Runtime } from './runtimes.ts';
 export const VERBS = ['create', 'state', 'start', 'exec', 'kill', 'delete'] as const;
 export type Verb = (typeof VERBS)[number];
 
-/** Medians over all turns, milliseconds, and of the first runtime's time divided by the other's of the same turn. */
-export interface VerbTimes {
+/** The turns of one runtime: milliseconds of each verb. */
+export interface VerbTurns {
   runtime: string;
-  times: Record<Verb, number>;
-  ratios: Record<Verb, number>;
+  turns: readonly Record<Verb, number>[];
 }
+
+/** The median of a verb's times. */
+export const medianOf = ({ turns }: VerbTurns, verb: Verb): number => median(turns.map((turn) => turn[verb]));
+
+/** The median of one runtime's time divided by the other's of the same turn. */
+export const ratioOf = (a: VerbTurns, b: VerbTurns, verb: Verb): number =>
+  median(a.turns.map((turn, n) => turn[verb] / b.turns[n]![verb]));
 
 const CAPABILITIES =
   'CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP NET_BIND_SERVICE SYS_CHROOT KILL AUDIT_WRITE'
@@ -48,30 +54,26 @@ export function makeEngineBundle(place: Place): string {
   return bundle;
 }
 
-/** Runs all verbs of all runtimes in turns; the first runtime is the one that the others are compared with. */
+/** Runs all verbs of all runtimes in turns. */
 export async function measureVerbs(
   runtimes: readonly Runtime[],
   bundle: string,
   bounds: Bounds,
-): Promise<VerbTimes[]> {
+): Promise<VerbTurns[]> {
   const turns: Record<Verb, number>[][] = runtimes.map(() => []);
   for (let done = -1; !(await isOver(bounds, done)); done++)
     for (const [i, runtime] of runtimes.entries()) {
       const times = await oneLife(runtime, bundle, `bench-${done + 1}`);
       if (done >= 0) turns[i]!.push(times);
     }
-  return runtimes.map(({ name }, i) => {
-    const over = (figure: (turn: Record<Verb, number>, n: number, verb: Verb) => number) =>
-      Object.fromEntries(
-        VERBS.map((verb) => [verb, median(turns[i]!.map((turn, n) => figure(turn, n, verb)))]),
-      ) as Record<Verb, number>;
-    return {
-      runtime: name,
-      times: over((turn, _, verb) => turn[verb]),
-      ratios: over((turn, n, verb) => turns[0]![n]![verb] / turn[verb]),
-    };
-  });
+  return runtimes.map(({ name }, i) => ({ runtime: name, turns: turns[i]! }));
 }
+
+/** tinyrun that plans each time: what is to be said again is not kept, nor run without JavaScript. */
+export const planning = (ours: Runtime): Runtime => ({
+  ...ours,
+  command: (words) => ours.command(['--debug', ...words]),
+});
 
 /** What each verb is called with. */
 const wordsOf = (bundle: string, id: string): Record<Verb, string[]> => ({
@@ -113,18 +115,19 @@ function time(command: readonly string[], expected = 0): number {
   return ms;
 }
 
-/** The verbs that JavaScript plans each time; the others are programs that were planned by `create`. */
+/** The verbs that JavaScript plans, once; the others are programs that are planned by `create`. */
 export const PLANNED = ['create', 'exec'] as const;
 /** The exit code of one that finds no bundle, or no container. */
 const FAILED = { create: 1, exec: 255 };
 
 /**
- * Where the time of a verb goes that is planned: what an empty program takes, what `--version` adds to it, what the verb
+ * Where the time of a verb goes when it is planned: what an empty program takes, what `--version` adds to it, what the verb
  * adds that finds nothing to work on, what it adds when it does.
+ * @param planned tinyrun that plans each time
  * @param empty an executable of an empty program, compiled as tinyrun is
  */
 export async function measureVerbBudgets(
-  ours: Runtime,
+  planned: Runtime,
   empty: string,
   bundle: string,
   bounds: Bounds,
@@ -133,15 +136,18 @@ export async function measureVerbBudgets(
   const something = wordsOf(bundle, 'bench-budget');
   const turns: Record<string, number>[] = [];
   for (let done = -1; !(await isOver(bounds, done)); done++) {
-    const turn: Record<string, number> = { engine: time([empty]), main: time(ours.command(['--version'])) };
+    const turn: Record<string, number> = {
+      engine: time([empty]),
+      main: time(planned.command(['--version'])),
+    };
     for (const verb of PLANNED)
-      turn[`${verb} nothing`] = time(ours.command([verb, ...nothing[verb]]), FAILED[verb]);
-    turn['create'] = time(ours.command(['create', ...something.create]));
+      turn[`${verb} nothing`] = time(planned.command([verb, ...nothing[verb]]), FAILED[verb]);
+    turn['create'] = time(planned.command(['create', ...something.create]));
     try {
-      time(ours.command(['start', ...something.start]));
-      turn['exec'] = time(ours.command(['exec', ...something.exec]));
+      time(planned.command(['start', ...something.start]));
+      turn['exec'] = time(planned.command(['exec', ...something.exec]));
     } finally {
-      Bun.spawnSync(ours.remove('bench-budget'));
+      Bun.spawnSync(planned.remove('bench-budget'));
     }
     if (done >= 0) turns.push(turn);
   }

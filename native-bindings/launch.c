@@ -31,7 +31,7 @@ struct check { u32 want, root, path, data, size; }; // root, path: NUL-terminate
 struct patch { u32 kind, at, size; };               // a text is put there, and what is left of its room filled with NULs
 #define FILE_MAGIC 0x3248434e55414c54UL             // "TLAUNCH2"
 enum { CHILD = 1 };                                 // it runs in a child, which may end with NOT_ME
-enum { WANT_MISSING, WANT_PLAIN, WANT_DIRECTORY, WANT_OTHER, WANT_CONTENTS, WANT_ENDING };
+enum { WANT_MISSING, WANT_PLAIN, WANT_DIRECTORY, WANT_OTHER, WANT_CONTENTS, WANT_ENDING, WANT_LINES };
 enum { PATCH_GIVEN, PATCH_NEW_ID = PATCH_GIVEN + PARAMETERS, PATCH_MILLISECONDS, PATCH_SECONDS, PATCH_NUMBER, PATCHES };
 enum { NOT_ME = 75, MOST = 1 << 26, DIGITS = 10 };
 
@@ -90,11 +90,42 @@ static int has_bytes(i64 fd, const char *bytes, u64 size, int at_end) {
   return got == 0 && done == size;
 }
 
+static int contains(const u8 *line, u64 size, const char *text) {
+  u64 wanted = length(text);
+  for (u64 at = 0; at + wanted <= size; at++)
+    if (same_bytes(line + at, text, wanted)) return 1;
+  return 0;
+}
+
+// Whether those lines of a file that contain a text, which ends with a NUL in front of the bytes, are these bytes.
+static int has_lines(i64 fd, const char *text, u64 size) {
+  u8 lines[2 * PAGE];
+  u64 used = 0, done = length(text) + 1;
+  i64 got;
+  while ((got = call(SYS_read, fd, lines + used, sizeof lines - used)) > 0) {
+    used += (u64)got;
+    u64 start = 0;
+    for (u64 at = start; at < used; at++) {
+      if (lines[at] != '\n') continue;
+      u64 line = at + 1 - start;
+      if (contains(lines + start, line, text)) {
+        if (line > size - done || !same_bytes(lines + start, text + done, line)) return 0;
+        done += line;
+      }
+      start = at + 1;
+    }
+    if (start == 0 && used == sizeof lines) return 0;
+    for (u64 at = start; at < used; at++) lines[at - start] = lines[at];
+    used -= start;
+  }
+  return got == 0 && used == 0 && done == size;
+}
+
 static int holds(const struct file *file, const struct check *check, i64 directory) {
   const char *bytes = (const char *)file;
   u64 resolve = check->root ? RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS : 0;
   if (check->root && (check->want == WANT_MISSING || check->want == WANT_PLAIN)) resolve |= RESOLVE_NO_SYMLINKS;
-  int has_data = check->want == WANT_CONTENTS || check->want == WANT_ENDING, reads = has_data && !check->root;
+  int has_data = check->want == WANT_CONTENTS || check->want == WANT_ENDING || check->want == WANT_LINES, reads = has_data && !check->root;
   i64 fd = open_at(directory, bytes + check->path, reads ? O_RDONLY | O_NONBLOCK : O_PATH, resolve);
   if (fd >= 0 && has_data && check->root) {
     i64 pinned = fd;
@@ -106,6 +137,8 @@ static int holds(const struct file *file, const struct check *check, i64 directo
   if (check->want == WANT_DIRECTORY || check->want == WANT_OTHER) {
     struct statx seen;
     good = look_at(fd, &seen) && ((seen.mode & S_IFMT) == S_IFDIR) == (check->want == WANT_DIRECTORY);
+  } else if (check->want == WANT_LINES) {
+    good = has_lines(fd, bytes + check->data, check->size);
   } else if (has_data) {
     good = has_bytes(fd, bytes + check->data, check->size, check->want == WANT_ENDING);
   }
@@ -119,6 +152,7 @@ static int all_hold(const struct file *file) {
     const struct check *check = &checks[i];
     if (!is_text(file, check->path) || (check->root && !is_text(file, check->root))) return 0;
     if (check->data > file->image || check->size > file->image - check->data) return 0;
+    if (check->want == WANT_LINES && length((const char *)file + check->data) >= check->size) return 0;
     i64 root = AT_FDCWD;
     if (check->root) root = open_at(AT_FDCWD, (const char *)file + check->root, O_PATH | O_DIRECTORY, 0);
     int good = !is_error(root) || root == AT_FDCWD ? holds(file, check, root) : 0;

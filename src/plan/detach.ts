@@ -66,7 +66,7 @@ export function planReady(input: PlanInput): Op[] {
           ...keptForReport(input)
             .filter((fd) => fd !== 'stderr') // closed above
             .map((fd) => o.close(o.reg(fd), runtime(`close ${fd}`, OUTLIVE))),
-          ...(input.logFd === undefined ? [] : [o.set('log', -1, runtime('forget the log file', OUTLIVE))]),
+          ...(hasLog(input) ? [o.set('log', -1, runtime('forget the log file', OUTLIVE))] : []),
           ...planShrinkParts(),
           // execve closes it, by which `start` sees that the program runs (runtime/start.ts).
           o.read(o.reg('fifo'), o.buf('byte'), 1, runtime('wait for start', start)),
@@ -74,12 +74,14 @@ export function planReady(input: PlanInput): Op[] {
   ];
 }
 
+const hasLog = ({ logFd, logPath }: PlanInput): boolean => (logFd ?? logPath) !== undefined;
+
 /** What init tells failures by, and the host program of its listener, until it waits. */
-const keptForReport = ({ config, logFd, seccomp }: PlanInput): string[] => [
+const keptForReport = (input: PlanInput): string[] => [
   'failed-w',
-  ...(config.process.terminal ? ['stderr'] : []),
-  ...(logFd === undefined ? [] : ['log']),
-  ...(seccomp?.listener === undefined ? [] : ['seccomp-init']),
+  ...(input.config.process.terminal ? ['stderr'] : []),
+  ...(hasLog(input) ? ['log'] : []),
+  ...(input.seccomp?.listener === undefined ? [] : ['seccomp-init']),
 ];
 
 /**

@@ -252,6 +252,8 @@ export interface PlanInput {
   reports: readonly Report[];
   /** Open file of --log, which the reports' register `log` gets. */
   logFd: number | undefined;
+  /** In place of it: the path of the file, which the program opens by itself, and may so be kept. */
+  logPath?: string | undefined;
   trace: number | undefined;
   step: number | undefined;
 }
@@ -278,6 +280,7 @@ export type ProcessInput = Pick<
   | 'terminal'
   | 'reports'
   | 'logFd'
+  | 'logPath'
   | 'trace'
   | 'step'
 >;

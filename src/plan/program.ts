@@ -25,7 +25,23 @@ export function planProgram(
 }
 
 /** First of all: failures are written to the file of --log as well, if there is one. */
-export function planLog({ logFd }: Pick<ProcessInput, 'logFd'>): Op[] {
+export function planLog({ logFd, logPath }: Pick<ProcessInput, 'logFd' | 'logPath'>): Op[] {
+  if (logPath !== undefined)
+    return [
+      o.openat(
+        o.AT_FDCWD,
+        logPath,
+        ['O_WRONLY', 'O_CREAT', 'O_APPEND'],
+        {
+          what: `--log: open ${logPath}`,
+          why: 'Failures are written to the log as well.',
+          from: '--log',
+          to: 'log',
+          onError: { fail: 'leave' },
+        },
+        0o644,
+      ),
+    ];
   if (logFd === undefined) return [];
   return [
     o.set('log', logFd, {

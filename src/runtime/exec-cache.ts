@@ -21,6 +21,7 @@ import {
   type Keepable,
   keepLaunchFile,
   PROCESS_FILE,
+  passLog,
   passwdCheck,
   securityChecks,
   toKeepable,
@@ -61,12 +62,15 @@ export function toKeepableExec(
       'pid file': input.pidFile,
       'console socket': input.consoleSocket,
       'process file': options.processFile,
+      'log file': global.log,
     },
     [config, processText ?? '', home, host.hostname, ...process.argv, ...paths],
+    host.now,
     (placeholder) => {
       const given = placeholder('given id') ?? id;
       return {
         ...input,
+        ...passLog(global, input, placeholder('log file')),
         id: given,
         pidFile: placeholder('pid file') ?? input.pidFile,
         consoleSocket: placeholder('console socket') ?? input.consoleSocket,
@@ -93,11 +97,8 @@ export function keepExec(
   const withPlace = (text: string): string => text.replaceAll(options.id, id);
   const checks = checksOf(global.root, options.cgroups, keepable.input, sources, directory, withPlace);
   if (checks === undefined) return undefined;
-  const more: Placeholder[] = [
-    { kind: 'number', text: INIT },
-    { kind: 'milliseconds', text: new Date(host.now).toISOString() },
-  ];
-  return keepLaunchFile(global, keepable, checks, image, more, `${directory}/${INIT_PIDFD}`);
+  const init: Placeholder = { kind: 'number', text: INIT };
+  return keepLaunchFile(global, keepable, checks, image, host.now, [init], `${directory}/${INIT_PIDFD}`);
 }
 
 /**
@@ -136,6 +137,7 @@ function checksOf(
     monitor,
     reports,
     logFd,
+    logPath,
     trace,
     step,
     host,

@@ -2,7 +2,8 @@
 // engine makes for one call) are parameters: the program is planned with a placeholder for each, and has the values put in
 // by JavaScript the first time (`fill`), by the launcher from then on. So both run the same program.
 
-import type { SecurityModule } from '../plan/input.ts';
+import { close } from '../../native-bindings/libc.ts';
+import type { ProcessInput, SecurityModule } from '../plan/input.ts';
 import { keepFile } from './kept.ts';
 import {
   type Check,
@@ -54,7 +55,6 @@ export const isKept = (
   options.trace === undefined &&
   options.stepFd === undefined &&
   options.preserveFds === 0 &&
-  global.log === undefined &&
   global.cgroupManager !== 'systemd' &&
   !global.debug;
 
@@ -62,17 +62,22 @@ export const isKept = (
  * Makes a call one whose program may be kept.
  * @param values what the command line says of each parameter, where it says something
  * @param texts all that is in the plan and was not written by tinyrun: no placeholder may stand there
+ * @param time of planning, milliseconds since 1970
  * @param substitute puts placeholders into the input
  * @returns undefined where the launcher has not understood the command line, or placeholders would be mistaken
  */
 export function toKeepable<Input>(
   values: Readonly<Partial<Record<Parameter, string | undefined>>>,
   texts: readonly string[],
+  time: number,
   substitute: (placeholder: (parameter: Parameter) => string | undefined) => Input,
 ): Keepable<Input> | undefined {
   const invocation = readInvocation();
   if (invocation === undefined) return undefined;
   const filled: Filled[] = [];
+  // What stands there by chance would be changed as well, when the time is put in.
+  const now = new Date(time).toISOString().slice(0, 19);
+  if (texts.some((other) => other.includes(now))) return undefined;
   for (const [kind, letter] of Object.entries(letters) as [Parameter, string][]) {
     const value = invocation.parameters[kind];
     if (value === undefined) continue;
@@ -101,6 +106,16 @@ export const securityChecks = (modules: readonly SecurityModule[]): Check[] =>
     return { want: 'contents', path, contents: utf8.encode(typeof text === 'string' ? text : '') };
   });
 
+/** The log file, which the program opens by itself each time: we need not. */
+export function passLog<Input extends Pick<ProcessInput, 'logFd' | 'logPath'>>(
+  { log }: GlobalOptions,
+  input: Input,
+  placeholder: string | undefined,
+): Pick<Input, 'logFd' | 'logPath'> {
+  if (input.logFd !== undefined) close(input.logFd);
+  return { logFd: undefined, logPath: placeholder ?? log };
+}
+
 /** Puts the values of this call into its program. */
 export function fill({ filled }: Pick<Keepable<unknown>, 'filled'>, image: Uint8Array): void {
   for (const { text, value } of filled) fillIn(image, text, value);
@@ -109,6 +124,7 @@ export function fill({ filled }: Pick<Keepable<unknown>, 'filled'>, image: Uint8
 /**
  * Keeps the program.
  * @param image with placeholders
+ * @param time of planning, milliseconds since 1970
  * @param more placeholders besides those of the parameters
  * @returns why it could not be, for --debug
  */
@@ -117,13 +133,20 @@ export function keepLaunchFile(
   { invocation, filled }: Pick<Keepable<unknown>, 'invocation' | 'filled'>,
   checks: readonly Check[],
   image: Uint8Array,
+  time: number,
   more: readonly Placeholder[],
   numberFile?: string,
 ): string | undefined {
+  const now = new Date(time).toISOString();
   const file: LaunchFile = {
     invocation: invocation.bytes,
     checks,
-    placeholders: [...filled, ...more],
+    placeholders: [
+      ...filled,
+      { kind: 'milliseconds', text: now },
+      { kind: 'seconds', text: `${now.slice(0, 19)}Z` },
+      ...more,
+    ],
     ...(numberFile === undefined ? {} : { numberFile }),
     image,
   };

@@ -23,9 +23,10 @@ export interface Check {
   /**
    * `missing`: nothing is there, nor, inside a root, any symlink on the way; `plain`: something is, and there is no symlink
    * on the way either. `file`: anything but a directory.
-   * `contents`: a file with exactly these bytes; `ending`: one that ends with them.
+   * `contents`: a file with exactly these bytes; `ending`: one that ends with them; `lines`: one whose lines with a text in
+   * them are these. The text stands in front, and ends with a NUL.
    */
-  want: 'missing' | 'plain' | 'directory' | 'file' | 'contents' | 'ending';
+  want: 'missing' | 'plain' | 'directory' | 'file' | 'contents' | 'ending' | 'lines';
   /** Directory that the path is resolved in, symlinks included; undefined: it is absolute. */
   root?: string;
   path: string;
@@ -69,6 +70,7 @@ const wants: Readonly<Record<Check['want'], number>> = {
   file: 3,
   contents: 4,
   ending: 5,
+  lines: 6,
 };
 /** In the order in which they are put in: the number is in a file that a parameter may name. */
 const kinds: readonly Patched[] = [...PARAMETERS, 'new id', 'milliseconds', 'seconds', 'number'];

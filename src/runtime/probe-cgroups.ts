@@ -6,24 +6,28 @@ import { readText, refused } from './probe.ts';
 /** The cgroup hierarchies of the host and where the caller is in them: cgroups(7), /proc/self/cgroup, mountinfo. */
 export const probeCgroups = (): CgroupHierarchy[] => mountedHierarchies(readCgroupFiles());
 
+/** Where all mounts are listed, and what a line has in it that is about a hierarchy of cgroups. */
+export const MOUNTS = '/proc/self/mountinfo';
+export const CGROUP_MOUNT = ' - cgroup';
+
 /** The files that tell of them, by their paths. */
 interface CgroupFiles {
   '/proc/self/cgroup': string;
-  '/proc/self/mountinfo': string;
+  [MOUNTS]: string;
 }
 
 /** undefined where they cannot be read. */
 export function readCgroupFiles(): CgroupFiles | undefined {
   const own = readText('/proc/self/cgroup', 1 << 20);
-  const mounts = readText('/proc/self/mountinfo', 1 << 26);
+  const mounts = readText(MOUNTS, 1 << 26);
   if (typeof own === 'number' || typeof mounts === 'number') return undefined;
-  return { '/proc/self/cgroup': own, '/proc/self/mountinfo': mounts };
+  return { '/proc/self/cgroup': own, [MOUNTS]: mounts };
 }
 
 /** The hierarchies that those files tell of. */
 export function mountedHierarchies(files: CgroupFiles | undefined): CgroupHierarchy[] {
   if (files === undefined) return [];
-  const { '/proc/self/cgroup': own, '/proc/self/mountinfo': mounts } = files;
+  const { '/proc/self/cgroup': own, [MOUNTS]: mounts } = files;
   const paths = new Map(
     own
       .trim()
@@ -35,7 +39,7 @@ export function mountedHierarchies(files: CgroupFiles | undefined): CgroupHierar
   );
   const hierarchies: CgroupHierarchy[] = [];
   for (const line of mounts.split('\n')) {
-    if (!line.includes(' - cgroup')) continue;
+    if (!line.includes(CGROUP_MOUNT)) continue;
     const [before = '', after = ''] = line.split(' - ');
     const [type, , options = ''] = after.split(' ');
     const [, , , root = '/', mountPoint = ''] = before.split(' ');

@@ -18,13 +18,20 @@ import {
   isKept,
   type Keepable,
   keepLaunchFile,
+  passLog,
   passwdCheck,
   securityChecks,
   toKeepable,
 } from './keepable.ts';
 import type { Check } from './launch-file.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
-import { controllersFile, mountedHierarchies, readCgroupFiles } from './probe-cgroups.ts';
+import {
+  CGROUP_MOUNT,
+  controllersFile,
+  MOUNTS,
+  mountedHierarchies,
+  readCgroupFiles,
+} from './probe-cgroups.ts';
 import { existsInRoot, homeIn, openRoot, readPasswd } from './probe-rootfs.ts';
 
 const utf8 = new TextEncoder();
@@ -44,6 +51,9 @@ export function toKeepableRun(
 ): Keepable<PlanInput> | undefined {
   if (!isKept(global, options) || options.form === 'container') return undefined;
   if (input.rootfs.kind !== 'directory' || input.uses !== undefined) return undefined; // what it mounts is written down each time
+  // Who copies is handed the open file.
+  const mayCopyUp = [text, ...process.argv].some((words) => words.includes('tmpcopyup'));
+  if (global.log !== undefined && mayCopyUp) return undefined;
   const { id } = input;
   // A config that names the id is for one container, as those that engines write: it is never used again.
   if (!hasNewId(options) && text.includes(id)) return undefined;
@@ -53,14 +63,17 @@ export function toKeepableRun(
       'given id': options.form === 'runc' ? id : undefined,
       'pid file': input.pidFile,
       'console socket': input.consoleSocket,
+      'log file': global.log,
     },
     [text, input.home, input.host.hostname, ...process.argv, ...places.map(({ path }) => path)],
+    input.host.now,
     (placeholder) => {
       const given = placeholder('given id');
       const own = (path: string): string =>
         given !== undefined && path.endsWith(`/${id}`) ? path.slice(0, -id.length) + given : path;
       return {
         ...input,
+        ...passLog(global, input, placeholder('log file')),
         id: given ?? id,
         pidFile: placeholder('pid file') ?? input.pidFile,
         consoleSocket: placeholder('console socket') ?? input.consoleSocket,
@@ -89,9 +102,8 @@ export function keepProgram(
   const { input } = keepable;
   const checks = checksOf(global, options, input, text);
   if (checks === undefined) return undefined;
-  return keepLaunchFile(global, keepable, checks, image, [
+  return keepLaunchFile(global, keepable, checks, image, input.host.now, [
     ...(hasNewId(options) ? [{ kind: 'new id', text: input.id } as const] : []),
-    { kind: 'milliseconds', text: new Date(input.host.now).toISOString() },
   ]);
 }
 
@@ -112,7 +124,8 @@ function checksOf(
   const { id, bundle, stateRoot, flagMounts, transient, exits, noPivot, init, preserveFds, ...more } = rest; // the command line
   const { lifecycle, printId, configMounts, monitor, pidFile, consoleSocket, pidfdSocket, self, ...others } =
     more; // likewise
-  const { environment, reports, logFd, trace, step, seccomp, cgroup, noNewKeyring, ...facts } = others; // of hooks; what isKept excludes; the config
+  const { environment, reports, logFd, logPath, trace, step, seccomp, cgroup, noNewKeyring, ...facts } =
+    others; // of hooks; what isKept excludes; the config
   const { rootless, securityModules, resctrl, netDevices, uses, ...unknown } = facts;
   const { arch, euid, inUserNamespace, kernel, hostname, capBounding, ...moreFacts } = host;
   const { sigIgnored, noFile, cwd, now, ...uncompared } = moreFacts;
@@ -159,11 +172,21 @@ function checksOf(
   if (cgroups.length > 0) {
     const files = readCgroupFiles();
     if (JSON.stringify(mountedHierarchies(files)) !== JSON.stringify(cgroups)) return undefined;
-    for (const [path, contents] of Object.entries(files ?? {}))
-      checks.push({ want: 'contents', path, contents: utf8.encode(contents) });
+    for (const [path, text] of Object.entries(files ?? {})) {
+      const isMounts = path === MOUNTS;
+      const contents = isMounts ? `${CGROUP_MOUNT}\0${linesWith(text, CGROUP_MOUNT)}` : text;
+      checks.push({ want: isMounts ? 'lines' : 'contents', path, contents: utf8.encode(contents) });
+    }
   }
   return checks;
 }
+
+/** Of all mounts, only those of cgroups count: others come and go. */
+const linesWith = (text: string, part: string): string =>
+  text
+    .split(/(?<=\n)/)
+    .filter((line) => line.includes(part))
+    .join('');
 
 /** Whether a path is there, with a symlink on its way: neither of the checks would ever hold. */
 function isThroughLinks(root: string, path: string): boolean {

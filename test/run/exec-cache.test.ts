@@ -311,7 +311,35 @@ test('pid files may have other names of the same length', () =>
     );
   }));
 
-test('calls with traces, logs, descriptors or of the unusual kind are planned each time', () =>
+test('as an engine calls it: a log, a process file, a pid file, each of its own', () =>
+  withContainers(({ bundle, ids }) => {
+    const file = (name: string): string => join(bundle.dir, name);
+    const write = (name: string): void =>
+      writeFileSync(
+        file(name),
+        JSON.stringify({ ...bundle.config.process, args: ['/payload', 'sleep', '100'] }),
+      );
+    const words = (n: number, id: string) => [
+      ...['--log', file(`log${n}.json`), '--log-format', 'json', ...roots(bundle), 'exec', '--process'],
+      ...[file(`runc-process${n ** 9}`), '--detach', '--pid-file', file(`${n}.pid`), id],
+    ];
+    for (const n of [1, 2, 3]) write(`runc-process${n ** 9}`);
+    const stdio = ['ignore', 'ignore', 'ignore'] as const;
+    const first = Bun.spawnSync([tinyrun, ...words(1, ids[0])], { stdio: [...stdio], cwd: '/' });
+    assert.is(first.exitCode, 0);
+    for (const [n, id] of [
+      [2, ids[0]],
+      [3, ids[1]],
+    ] as const) {
+      assert.is(launchedWords(words(n, id), { before: 'exec >/dev/null 2>&1' })?.code, 0);
+      const pid = readFileSync(file(`${n}.pid`), 'utf8');
+      assert.is(readFileSync(`/proc/${pid}/cmdline`, 'utf8'), '/payload\0sleep\x00100\0');
+      assert.match(readFileSync(`/proc/${pid}/cgroup`, 'utf8'), id);
+      assert.is(readFileSync(file(`log${n}.json`), 'utf8'), '');
+    }
+  }));
+
+test('calls with traces, descriptors or of the unusual kind are planned each time', () =>
   withContainers(({ bundle, ids, launch }) => {
     const kept = () => readdirSync(join(bundle.root, '.programs')).sort();
     const before = kept();

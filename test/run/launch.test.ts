@@ -175,9 +175,18 @@ test('a program is used while its checks hold', () => {
     const contents = new TextEncoder().encode('x'.repeat(10_000));
     writeFileSync(file, contents);
     symlinkSync('/file', join(root, 'link'));
+    const lines = join(root, 'lines');
+    const text = (value: string) => new TextEncoder().encode(value);
+    writeFileSync(lines, `a\nb\n${'x'.repeat(5000)}\n${'y'.repeat(5000)}\nabc\n`);
+    writeFileSync(`${lines}-cut`, 'a\nc');
+    writeFileSync(`${lines}-long`, `${'x'.repeat(9000)}\n`);
     const good: LaunchFile['checks'] = [
       { want: 'contents', path: file, contents },
       { want: 'contents', root, path: 'link', contents },
+      { want: 'ending', path: file, contents: contents.subarray(9_000) },
+      { want: 'ending', path: file, contents: new Uint8Array() },
+      { want: 'lines', path: lines, contents: text('b\0b\nabc\n') },
+      { want: 'lines', path: lines, contents: text('long\0') },
       { want: 'file', path: file },
       { want: 'file', path: '/dev/null' },
       { want: 'directory', path: root },
@@ -193,6 +202,14 @@ test('a program is used while its checks hold', () => {
       { want: 'contents', path: file, contents: contents.with(9_999, 1) },
       { want: 'contents', path: root, contents: new Uint8Array() },
       { want: 'contents', path: `${file}2`, contents: new Uint8Array() },
+      { want: 'ending', path: file, contents: text('y') },
+      { want: 'ending', path: file, contents: new Uint8Array([...contents, 120]) },
+      { want: 'lines', path: lines, contents: text('b\0b\n') },
+      { want: 'lines', path: lines, contents: text('b\0b\nabc\nb\n') },
+      { want: 'lines', path: lines, contents: text('b\0b\nabd\n') },
+      { want: 'lines', path: lines, contents: text('b') },
+      { want: 'lines', path: `${lines}-cut`, contents: text('b\0') },
+      { want: 'lines', path: `${lines}-long`, contents: text('b\0') },
       { want: 'file', path: root },
       { want: 'directory', path: file },
       { want: 'plain', path: `${root}/none` },

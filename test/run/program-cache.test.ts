@@ -400,6 +400,21 @@ test('the programs of an executable in another place are its own: they may call 
   });
 });
 
+test('with a cgroup of its own, mounts of others do not count, those of cgroups do', async () => {
+  await withBundle((bundle) => {
+    bundle.config.process.args = ['/payload', 'exit', '7'];
+    writeConfig(bundle);
+    // In a mount namespace of its own: planned there, then after a mount.
+    const after = (mount: string) =>
+      launched(bundle, ['run', bundle.dir], {
+        wrap: ['unshare', '--mount'],
+        before: `"$0" "$@"; ${mount}`,
+      });
+    assert.is(after('mount -t tmpfs none /mnt'), 7);
+    assert.is(after('mount -t cgroup2 none /mnt'), undefined);
+  });
+});
+
 test('a file that is damaged, or of another build, is planned anew', async () => {
   await withKept(({ bundle, isUsed, keep }) => {
     const file = join(programs(bundle), kept(bundle)[0]!);
@@ -610,12 +625,48 @@ test('create: pid files have their own names, and a config that names its id is 
   });
 });
 
-test('runs with messages, logs, traces or overlays are planned each time', async () => {
+test('a log file is opened by the program, whatever its name', async () => {
+  await withBundle((bundle) => {
+    const file = (name: string): string => join(bundle.root, '..', name);
+    const words = (name: string, ...args: string[]) => [
+      ...['--log', file(name), '--log-format', 'json', ...still, 'run', bundle.dir, '--', ...args],
+    ];
+    for (const args of [
+      ['/payload', 'exit', '7'],
+      ['/payload-none', 'x'],
+    ]) {
+      runTinyrun(bundle, words('log1', ...args));
+      assert.ok(existsSync(file('log1')));
+      const planned = readFileSync(file('log1'), 'utf8');
+      const begun = Date.now();
+      assert.is(launched(bundle, words('log2', ...args)), args[1] === 'exit' ? 7 : 127);
+      const text = readFileSync(file('log2'), 'utf8');
+      const own = (line: string): string => line.replace(/"time":"[^"]*"/, '');
+      assert.is(own(text), own(planned));
+      if (text !== '') {
+        const { time, level } = JSON.parse(text);
+        assert.is(level, 'error');
+        assert.ok(Math.abs(Date.parse(time) - begun) < 60_000, time);
+      }
+      rmSync(file('log1'));
+      rmSync(file('log2'));
+    }
+    const gone = words('d/lg', '/payload', 'exit', '7');
+    mkdirSync(file('d'));
+    assert.is(runTinyrun(bundle, gone).code, 7);
+    rmSync(file('d'), { recursive: true });
+    const { stderr, code } = runTinyrun(bundle, gone);
+    assert.is(code, 125);
+    assert.match(stderr, /^tinyrun: --log: open [^\n]*d\/lg: ENOENT no such file or directory\n$/);
+    assert.equal(readdirSync(bundle.root), ['.programs']);
+  });
+});
+
+test('runs with messages, traces or overlays are planned each time', async () => {
   await withBundle((bundle) => {
     const run = (global: string[], ...args: string[]) =>
       runTinyrun(bundle, [...global, ...still, 'run', ...args, bundle.dir, '--', '/payload', 'true']);
-    const log = ['--log', join(bundle.root, '../log')];
-    for (const global of [['--debug'], log]) assert.is(run(global).code, 0);
+    assert.is(run(['--debug']).code, 0);
     for (const args of [['--trace', '2'], ['--overlay'], ['--engine', 'ffi'], ['--preserve-fds', '1']])
       assert.is(run([], ...args).code, 0, args.join(' '));
     assert.equal(kept(bundle), []);
