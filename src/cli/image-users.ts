@@ -1,12 +1,13 @@
-// The containers that images are used by: those made of one, and those that one is mounted in.
+// Who uses images: containers that are made of one, or mount one, and volumes that are made of one.
 
 import { listContainerRecords } from '../container/record.ts';
 import { statusOf } from '../container/status.ts';
 import type { ImageUser } from '../image/remove.ts';
 import type { GlobalOptions } from '../runtime/options.ts';
+import { imageVolumes } from '../volume/drivers/image.ts';
 import { listUses } from '../volume/uses.ts';
 
-/** All containers that use an image. */
+/** All who use an image. */
 export function imageUsers(global: Pick<GlobalOptions, 'root' | 'dataRoot'>): ImageUser[] {
   const { dataRoot } = global;
   const user = (id: string, name: string, imageId: string): ImageUser => ({
@@ -17,5 +18,6 @@ export function imageUsers(global: Pick<GlobalOptions, 'root' | 'dataRoot'>): Im
   const mounted = [...listUses(dataRoot)].flatMap(([id, { name = id, mounts }]) =>
     mounts.filter(({ point }) => point.Type === 'image').map(({ point }) => user(id, name, point.Source)),
   );
-  return [...made, ...mounted];
+  const volumes = imageVolumes(dataRoot).map(({ name, imageId }) => user(`volume ${name}`, name, imageId));
+  return [...made, ...mounted, ...volumes];
 }

@@ -57,5 +57,6 @@ export interface VolumeDriver {
 /** The driver of this name, loaded when it is needed; a plugin is looked for when it is asked something. */
 export async function driverOf(name: string): Promise<VolumeDriver> {
   if (name === 'local') return (await import('./drivers/local.ts')).localDriver;
+  if (name === 'image') return (await import('./drivers/image.ts')).imageDriver;
   return (await import('./drivers/plugin.ts')).pluginDriver(name);
 }

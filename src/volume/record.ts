@@ -2,7 +2,7 @@
 // has its name; so a volume either has a whole one, or somebody made the directory by hand.
 
 import { close, flag, rawSyscall, readInto, SystemError } from '../../native-bindings/libc.ts';
-import { readSmall } from '../disk/files.ts';
+import { readDirectory, readSmall } from '../disk/files.ts';
 import { TinyrunError } from '../errors.ts';
 import { errnos } from '../sys/errno.ts';
 import { DATA, openVolumes } from './directory.ts';
@@ -44,6 +44,37 @@ export function findRecord(dataRoot: string, name: string): VolumeRecord | undef
   if (volumes === undefined) return undefined;
   try {
     return readRecord(volumes, name);
+  } finally {
+    close(volumes);
+  }
+}
+
+/** What cannot be shown, or a plugin that does not answer, and why. */
+export interface Problem {
+  name: string;
+  error: unknown;
+}
+
+/**
+ * The records of all volumes of the store, sorted by name.
+ * @param onProblem told of damaged ones; without it these are left out
+ */
+export function listRecords(
+  dataRoot: string,
+  onProblem?: (problem: Problem) => void,
+): Map<string, VolumeRecord> {
+  const found = new Map<string, VolumeRecord>();
+  const volumes = openVolumes(dataRoot);
+  if (volumes === undefined) return found;
+  try {
+    for (const name of readDirectory(volumes).filter(isVolumeName).sort())
+      try {
+        const record = readRecord(volumes, name);
+        if (record !== undefined) found.set(name, record);
+      } catch (error) {
+        onProblem?.({ name, error });
+      }
+    return found;
   } finally {
     close(volumes);
   }

@@ -3,7 +3,7 @@
 // so first (uses.ts) and creates it then, which waits for a removal that has begun: so no volume goes that is in use.
 
 import { close, flag, rawSyscall, SystemError, syscall } from '../../native-bindings/libc.ts';
-import { openDirectory, readDirectory, removeTree } from '../disk/files.ts';
+import { openDirectory, removeTree } from '../disk/files.ts';
 import { syncDirectory, writeFileAtomic } from '../disk/write.ts';
 import { TinyrunError } from '../errors.ts';
 import { errnos } from '../sys/errno.ts';
@@ -20,7 +20,15 @@ import { driverOf, type VolumeDriver, type VolumePlace, type VolumeRecord } from
 import { assertUnused } from './in-use.ts';
 import { unmountAll } from './mounted.ts';
 import { ANONYMOUS_LABEL, assertVolumeName, isVolumeName, newVolumeName } from './names.ts';
-import { FOREIGN, findRecord, noSuchVolume, RECORD, readRecord } from './record.ts';
+import {
+  FOREIGN,
+  findRecord,
+  listRecords,
+  noSuchVolume,
+  type Problem,
+  RECORD,
+  readRecord,
+} from './record.ts';
 import { describe, describeForeign, findForeign, hasPlugins, placeOf, type Volume } from './volume.ts';
 
 export interface NewVolume {
@@ -141,25 +149,17 @@ export async function resolveVolume(dataRoot: string, name: string): Promise<Vol
   return volume;
 }
 
-/** What cannot be shown, or a plugin that does not answer, and why. */
-export interface Problem {
-  name: string;
-  error: unknown;
-}
-
 /**
  * All volumes, sorted by name; those of plugins, too, wherever they were made.
  * @param onProblem without it the first problem is thrown
  */
 export async function listVolumes(
   dataRoot: string,
-  onProblem: (problem: Problem) => void = ({ error }) => {
-    throw error;
-  },
+  onProblem?: (problem: Problem) => void,
 ): Promise<Volume[]> {
   const records = listRecords(dataRoot, onProblem);
   const plugins = (await hasPlugins()) ? (await import('./drivers/plugin.ts')).listPluginVolumes : undefined;
-  const foreign = (await plugins?.((name, error) => onProblem({ name, error }))) ?? [];
+  const foreign = (await plugins?.((name, error) => onProblem?.({ name, error }))) ?? [];
   const known = new Map(foreign.map((volume) => [`${volume.driver}/${volume.name}`, volume]));
   const found: Volume[] = [];
   for (const [name, record] of records) {
@@ -176,25 +176,6 @@ export async function listVolumes(
 
 /** Drivers that are no plugins. */
 const isOwnDriver = (name: string): boolean => name === 'local' || name === 'image';
-
-/** The records of the store, sorted by name. */
-function listRecords(dataRoot: string, onProblem: (problem: Problem) => void): Map<string, VolumeRecord> {
-  const found = new Map<string, VolumeRecord>();
-  const volumes = openVolumes(dataRoot);
-  if (volumes === undefined) return found;
-  try {
-    for (const name of readDirectory(volumes).filter(isVolumeName).sort())
-      try {
-        const record = readRecord(volumes, name);
-        if (record !== undefined) found.set(name, record);
-      } catch (error) {
-        onProblem({ name, error });
-      }
-    return found;
-  } finally {
-    close(volumes);
-  }
-}
 
 /**
  * Removes a volume and its data.

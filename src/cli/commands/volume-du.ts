@@ -1,6 +1,6 @@
 // tinyrun volume du [VOLUME...]: how much is in volumes, and who uses them. Those that are mounted only while they are
 // used are mounted for that.
-import { print } from '../../runtime/log.ts';
+import { createLog, print } from '../../runtime/log.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
 import { withData } from '../../volume/mounted.ts';
 import { listVolumes } from '../../volume/store.ts';
@@ -13,7 +13,11 @@ import { formatList } from '../format/list.ts';
 
 export async function run(line: CommandLine, global: GlobalOptions): Promise<number> {
   const { dataRoot } = global;
-  const names = line.args.length > 0 ? line.args : (await listVolumes(dataRoot)).map(({ name }) => name);
+  const log = createLog(global);
+  const all = await listVolumes(dataRoot, ({ error }) =>
+    log.warn(error instanceof Error ? error.message : String(error)),
+  );
+  const names = line.args.length > 0 ? line.args : all.map(({ name }) => name);
   const users = usersByVolume(dataRoot);
   const rows: Record<string, unknown>[] = [];
   const code = await forEach(names, global, async (name) => {
