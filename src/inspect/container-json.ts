@@ -72,29 +72,18 @@ function layerData(dataRoot: string, { id, chainId }: ContainerRecord): object {
 }
 
 /** A bind has no name and no driver: Docker's JSON leaves them out, its templates have them empty. */
-export const mountPoints = (dataRoot: string, id: string): object[] =>
+const mountPoints = (dataRoot: string, id: string): object[] =>
   (readUses(dataRoot, id)?.mounts ?? []).map(({ point }) => shownPoint(point));
 
-const shownPoint = ({
-  Type,
-  Name,
-  Source,
-  Destination,
-  Driver,
-  Mode,
-  RW,
-  Propagation,
-}: MountPoint): object => ({
-  ...{
-    Type,
-    Name: Name || undefined,
-    Source,
-    Destination,
-    Driver: Driver || undefined,
-    Mode,
-    RW,
-    Propagation,
-  },
+const shownPoint = (point: MountPoint): object => ({
+  Type: point.Type,
+  Name: point.Name || undefined,
+  Source: point.Source,
+  Destination: point.Destination,
+  Driver: point.Driver || undefined,
+  Mode: point.Mode,
+  RW: point.RW,
+  Propagation: point.Propagation,
 });
 
 /** Maps are maps for templates, whatever their names look like. */
@@ -146,7 +135,7 @@ export function inspectBundle(roots: Roots, container: Container): object {
       CgroupParent: config.linux?.cgroupsPath ?? '',
     },
     GraphDriver: bundleDriver(container, config, roots.dataRoot),
-    Mounts: [...mountPoints(roots.dataRoot, id)],
+    Mounts: mountPoints(roots.dataRoot, id),
     Config: bundleConfig(config, command),
     NetworkSettings: networkSettings(''),
   };

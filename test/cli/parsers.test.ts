@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { parseCold } from '../../src/cli/cold.ts';
+import { parseCold, withoutAlias } from '../../src/cli/cold.ts';
 import type { CommandLine, OptionValue } from '../../src/cli/command-line.ts';
 import { parseFast } from '../../src/cli/fast.ts';
 import { parseWithYargs } from '../../src/cli/yargs.ts';
@@ -255,6 +255,22 @@ test('behind -- there are no options, but arguments, as in runc', async () => {
   };
   for (const [text, [command, options, args, rest]] of Object.entries(expected))
     assert.equal(await parseWithYargs(words(text)), { command, options, args, rest });
+});
+
+test('a command of two words is found before the one that its first word is', async () => {
+  for (const parse of [parseCold, parseWithYargs]) {
+    const line = await parse(words('explain mounts c1'));
+    assert.ok(line !== undefined && 'command' in line);
+    assert.equal([line.command, line.args], ['explain mounts', ['c1']]);
+  }
+  assert.equal(parseFast(words('explain mounts'))?.args, ['mounts'], 'a bundle of that name');
+});
+
+test("ps without a container is Docker's list, with one it is runc's", () => {
+  assert.equal(withoutAlias(words('ps -a -f status=exited')), words('container ls -a -f status=exited'));
+  assert.equal(withoutAlias(words('--debug ps')), words('--debug container ls'));
+  assert.equal(withoutAlias(words('ps -f json c1')), words('ps -f json c1'));
+  assert.is(parseFast(words('ps c1 aux'))?.command, 'ps');
 });
 
 test('flags that runc and crun have, and that change nothing here, are taken', () => {
