@@ -88,6 +88,21 @@ export const examples: Readonly<Record<string, readonly (readonly [typed: string
     ['tinyrun explain --compact ./bundle', 'a line for each'],
     ['tinyrun explain --json --overlay ./bundle', 'for machines; with any option of run'],
   ],
+  'image import': [
+    ['tinyrun image import bb.tar bb', 'an image of a root file system, by a name'],
+    ['tinyrun image import saved.tar', 'images of docker save, or an OCI layout, by their own names'],
+    ['xz -dc saved.tar.xz | tinyrun image import -', 'from a pipe'],
+  ],
+  'image ls': [
+    ['tinyrun image ls', 'a table'],
+    ["tinyrun image ls --filter reference='bb*' --format '{{.ID}}'", 'some of them'],
+  ],
+  'image inspect': [["tinyrun image inspect -f '{{json .RootFS.Layers}}' bb", 'one field']],
+  'image history': [['tinyrun image history --sizes bb', 'who shares its layers']],
+  'image tag': [['tinyrun image tag bb bb:1', 'one more name']],
+  'image rm': [['tinyrun image rm bb:1', 'the name, and with the last one the image']],
+  'image prune': [['tinyrun image prune -af', 'all that no container uses']],
+  'image save': [['tinyrun image save -o bb.tar bb', 'for image import, docker load, podman load']],
   'volume create': [
     ['tinyrun volume create data', 'and then run -v data:/data'],
     ['tinyrun volume create --label env=test -o size=1g data', 'of limited size'],
