@@ -122,6 +122,11 @@ export const examples: Readonly<Record<string, readonly (readonly [typed: string
     ['tinyrun volume prune', 'those that nobody named'],
     ['tinyrun volume prune -a --filter label!=keep', 'all that are unused, but for those with this label'],
   ],
+  'volume attach': [
+    ['tinyrun volume attach web data:/data', 'as -v of run'],
+    ['tinyrun volume attach web type=bind,source=/srv,target=/srv,readonly', 'as --mount'],
+  ],
+  'volume detach': [['tinyrun volume detach web /data', 'the volume stays']],
   'volume rename': [['tinyrun volume rename data data-2025', 'no container may use it']],
   'volume clone': [['tinyrun volume clone data data-test', 'to try something on it']],
   'volume snapshot': [

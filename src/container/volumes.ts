@@ -9,7 +9,7 @@ import type { GlobalOptions } from '../runtime/options.ts';
 import { parseRequests } from '../runtime/volumes.ts';
 import type { VolumeMount } from '../volume/mount.ts';
 import { fillVolumes, openMounts, recordUses } from '../volume/prepare.ts';
-import { releaseMounts } from '../volume/release.ts';
+import { forgetAttached, releaseMounts } from '../volume/release.ts';
 import { readUses } from '../volume/uses.ts';
 import type { HostConfig } from './config.ts';
 import { type ContainerRecord, containerDirectory } from './record.ts';
@@ -63,6 +63,7 @@ export async function openVolumes(
   { id }: ContainerRecord,
   { uid, gid }: ResolvedUser,
 ): Promise<{ mounts: FlagMount[]; release: boolean }> {
+  forgetAttached(dataRoot, id);
   const uses = readUses(dataRoot, id);
   if (uses === undefined) return { mounts: [], release: false };
   const at = { dataRoot, id, roots: [], user: { uid, gid }, root: ROOT };

@@ -36,6 +36,8 @@ export interface SpawnOptions extends EngineOptions {
   /** Fds 1 and 2: a file descriptor; default: collected. */
   stdout?: number;
   stderr?: number;
+  /** Descriptors that the program finds at 3, 4, ... */
+  inherit?: readonly number[];
 }
 
 /** How a program in a child ended. What went to a given file descriptor is not collected. */

@@ -28,7 +28,7 @@ export function becomeProgram(program: Program, arch: Arch, options: EngineOptio
 export async function spawnProgram(program: Program, arch: Arch, options: SpawnOptions): Promise<Finished> {
   const fd = executable(linkProgram(program, arch, options.lines), options);
   try {
-    return await finished([`/proc/self/fd/${fd}`], options);
+    return await finished([`/proc/self/fd/${fd}`], options, {}, [...(options.inherit ?? [])]);
   } finally {
     close(fd);
   }

@@ -12,7 +12,7 @@ import { isKernelFilesystem, type Place } from './place.ts';
  * The kind of mount point that a mount needs: a directory, but for binds of anything else. Security labels and sysctls
  * are written to proc and sysfs by path: their mount points must be what they seem (CVE-2019-19921, CVE-2023-27561).
  */
-function targetKind({ mount, options }: PlannedMount, input: PlanInput): Kind {
+function targetKind({ mount, options }: PlannedMount, input: Pick<PlanInput, 'sources' | 'bundle'>): Kind {
   if (options.bind === false) return isKernelFilesystem(mount.type) ? 'ordinary' : 'directory';
   const kind: SourceKind | undefined = input.sources.get(bindSource(mount, input.bundle));
   return kind === 'file' ? 'file' : 'directory';
@@ -23,7 +23,7 @@ export function planAttach(
   planned: PlannedMount,
   place: Place,
   register: string,
-  input: PlanInput,
+  input: Pick<PlanInput, 'sources' | 'bundle'>,
   words: (why: string) => Words,
 ): Op[] {
   if (place.known === 'trusted' && place.type === 'kernel') assertMayCover(planned);

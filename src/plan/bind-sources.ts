@@ -16,14 +16,17 @@ import { planOverlayMount } from './mount-overlay.ts';
 import { bindSource, describeMount, isShared, type PlannedMount, planAttributes } from './mounts.ts';
 import { makeDirectories } from './state.ts';
 
+/** What binds depend on. */
+export type BindInput = Pick<PlanInput, 'config' | 'rootless' | 'bundle' | 'sources'>;
+
 /** The buffer that keeps the descriptors of detached binds, four bytes each, and those of idmapped ones. */
-export function bindBuffers(mounts: readonly PlannedMount[], input: PlanInput): Buffer[] {
+export function bindBuffers(mounts: readonly PlannedMount[], input: BindInput): Buffer[] {
   const binds = mounts.filter((mount) => mount.slot !== undefined).length;
   return binds === 0 ? [] : [{ name: 'binds', size: 4 * binds }, ...idMapBuffers(listIdMaps(mounts, input))];
 }
 
 /** Host program: a detached copy of every bind's source. */
-export function planBindSources(mounts: readonly PlannedMount[], input: PlanInput): Op[] {
+export function planBindSources(mounts: readonly PlannedMount[], input: BindInput): Op[] {
   const maps = listIdMaps(mounts, input);
   return [
     ...planOpenIdMaps(maps),
@@ -35,14 +38,14 @@ export function planBindSources(mounts: readonly PlannedMount[], input: PlanInpu
   ];
 }
 
-function planMissingSource({ mount, options, from, createSource }: PlannedMount, input: PlanInput): Op[] {
+function planMissingSource({ mount, options, from, createSource }: PlannedMount, input: BindInput): Op[] {
   const source = bindSource(mount, input.bundle);
   if (options.bind === false || !createSource || input.sources.get(source) !== 'missing') return [];
   const why = 'Docker makes a missing host directory of -v; --mount refuses.';
   return makeDirectories(source, 0o755, why).map((op) => ({ ...op, from }));
 }
 
-function planBindSource(planned: PlannedMount, input: PlanInput, maps: IdMaps): Op[] {
+function planBindSource(planned: PlannedMount, input: BindInput, maps: IdMaps): Op[] {
   const { mount, options, from, slot } = planned;
   const source = bindSource(mount, input.bundle);
   const what = describeMount(planned, input.bundle);

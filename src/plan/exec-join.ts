@@ -149,7 +149,7 @@ export function planStartStage(input: ExecInput): CallOp {
 
 const CHROOT = 'Init was chrooted: its root is not that of its mount namespace.';
 
-function planOpenRoot({ pid, fd }: { pid: number; fd: number }): Op[] {
+export function planOpenRoot({ pid, fd }: { pid: number; fd: number }): Op[] {
   const path = `/proc/${pid}/root`;
   return [
     o.openat(o.AT_FDCWD, path, ['O_PATH', 'O_DIRECTORY'], {
@@ -164,7 +164,7 @@ function planOpenRoot({ pid, fd }: { pid: number; fd: number }): Op[] {
   ];
 }
 
-function planEnterRoot(): Op[] {
+export function planEnterRoot(): Op[] {
   return [
     o.call('fchdir', [o.reg('root')], { ...runtime('enter the root of init', CHROOT), ...LEAVE }),
     o.call('chroot', ['.'], { ...runtime('make it the root directory', CHROOT), ...LEAVE }),

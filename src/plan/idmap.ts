@@ -36,7 +36,10 @@ const WHY =
   'An idmapped mount shows the files of one range of ids as those of another; the kernel reads both off a user namespace.';
 
 /** What the mounts need; the keys are `idsOf`, as text. */
-export function listIdMaps(mounts: readonly PlannedMount[], input: PlanInput): IdMaps {
+export function listIdMaps(
+  mounts: readonly PlannedMount[],
+  input: Pick<PlanInput, 'config' | 'rootless'>,
+): IdMaps {
   const maps = new Map<string, UserNamespace>();
   for (const mount of mounts) {
     const ids = idsOf(mount, input);
@@ -49,7 +52,7 @@ export function listIdMaps(mounts: readonly PlannedMount[], input: PlanInput): I
   return maps;
 }
 
-function idsOf({ mount, options }: PlannedMount, { config }: PlanInput): Ids | undefined {
+function idsOf({ mount, options }: PlannedMount, { config }: Pick<PlanInput, 'config'>): Ids | undefined {
   const { uidMappings: uids = [], gidMappings: gids = [] } = mount;
   if (uids.length > 0) return { uids, gids };
   if (options.idmap === false) return undefined;
@@ -130,7 +133,7 @@ function planHolder({ reg, from }: UserNamespace, { uids, gids }: Exclude<Ids, {
 /** Host program: maps the ids of a detached bind, where its mount wants that. */
 export function planIdMapped(
   planned: PlannedMount,
-  input: PlanInput,
+  input: Pick<PlanInput, 'config'>,
   maps: IdMaps,
   what: string,
   source: string,

@@ -43,6 +43,13 @@ export function bindSource(mount: Mount, bundle: string): string {
   return source.startsWith('/') ? source : `${bundle}/${source}`;
 }
 
+/** A mount of a container that runs: the host program makes it, and init has no part in it. */
+export const planHotMount = ({ mount, from, createSource, fd, overlay }: FlagMount): PlannedMount => ({
+  ...{ mount, from, createSource, fd, overlay, index: 0, slot: 0 },
+  options: parseMountOptions(mount.options ?? []),
+  target: cleanInside(mount.destination),
+});
+
 /** config.mounts in their order, then those of the flags. */
 export function listMounts(
   input: Pick<PlanInput, 'config' | 'configMounts' | 'flagMounts' | 'resolved' | 'rootfs' | 'rootless'>,

@@ -56,7 +56,8 @@ export type Operation =
   | 'update'
   | 'checkpoint'
   | 'exec'
-  | 'exec-ignore-paused';
+  | 'exec-ignore-paused'
+  | 'mount';
 
 interface Transition {
   from: readonly Status[];
@@ -116,6 +117,12 @@ export const transitions: Readonly<Record<Operation, Transition>> = {
   },
   exec: { from: ['created', 'running'], to: 'as before', refusal: execRefusal },
   'exec-ignore-paused': { from: ['created', 'running', 'paused'], to: 'as before', refusal: execRefusal },
+  // Of `volume attach` and `volume detach`.
+  mount: {
+    from: ['created', 'running', 'paused'],
+    to: 'as before',
+    refusal: (id, status) => `cannot change the mounts of container ${id}: container not running: ${status}`,
+  },
 };
 
 /** @throws TinyrunError STATE if the operation is not legal in this status */

@@ -106,7 +106,7 @@ async function prepare(
 }
 
 /** Who ids of the container are on the host. */
-function ownerOnHost({ linux }: Config, uid: number, gid: number): Owner {
+export function ownerOnHost({ linux }: Config, uid: number, gid: number): Owner {
   const own = linux?.namespaces?.some(({ type }) => type === 'user');
   const outside = (id: number, mappings: NonNullable<Config['linux']>['uidMappings'] = []): number => {
     const range = mappings.find(({ containerID, size }) => id >= containerID && id < containerID + size);

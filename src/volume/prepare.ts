@@ -97,6 +97,26 @@ export async function recordUses(wanted: MountsWanted): Promise<Uses> {
   return uses;
 }
 
+/**
+ * Writes down one more mount of a container that runs, and creates its volume; the container's directory is locked.
+ * @returns it, with the place of its volume
+ * @throws TinyrunError; dropUse takes back what was written
+ */
+export async function attachUse(
+  dataRoot: string,
+  id: string,
+  uses: Uses,
+  request: VolumeMount,
+): Promise<Use> {
+  const use: Use = { ...toUse(request, dataRoot), attached: true };
+  const write = (): void => writeUses(dataRoot, id, { ...uses, mounts: [...uses.mounts, use] });
+  markUndo(dataRoot, id);
+  write();
+  if (request.type === 'volume') await ensureVolume(dataRoot, use);
+  write();
+  return use;
+}
+
 /** The host program looks for this file at its end: more is to be undone than a program can do. Throws SystemError. */
 export function markUndo(dataRoot: string, id: string): void {
   const path = `${usesDirectory(dataRoot, id)}/${UNDO}`;
@@ -201,11 +221,12 @@ export async function fillVolumes(
  */
 export async function openMounts(uses: Uses, options: MountsAt): Promise<FlagMount[]> {
   const found: FlagMount[] = [];
-  for (const use of uses.mounts) found.push(await openMount(use, options));
+  for (const use of uses.mounts) if (!use.attached) found.push(await openMount(use, options));
   return found;
 }
 
-async function openMount(use: Use, options: MountsAt): Promise<FlagMount> {
+/** The same for one of them. */
+export async function openMount(use: Use, options: MountsAt): Promise<FlagMount> {
   const { request, point } = use;
   if (request.type === 'image') return openImage(request, options.dataRoot);
   assertPropagates(request);

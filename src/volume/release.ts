@@ -26,6 +26,34 @@ export async function releaseUses(
   removeUses(dataRoot, id);
 }
 
+/**
+ * Takes away one mount of a container that goes on running; its directory is locked by the caller.
+ * @param removeAnonymous its volume goes, if nobody named it and nobody else uses it
+ */
+export async function dropUse(
+  dataRoot: string,
+  id: string,
+  destination: string,
+  { removeAnonymous }: { removeAnonymous: boolean },
+): Promise<void> {
+  const uses = readUses(dataRoot, id);
+  const dropped = uses?.mounts.find(({ point }) => point.Destination === destination);
+  if (uses === undefined || dropped === undefined) return;
+  const mounts = uses.mounts.filter((use) => use !== dropped);
+  const name = dropped.point.Name;
+  if (name !== undefined && !mounts.some(({ point }) => point.Name === name))
+    await releaseVolume(dataRoot, name, id);
+  writeUses(dataRoot, id, { ...uses, mounts });
+  if (name !== undefined && removeAnonymous && dropped.anonymous) await removeUnused(dataRoot, name);
+}
+
+/** What was attached to a container while it ran is no part of it when it is started again. Its directory is locked. */
+export function forgetAttached(dataRoot: string, id: string): void {
+  const uses = readUses(dataRoot, id);
+  if (uses?.mounts.some(({ attached }) => attached))
+    writeUses(dataRoot, id, { ...uses, mounts: uses.mounts.filter(({ attached }) => !attached) });
+}
+
 /** Gives the volumes back to their drivers: the container has ended, but is kept. */
 export async function releaseMounts(dataRoot: string, id: string, { mounts }: Uses): Promise<void> {
   for (const { point } of mounts) if (point.Name !== undefined) await releaseVolume(dataRoot, point.Name, id);

@@ -82,6 +82,7 @@ test('assertLegal: allows what the table says, and nothing else', () => {
     checkpoint: ['running'],
     exec: ['created', 'running'],
     'exec-ignore-paused': ['created', 'running', 'paused'],
+    mount: ['created', 'running', 'paused'],
   });
 });
 

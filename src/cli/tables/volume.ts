@@ -1,7 +1,7 @@
 // The commands of volumes: options, other names, modules.
 
 import type { Command } from '../commands/command.ts';
-import type { CommandTable, OptionTable } from '../options.ts';
+import type { CommandTable, OptionSpec, OptionTable } from '../options.ts';
 
 const filter: OptionTable = {
   filter: { type: 'text', repeat: true, description: 'only those that KEY=VALUE holds for' },
@@ -24,6 +24,8 @@ const cluster: OptionTable = Object.fromEntries([
     { type: 'text', repeat: true, description: 'cluster volumes', hidden: true },
   ]),
 ]);
+
+const trace: OptionSpec = { type: 'text', description: 'show each op with its result in this file or fd' };
 
 const MANY = 1_000_000;
 
@@ -125,6 +127,21 @@ export const commands: CommandTable = {
     args: [1, MANY],
     options: {},
   },
+  'volume attach': {
+    usage: 'CONTAINER SPEC',
+    description: 'mount a volume, an image or a host directory in a container that runs',
+    args: [2, 2],
+    options: { trace },
+  },
+  'volume detach': {
+    usage: 'CONTAINER TARGET',
+    description: 'take a mount away from a container that runs',
+    args: [2, 2],
+    options: {
+      force: { type: 'flag', alias: 'f', description: 'also if it is in use: it goes when it no longer is' },
+      trace,
+    },
+  },
   'volume exists': {
     usage: 'VOLUME',
     description: 'exit with 0 if the volume is there, else with 1',
@@ -161,6 +178,8 @@ export const load: Readonly<Record<string, () => Promise<Command>>> = {
   'volume du': () => import('../commands/volume-du.ts'),
   'volume mount': () => import('../commands/volume-mount.ts'),
   'volume unmount': () => import('../commands/volume-unmount.ts'),
+  'volume attach': () => import('../commands/volume-attach.ts'),
+  'volume detach': () => import('../commands/volume-detach.ts'),
   'volume exists': () => import('../commands/volume-exists.ts'),
   'volume update': () => import('../commands/volume-update.ts'),
 };
