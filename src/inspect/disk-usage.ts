@@ -4,9 +4,10 @@ import { layerUses } from '../image/sizes.ts';
 import { type Image, listImages } from '../image/store.ts';
 import type { Log } from '../runtime/log.ts';
 import type { GlobalOptions } from '../runtime/options.ts';
-import { listVolumes, type Volume } from '../volume/store.ts';
+import { listVolumes } from '../volume/store.ts';
 import { usageNow } from '../volume/usage.ts';
 import { listUses, usersByVolume } from '../volume/uses.ts';
+import type { Volume } from '../volume/volume.ts';
 import { type ListedContainer, listAll } from './containers.ts';
 import { sizesOf } from './sizes.ts';
 

@@ -8,6 +8,7 @@ import type { Log } from '../runtime/log.ts';
 import type { GlobalOptions } from '../runtime/options.ts';
 import { readText } from '../runtime/probe.ts';
 import { probeCgroups } from '../runtime/probe-cgroups.ts';
+import { listDrivers } from '../volume/driver.ts';
 import { listAll } from './containers.ts';
 
 export interface HostInfo {
@@ -53,7 +54,7 @@ export async function hostInfo(global: GlobalOptions, version: string, log: Log)
     Images: listImageIds(dataRoot).length,
     Driver: 'overlay2',
     DriverStatus: [['Backing Filesystem', filesystemOf(dataRoot)]],
-    Plugins: { Volume: ['local'], Network: ['host', 'none'], Log: ['json-file', 'none'] },
+    Plugins: { Volume: await listDrivers(), Network: ['host', 'none'], Log: ['json-file', 'none'] },
     CgroupDriver: global.cgroupManager,
     CgroupVersion: cgroupVersion(),
     KernelVersion: release(),
