@@ -8,6 +8,7 @@ import { buildExecutable } from '../scripts/build.ts';
 import { buildTwin, measureBudget } from './budget.ts';
 import { type Place, withPlace } from './bundle.ts';
 import { MANY, measureLists } from './containers.ts';
+import { measureImport } from './import.ts';
 import { type Bounds, compare, tryOnce } from './measure.ts';
 import { measureMemory } from './memory.ts';
 import {
@@ -282,6 +283,7 @@ calls, which take no JavaScript, but where it says that it plans. crun runs with
     await measureMemories(place, bounds);
     await measureContainers(place, bounds);
     await measureStart(empty, bounds);
+    say(await measureImport(place.dir, bounds));
   });
 }
 

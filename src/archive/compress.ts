@@ -59,7 +59,7 @@ export async function* decompress(source: ByteSource): ByteSource {
 }
 
 async function* throughTransform(source: ByteSource, kind: Compression, transform: Transform): ByteSource {
-  const input = Readable.from(source, { objectMode: false, highWaterMark: 2 });
+  const input = Readable.from(copies(source), { objectMode: false, highWaterMark: 2 });
   // A failure of the input is one of the output.
   input.once('error', (error) => transform.destroy(error));
   input.pipe(transform);
@@ -72,6 +72,11 @@ async function* throughTransform(source: ByteSource, kind: Compression, transfor
     input.destroy();
     transform.destroy();
   }
+}
+
+/** The decompressor keeps what it is given, while the source goes on. */
+async function* copies(source: ByteSource): ByteSource {
+  for await (const chunk of source) yield chunk.slice();
 }
 
 /** Z_DATA_ERROR, ZSTD_error_corruption_detected, ...: not what the source itself threw. */

@@ -10,6 +10,7 @@ import { TinyrunError } from '../errors.ts';
 import { readXattrs } from './attributes.ts';
 import { END, encodeHeader, type Fields } from './encode.ts';
 import { BLOCK } from './header.ts';
+import { expectLongWork } from './long-work.ts';
 import { type ByteString, byteString, displayName, joinPath, splitPath } from './names.ts';
 import { type Output, outputTo } from './output.ts';
 import type { ByteSink } from './source.ts';
@@ -59,6 +60,7 @@ const PATH_MAX = 4096;
  * @throws SystemError naming what cannot be read; TinyrunError ARCHIVE where a file has a whiteout's name
  */
 export async function packTree(root: number, sink: ByteSink, options: PackOptions): Promise<PackResult> {
+  expectLongWork();
   const pack: Pack = { out: outputTo(sink), options, entries: 0, links: new Map() };
   for (const found of walkTree(root, options.include, options.skip)) {
     if (found.path === '' && options.include !== undefined) continue;

@@ -21,9 +21,9 @@ const CHUNK = 256 * 1024;
  * @throws SystemError while it is read
  */
 export async function* sourceOfFd(fd: number, name: string): ByteSource {
+  // One for all: a new one each time takes longer than to read it.
+  const buffer = new Uint8Array(CHUNK);
   for (;;) {
-    // A buffer of its own for each: decompressors keep what they are given.
-    const buffer = new Uint8Array(CHUNK);
     const got = rawSyscall('read', fd, buffer, buffer.length);
     if (got === 0) return;
     if (got > 0) yield got === buffer.length ? buffer : buffer.subarray(0, got);

@@ -10,6 +10,7 @@ import { TinyrunError } from '../errors.ts';
 import { type Attributes, setAttributes } from './attributes.ts';
 import { DIRECTORY, directoriesOf, openBeneath } from './directories.ts';
 import { type Entry, readEntries } from './entries.ts';
+import { expectLongWork } from './long-work.ts';
 import { type ByteString, displayName, joinPath, splitPath } from './names.ts';
 import { hideBelow, makeDirectory, type Tree } from './place.ts';
 import type { ByteSource } from './source.ts';
@@ -28,6 +29,7 @@ export async function unpackTar(
   source: ByteSource,
   options: UnpackOptions,
 ): Promise<UnpackResult> {
+  expectLongWork();
   const pending = new Map<ByteString, Attributes>();
   const top = options.inherited?.('');
   if (top !== undefined) pending.set('', top);

@@ -154,9 +154,9 @@ function findMember(
 const CHUNK = 256 * 1024;
 
 async function* sourceOfRange(fd: number, offset: number, size: number, name: string): ByteSource {
+  const buffer = new Uint8Array(Math.min(CHUNK, size));
   for (let at = 0; at < size; ) {
-    const buffer = new Uint8Array(Math.min(CHUNK, size - at));
-    const got = rawSyscall('pread64', fd, buffer, buffer.length, offset + at);
+    const got = rawSyscall('pread64', fd, buffer, Math.min(buffer.length, size - at), offset + at);
     if (got < 0) throw new SystemError(`read ${name}`, -got);
     if (got === 0) throw new TinyrunError('ARCHIVE', `${name} has become shorter while it was read`);
     at += got;
