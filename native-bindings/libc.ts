@@ -113,13 +113,15 @@ export function open(path: string, flags: number, mode = 0): number {
 
 /** read(2): fills `into` as far as one call goes; returns the bytes read or the negative errno. */
 export function readInto(fd: number, into: Uint8Array): number {
-  return rawSyscall('read', fd, into, into.length);
+  return invoke(READ, fd, into, into.length, 0, 0, 0);
 }
+const READ = syscallNumber('read', arch)!;
 
 /** close(2). */
 export function close(fd: number): void {
-  rawSyscall('close', fd);
+  symbols.syscall(CLOSE, fd, 0, 0, 0, 0, 0);
 }
+const CLOSE = syscallNumber('close', arch)!;
 
 /** Writes all of `bytes` with write(2), synchronously: process.stdout would leave the pipe O_NONBLOCK for a container. */
 export function writeAll(fd: number, bytes: Uint8Array): void {

@@ -9,6 +9,7 @@ import { TinyrunError } from '../errors.ts';
 import { errnos } from '../sys/errno.ts';
 import {
   type Aside,
+  DATA,
   makeAside,
   moveAside,
   openVolumes,
@@ -29,7 +30,15 @@ import {
   RECORD,
   readRecord,
 } from './record.ts';
-import { describe, describeForeign, findForeign, hasPlugins, placeOf, type Volume } from './volume.ts';
+import {
+  describe,
+  describeForeign,
+  findForeign,
+  hasPlugins,
+  placeOf,
+  toVolume,
+  type Volume,
+} from './volume.ts';
 
 export interface NewVolume {
   /** Undefined: anonymous. */
@@ -162,11 +171,16 @@ export async function listVolumes(
   const foreign = (await plugins?.((name, error) => onProblem?.({ name, error }))) ?? [];
   const known = new Map(foreign.map((volume) => [`${volume.driver}/${volume.name}`, volume]));
   const found: Volume[] = [];
+  const scopes = new Map<string, Volume['scope']>();
   for (const [name, record] of records) {
-    const told = known.get(`${record.driver}/${name}`);
+    // A driver is asked once for all of its volumes: there may be thousands.
+    const scope = scopes.get(record.driver) ?? (await (await driverOf(record.driver)).scope());
+    scopes.set(record.driver, scope);
     // One whose plugin does not know it, or does not answer, is shown all the same.
-    const facts = isOwnDriver(record.driver) ? undefined : (told ?? { mountpoint: '' });
-    found.push(await describe(dataRoot, name, record, facts));
+    const facts = isOwnDriver(record.driver)
+      ? { mountpoint: `${volumesOf(dataRoot)}/${name}/${DATA}` }
+      : (known.get(`${record.driver}/${name}`) ?? { mountpoint: '' });
+    found.push(toVolume(name, record, facts, scope));
   }
   for (const volume of foreign)
     if (isVolumeName(volume.name) && !records.has(volume.name))

@@ -33,14 +33,28 @@ export async function describe(
   facts?: VolumeFacts,
 ): Promise<Volume> {
   const driver = await driverOf(record.driver);
-  const { mountpoint, status } = facts ?? (await driver.get(placeOf(dataRoot, name), record));
-  return {
-    ...{ ...record, name, mountpoint },
-    scope: await driver.scope(),
-    anonymous: record.labels !== null && Object.hasOwn(record.labels, ANONYMOUS_LABEL),
-    ...(status === undefined ? {} : { status }),
-  };
+  return toVolume(
+    name,
+    record,
+    facts ?? (await driver.get(placeOf(dataRoot, name), record)),
+    await driver.scope(),
+  );
 }
+
+export const toVolume = (
+  name: string,
+  record: VolumeRecord,
+  { mountpoint, status }: VolumeFacts,
+  scope: Volume['scope'],
+): Volume => ({
+  driver: record.driver,
+  createdAt: record.createdAt,
+  labels: record.labels,
+  options: record.options,
+  ...{ name, mountpoint, scope },
+  anonymous: record.labels !== null && Object.hasOwn(record.labels, ANONYMOUS_LABEL),
+  ...(status === undefined ? {} : { status }),
+});
 
 /** What is shown of a volume that a plugin has, and nobody here has made. */
 export const describeForeign = (dataRoot: string, volume: PluginVolume): Promise<Volume> =>

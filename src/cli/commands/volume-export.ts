@@ -1,4 +1,5 @@
 // tinyrun volume export VOLUME [-o FILE]
+import { isTerminal } from '../../../native-bindings/libc.ts';
 import { type Compression, compress } from '../../archive/compress.ts';
 import { startProgress } from '../../archive/progress.ts';
 import { TinyrunError } from '../../errors.ts';
@@ -8,7 +9,6 @@ import { exportVolume } from '../../volume/transfer.ts';
 import { type CommandLine, text } from '../command-line.ts';
 import { absolute } from '../global.ts';
 import { withOutput } from '../output-file.ts';
-import { isTerminal } from '../terminal.ts';
 
 export async function run(line: CommandLine, global: GlobalOptions, cwd: string): Promise<number> {
   const [name = ''] = line.args;

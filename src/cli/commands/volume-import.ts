@@ -1,4 +1,5 @@
 // tinyrun volume import VOLUME [FILE]
+import { isTerminal } from '../../../native-bindings/libc.ts';
 import { startProgress } from '../../archive/progress.ts';
 import { sourceOfFd, sourceOfFile } from '../../archive/source.ts';
 import { TinyrunError } from '../../errors.ts';
@@ -6,7 +7,6 @@ import type { GlobalOptions } from '../../runtime/options.ts';
 import { importVolume } from '../../volume/transfer.ts';
 import type { CommandLine } from '../command-line.ts';
 import { absolute } from '../global.ts';
-import { isTerminal } from '../terminal.ts';
 
 export async function run(
   { args: [name = '', file = '-'] }: CommandLine,

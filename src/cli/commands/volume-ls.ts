@@ -29,9 +29,9 @@ export async function run(line: CommandLine, global: GlobalOptions): Promise<num
   );
   const found = volumes.filter((volume) => matches(volume, filters, (name) => users.has(name)));
   const withSize = flag(line, 'size');
-  const rows = found.map(async (volume) =>
-    rowOf(volume, withSize ? (await usageNow(dataRoot, volume))?.bytes : undefined),
-  );
+  const rows: Record<string, unknown>[] = [];
+  for (const volume of found)
+    rows.push(rowOf(volume, withSize ? (await usageNow(dataRoot, volume))?.bytes : undefined));
   const list = formatList({
     format: text(line, 'format'),
     quiet: flag(line, 'quiet'),
@@ -41,7 +41,7 @@ export async function run(line: CommandLine, global: GlobalOptions): Promise<num
       ...(withSize ? ([['SIZE', 'Size']] as const) : []),
     ],
     id: 'Name',
-    rows: await Promise.all(rows),
+    rows,
   });
   print(1, list);
   return 0;
@@ -53,9 +53,7 @@ function rowOf(volume: Volume, size: number | undefined): Record<string, unknown
     Availability: 'N/A',
     Driver: volume.driver,
     Group: 'N/A',
-    Labels: Object.entries(volume.labels ?? {})
-      .map(([name, value]) => `${name}=${value}`)
-      .join(','),
+    Labels: volume.labels === null ? '' : toText(volume.labels),
     Links: 'N/A',
     Mountpoint: volume.mountpoint,
     Name: volume.name,
@@ -65,3 +63,8 @@ function rowOf(volume: Volume, size: number | undefined): Record<string, unknown
     Label: (name: unknown) => volume.labels?.[String(name)] ?? '',
   };
 }
+
+const toText = (labels: Readonly<Record<string, string>>): string =>
+  Object.entries(labels)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(',');
