@@ -7,6 +7,7 @@ import type { Command } from './commands/command.ts';
 import { parseFast, scanGlobals } from './fast.ts';
 import { type CommandSpec, type CommandTable, commands as hotCommands } from './options.ts';
 import * as container from './tables/container.ts';
+import * as copying from './tables/copying.ts';
 import { dockerOptions, imageOptions } from './tables/docker-run.ts';
 import * as image from './tables/image.ts';
 import * as inspect from './tables/inspect.ts';
@@ -14,12 +15,13 @@ import * as output from './tables/output.ts';
 import * as volume from './tables/volume.ts';
 import { kindOfTarget } from './target.ts';
 
+/** Options of `run` that `create` has for images alone. */
+const ofRun = { name: hotCommands['run']!.options['name']!, rm: hotCommands['run']!.options['rm']! };
+
 const withDockerOptions = (name: 'run' | 'create' | 'explain'): CommandSpec => {
   const spec = hotCommands[name]!;
-  return { ...spec, options: { ...spec.options, ...nameOption, ...dockerOptions } };
+  return { ...spec, options: { ...ofRun, ...spec.options, ...dockerOptions } };
 };
-/** With a bundle, `create` has the id as its argument. */
-const nameOption = { name: hotCommands['run']!.options['name']! };
 
 /** All commands, those of options.ts among them. */
 export const commands: CommandTable = {
@@ -28,6 +30,7 @@ export const commands: CommandTable = {
   create: withDockerOptions('create'),
   explain: withDockerOptions('explain'),
   ...container.commands,
+  ...copying.commands,
   ...image.commands,
   ...volume.commands,
   ...inspect.commands,
@@ -37,6 +40,7 @@ export const commands: CommandTable = {
 /** Other names, as Docker has them. */
 export const aliases: Readonly<Record<string, string>> = {
   ...container.aliases,
+  ...copying.aliases,
   ...image.aliases,
   ...volume.aliases,
   ...inspect.aliases,
@@ -46,6 +50,7 @@ export const aliases: Readonly<Record<string, string>> = {
 /** The modules of the commands that only this table has. */
 export const load: Readonly<Record<string, () => Promise<Command>>> = {
   ...container.load,
+  ...copying.load,
   ...image.load,
   ...volume.load,
   ...inspect.load,
@@ -69,9 +74,8 @@ export function parseCold(argv: readonly string[]): CommandLine | undefined {
 /** What a config.json says must not be lost in silence. */
 function refuseImageOptions({ command, options }: CommandLine): void {
   if (!['run', 'create', 'explain'].includes(command)) return;
-  const refused = (one: string): boolean =>
-    (Object.hasOwn(imageOptions, one) && one !== 'hostname') || (command === 'create' && one === 'name');
-  const name = Object.keys(options).find(refused);
+  const ofImages = command === 'create' ? { ...imageOptions, ...ofRun } : imageOptions;
+  const name = Object.keys(options).find((one) => Object.hasOwn(ofImages, one) && one !== 'hostname');
   if (name === undefined) return;
   throw new TinyrunError('USAGE', `${command} --${name}: it is for containers of an image`, {
     hint: "a bundle's own config.json says what it would",

@@ -98,6 +98,7 @@ function toConfigFlags(line: CommandLine, cwd: string): ConfigFlags {
     tty: flag(line, 'tty'),
     interactive: flag(line, 'interactive'),
     detach: flag(line, 'detach'),
+    starts: line.command !== 'create',
   };
 }
 

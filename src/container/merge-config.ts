@@ -34,11 +34,13 @@ export interface ConfigFlags {
   tty: boolean;
   interactive: boolean;
   detach: boolean;
+  /** It is started at once. */
+  starts: boolean;
 }
 
 /**
  * @param hostname of who gives none
- * @throws TinyrunError USAGE where neither says what to run
+ * @throws TinyrunError USAGE where neither says what is to be started
  */
 export function mergeConfig(image: ImageDefaults, flags: ConfigFlags, hostname: string): ContainerConfig {
   // An entrypoint of the caller's means that the image's arguments are not for it.
@@ -46,11 +48,7 @@ export function mergeConfig(image: ImageDefaults, flags: ConfigFlags, hostname: 
   const given = flags.entrypoint ? [flags.entrypoint] : [];
   const entrypoint = replaced ? given : (image.Entrypoint ?? []);
   const cmd = flags.command.length > 0 ? flags.command : replaced ? [] : (image.Cmd ?? []);
-  if (entrypoint.length + cmd.length === 0)
-    throw new TinyrunError('USAGE', 'no command specified', {
-      hint: `image ${flags.image} has none: write it behind the image`,
-    });
-  return {
+  const config: ContainerConfig = {
     Hostname: flags.hostname ?? hostname,
     Domainname: flags.domainname,
     User: flags.user ?? image.User ?? '',
@@ -70,6 +68,20 @@ export function mergeConfig(image: ImageDefaults, flags: ConfigFlags, hostname: 
     Labels: { ...image.Labels, ...flags.labels },
     ...stopOptions(image.StopSignal, flags),
   };
+  if (flags.starts) commandOf(config);
+  return config;
+}
+
+/**
+ * The words of a container's program. One that only holds volumes needs none, until it is started.
+ * @throws TinyrunError USAGE where there are none
+ */
+export function commandOf({ Entrypoint, Cmd, Image }: ContainerConfig): string[] {
+  const words = [...(Entrypoint ?? []), ...(Cmd ?? [])];
+  if (words.length > 0) return words;
+  throw new TinyrunError('USAGE', 'no command specified', {
+    hint: `image ${Image} has none: write it behind the image`,
+  });
 }
 
 function stopOptions(

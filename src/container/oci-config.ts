@@ -23,7 +23,7 @@ import {
   READONLY_PATHS,
   shmMount,
 } from './defaults.ts';
-import { mergeEnvironment } from './merge-config.ts';
+import { commandOf, mergeEnvironment } from './merge-config.ts';
 import type { ContainerRecord } from './record.ts';
 import type { SecurityOptions } from './security-opt.ts';
 import type { ResolvedUser } from './user.ts';
@@ -56,7 +56,7 @@ export function toOciConfig(record: ContainerRecord, facts: StartFacts): Config 
     process: {
       terminal: config.Tty,
       user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },
-      args: [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])],
+      args: commandOf(config),
       env: environmentOf(config, user.home),
       cwd: config.WorkingDir || '/',
       capabilities: capabilitySets(hostConfig, facts.capabilities),

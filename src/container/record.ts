@@ -108,14 +108,16 @@ export function listContainerRecords(dataRoot: string): ContainerRecord[] {
 
 /**
  * Locks a container, after waiting for who has it; close the descriptor to unlock it.
+ * @param patience milliseconds; undefined: without end
  * @returns undefined where there is none (any more)
+ * @throws TinyrunError STATE where that was too long
  */
-export function lockContainer(dataRoot: string, id: string): number | undefined {
+export function lockContainer(dataRoot: string, id: string, patience?: number): number | undefined {
   const directory = containerDirectory(dataRoot, id);
   if (!exists(AT_FDCWD, directory)) return undefined;
   let fd: number;
   try {
-    fd = lockDirectory(directory);
+    fd = patience === undefined ? lockDirectory(directory) : lockSoon(directory, id, patience);
   } catch (error) {
     if (error instanceof SystemError && error.errno === 'ENOENT') return undefined;
     throw error;
@@ -124,6 +126,20 @@ export function lockContainer(dataRoot: string, id: string): number | undefined 
   close(fd); // it was removed while we waited
   return undefined;
 }
+
+function lockSoon(directory: string, id: string, patience: number): number {
+  for (let waited = 0; waited <= patience; waited += LOCK_STEP) {
+    const fd = lockDirectory(directory, { wait: false });
+    if (fd !== undefined) return fd;
+    Bun.sleepSync(LOCK_STEP);
+  }
+  throw new TinyrunError('STATE', `container ${id} is being changed by another command`, {
+    hint: 'try again when that has ended',
+  });
+}
+
+/** Between two tries; milliseconds. */
+const LOCK_STEP = 10;
 
 /**
  * Keeps a container from being removed until the descriptor is closed.

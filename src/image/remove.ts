@@ -10,15 +10,12 @@ import { keptName, readNames, writeNames } from './names.ts';
 import { parseReference } from './reference.ts';
 import { type Image, listImages, meansId, resolveImage } from './store.ts';
 
-/** Who uses an image: a container that was made of it or mounts it, or a volume of it. */
+/** A container, as far as its image is concerned. */
 export interface ImageUser {
-  kind: 'container' | 'volume';
-  /** Of a volume its name. */
   id: string;
   name: string;
   /** `sha256:HEX` */
   imageId: string;
-  /** Its layers are mounted: not even by force may the image go. */
   isRunning(): boolean;
 }
 
@@ -77,14 +74,14 @@ const isSingleReference = ({ tags, digests }: Image): boolean =>
 
 /**
  * The names that stay where one is taken away: digests go with the last tag of their repository.
- * @throws TinyrunError STATE where it is the last one, and somebody uses the image
+ * @throws TinyrunError STATE where it is the last one, and a container uses the image
  */
 function namesLeft(image: Image, called: string, { force, users }: RemoveOptions): string[] {
   const reference = parseReference(called);
   const user = users.find(({ imageId }) => imageId === image.id);
   if (!force && isSingleReference(image) && user !== undefined)
     throw conflict(
-      `unable to remove repository reference ${JSON.stringify(called)} (must force) - ${showUser(user)} is using its referenced image ${short(image.id)}`,
+      `unable to remove repository reference ${JSON.stringify(called)} (must force) - container ${short(user.id)} is using its referenced image ${short(image.id)}`,
       users.filter(({ imageId }) => imageId === image.id),
     );
   const tags = image.tags.filter((name) => name !== keptName(reference));
@@ -110,30 +107,22 @@ function assertRemovable(image: Image, { force, users }: RemoveOptions): void {
   const own = users.filter(({ imageId }) => imageId === image.id);
   const running = own.find((user) => user.isRunning());
   const unable = (how: string, why: string): TinyrunError =>
-    conflict(`unable to delete ${short(image.id)} (${how} be forced) - image is ${why}`, own);
+    conflict(`unable to delete ${short(image.id)} (${how} be forced) - ${why}`, own);
   if (running !== undefined)
-    throw unable('cannot', `being used by ${IN_USE[running.kind]} ${showUser(running)}`);
+    throw unable('cannot', `image is being used by running container ${short(running.id)}`);
   if (force) return;
-  if (!isSingleReference(image)) throw unable('must', 'referenced in multiple repositories');
-  const [user] = own;
-  if (user !== undefined) throw unable('must', `being used by ${NOT_IN_USE[user.kind]} ${showUser(user)}`);
+  if (!isSingleReference(image)) throw unable('must', 'image is referenced in multiple repositories');
+  if (own[0] !== undefined)
+    throw unable('must', `image is being used by stopped container ${short(own[0].id)}`);
 }
 
-const IN_USE = { container: 'running', volume: 'mounted' } as const;
-const NOT_IN_USE = { container: 'stopped', volume: 'unmounted' } as const;
-
-const showUser = ({ kind, id, name }: ImageUser): string =>
-  kind === 'volume' ? `volume ${name}` : `container ${short(id)}`;
-
 function conflict(message: string, users: readonly ImageUser[]): TinyrunError {
-  const who = users.map((user) => {
-    const { kind, id, name } = user;
-    const state = (user.isRunning() ? IN_USE : NOT_IN_USE)[kind];
-    return kind === 'volume' ? `volume ${name} (${state})` : `${name} (${short(id)}, ${state})`;
-  });
+  const who = users.map(
+    (user) => `${user.name} (${short(user.id)}, ${user.isRunning() ? 'running' : 'stopped'})`,
+  );
   return new TinyrunError('STATE', `conflict: ${message}`, {
     ...(who.length === 0 ? {} : { hint: `it is used by ${who.join(', ')}` }),
-    data: { users: users.map(({ id }) => id) },
+    data: { containers: users.map(({ id }) => id) },
   });
 }
 
@@ -170,7 +159,7 @@ export async function collectLayers(dataRoot: string): Promise<number> {
 }
 
 /**
- * Removes the images that nobody uses.
+ * Removes the images that no container uses.
  * @param which those in question: `image prune` takes the ones without a name
  */
 export async function pruneImages(

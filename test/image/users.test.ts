@@ -72,48 +72,6 @@ test('image prune -a: leaves images that containers use', () =>
     assert.is(store.out('images', '--format', '{{.Containers}}'), '1\n');
   }));
 
-test('image rm: an image that is mounted in a container stays', () =>
-  withContainer((store) => {
-    const other = makeLayer({ 'data/x': 'x' });
-    makeLayout(join(store.folder, 'other'), {
-      layers: [other],
-      annotations: named('docker.io/library/data:1'),
-    });
-    store.out('import', 'other');
-    store.out('create', '--name', 'm', '--mount', 'type=image,source=data:1,target=/data', 'bb');
-    try {
-      const { code, stderr } = store.run(['rmi', 'data:1']);
-      assert.is(code, 1);
-      assert.match(
-        stderr,
-        /container [0-9a-f]{12} is using its referenced image [0-9a-f]{12}; it is used by m \(/,
-      );
-    } finally {
-      store.run(['rm', '-f', 'm']);
-    }
-    assert.match(store.out('rmi', 'data:1'), /Untagged: data:1/);
-  }));
-
-test('image rm: an image that a volume is made of stays', () =>
-  withContainer((store) => {
-    const other = makeLayer({ 'data/x': 'x' });
-    makeLayout(join(store.folder, 'other'), {
-      layers: [other],
-      annotations: named('docker.io/library/data:1'),
-    });
-    store.out('import', 'other');
-    store.out('volume', 'create', '-d', 'image', '-o', 'image=data:1', 'vol');
-    const { code, stderr } = store.run(['rmi', 'data:1']);
-    assert.is(code, 1);
-    assert.match(
-      stderr,
-      /volume vol is using its referenced image [0-9a-f]{12}; it is used by volume vol \(unmounted\)/,
-    );
-    assert.match(store.out('info', '-f', '{{.Plugins.Volume}}'), /^\[local image/);
-    store.out('volume', 'rm', 'vol');
-    assert.match(store.out('rmi', 'data:1'), /Untagged: data:1/);
-  }));
-
 test('a container that is being made keeps the layers of an image that is removed this moment', () =>
   withStore(async (store) => {
     makeLayout(join(store.folder, 'layout'), image);

@@ -3,7 +3,7 @@
 // no word to say, and `delete --force` gets rid of all. With JavaScript and with programs (plan/verbs.ts). A sample of
 // the calls; all of them with TINYRUN_TEST_ALL=1.
 
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -52,8 +52,15 @@ const wordsOf = ({ id }: Bundle, [verb = '', ...rest]: readonly string[]): strin
   return verb === 'kill' ? [verb, id, ...rest] : [verb, ...rest, id];
 };
 
-const hasEnded = (pid: number): boolean =>
-  !existsSync(`/proc/${pid}/stat`) || / [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+function hasEnded(pid: number): boolean {
+  try {
+    return / [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && ['ENOENT', 'ESRCH'].includes(String(error.code)))
+      return true;
+    throw error;
+  }
+}
 
 /** Makes a container, with an overlay every other time. */
 async function prepare(bundle: Bundle, before: Status, round: number): Promise<void> {

@@ -29,7 +29,9 @@ export interface Store {
   top: string;
   root: string;
   dataRoot: string;
-  /** Runs tinyrun on them. */
+  /** The words of tinyrun on them. */
+  command: readonly string[];
+  /** Runs it. */
   t(...words: string[]): Result;
   /** The same with stdin, an environment, a directory. */
   with(options: RunOptions, ...words: string[]): Result;
@@ -62,6 +64,7 @@ export async function withStore(use: (store: Store) => void | Promise<void>): Pr
     top,
     root,
     dataRoot,
+    command: words([]),
     t: (...args) => runCommand(words(args)),
     with: (options, ...args) => runCommand(words(args), options),
     out(...args) {

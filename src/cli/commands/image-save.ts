@@ -1,26 +1,15 @@
 // tinyrun image save
-import { isTerminal } from '../../../native-bindings/libc.ts';
-import { sinkOfFd } from '../../archive/source.ts';
-import { withNewFile } from '../../disk/write.ts';
-import { TinyrunError } from '../../errors.ts';
 import { parseReference } from '../../image/reference.ts';
 import { type Saved, saveImages } from '../../image/save.ts';
 import { meansId, resolveImage } from '../../image/store.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
 import { type CommandLine, text } from '../command-line.ts';
-import { absolute } from '../global.ts';
+import { writeOutput } from '../output.ts';
 
 export async function run(line: CommandLine, { dataRoot }: GlobalOptions, cwd: string): Promise<number> {
   const images = chooseImages(dataRoot, line.args);
   const format = text(line, 'format') === 'oci' ? 'oci' : 'docker';
-  const output = text(line, 'output');
-  if (output === undefined || output === '-') {
-    if (isTerminal(1))
-      throw new TinyrunError('USAGE', 'cowardly refusing to save to a terminal', {
-        hint: 'use the -o flag or redirect',
-      });
-    await saveImages(dataRoot, images, format, sinkOfFd(1));
-  } else await withNewFile(absolute(output, cwd), (fd) => saveImages(dataRoot, images, format, sinkOfFd(fd)));
+  await writeOutput(line, cwd, (sink) => saveImages(dataRoot, images, format, sink));
   return 0;
 }
 

@@ -1,0 +1,12 @@
+// tinyrun export [-o FILE] CONTAINER
+import { exportContainer } from '../../container/export.ts';
+import { resolveContainer } from '../../container/find.ts';
+import type { GlobalOptions } from '../../runtime/options.ts';
+import type { CommandLine } from '../command-line.ts';
+import { writeOutput } from '../output.ts';
+
+export async function run(line: CommandLine, global: GlobalOptions, cwd: string): Promise<number> {
+  const record = resolveContainer(global.dataRoot, line.args[0]!);
+  await writeOutput(line, cwd, (sink) => exportContainer(global, record, sink));
+  return 0;
+}

@@ -1,0 +1,88 @@
+// A path below a root that nobody may lead us out of -> descriptors. The directories on the way are resolved inside the root
+// (openat2(2), RESOLVE_IN_ROOT), once, and used by descriptor from then on, so a symlink that a container puts in the way
+// meanwhile leads nowhere (CVE-2018-15664, CVE-2019-10152).
+
+import { close, flag, rawSyscall } from '../../native-bindings/libc.ts';
+import { errno, must, S_IFDIR, S_IFLNK, statInode } from '../disk/inode.ts';
+import { TinyrunError } from '../errors.ts';
+import type { Kind } from './copy-rules.ts';
+
+/** What is at a path. Close it with `forget`. */
+export interface Located {
+  kind: Kind;
+  /** fd of the directory that the name is in; undefined: there is none. */
+  parent: number | undefined;
+  /** The last name, symlinks followed where asked for; `.` is the directory itself. */
+  base: string;
+}
+
+const DIRECTORY = flag('O_PATH', 'O_DIRECTORY', 'O_CLOEXEC');
+const PIN = flag('O_PATH', 'O_NOFOLLOW', 'O_CLOEXEC');
+const IN_ROOT = flag('RESOLVE_IN_ROOT', 'RESOLVE_NO_MAGICLINKS');
+const MOST_LINKS = 40; // path_resolution(7)
+
+/**
+ * Looks a path up.
+ * @param root fd of a directory
+ * @param path absolute
+ * @param follow a symlink in the last place, too
+ * @throws TinyrunError USAGE for symlinks without end; SystemError
+ */
+export function locate(root: number, path: string, follow: boolean): Located {
+  let here = path;
+  for (let links = 0; links <= MOST_LINKS; links++) {
+    const slash = here.lastIndexOf('/');
+    const last = here.slice(slash + 1);
+    const isName = !['', '.', '..'].includes(last);
+    const above = isName ? here.slice(0, slash) || '/' : here;
+    const parent = openInside(root, above, DIRECTORY);
+    const base = isName ? last : '.';
+    if (parent === undefined) return { kind: 'missing', parent, base };
+    const { kind, link } = lookAt(parent, base);
+    if (link === undefined || !follow) return { kind, parent, base };
+    close(parent);
+    here = link.startsWith('/') ? link : `${above}/${link}`;
+  }
+  throw new TinyrunError('USAGE', `follow ${path}: ELOOP too many symlinks`);
+}
+
+/** Closes what was located. */
+export function forget({ parent }: Located): void {
+  if (parent !== undefined) close(parent);
+}
+
+/**
+ * Opens a path inside the root, symlinks and all; undefined where nothing is there.
+ * @param flags O_*
+ * @throws SystemError
+ */
+export function openInside(root: number, path: string, flags: number): number | undefined {
+  const how = new Uint8Array(new BigUint64Array([BigInt(flags), 0n, BigInt(IN_ROOT)]).buffer);
+  let fd = rawSyscall('openat2', root, path, how, how.length);
+  // Something was renamed at the same moment, openat2(2).
+  for (let tries = 0; fd === errno('EAGAIN') && tries < 100; tries++)
+    fd = rawSyscall('openat2', root, path, how, how.length);
+  if (fd === errno('ENOENT') || fd === errno('ENOTDIR')) return undefined;
+  return must(fd, `open ${path}`);
+}
+
+function lookAt(parent: number, base: string): { kind: Kind; link?: string } {
+  const pin = rawSyscall('openat', parent, base, PIN, 0);
+  if (pin === errno('ENOENT')) return { kind: 'missing' };
+  must(pin, `look at ${base}`);
+  try {
+    const { type } = statInode(pin, `look at ${base}`);
+    if (type === S_IFLNK) return { kind: 'file', link: readLink(pin, base) };
+    return { kind: type === S_IFDIR ? 'directory' : 'file' };
+  } finally {
+    close(pin);
+  }
+}
+
+const decoder = new TextDecoder();
+
+function readLink(pin: number, base: string): string {
+  const into = new Uint8Array(4096); // PATH_MAX
+  const length = must(rawSyscall('readlinkat', pin, '', into, into.length), `read symlink ${base}`);
+  return decoder.decode(into.subarray(0, length));
+}

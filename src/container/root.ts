@@ -1,0 +1,151 @@
+// The root directory of a container, open, for who works on its files from outside: that of its process while it runs, else one
+// that is put together for the moment (view.ts).
+
+import { close, flag, rawSyscall, syscall } from '../../native-bindings/libc.ts';
+import { AT_FDCWD, DIRECTORY, readSmall } from '../disk/files.ts';
+import { TinyrunError } from '../errors.ts';
+import { containerLayer } from '../image/container-layer.ts';
+import type { GlobalOptions } from '../runtime/options.ts';
+import { probeHost } from '../runtime/probe.ts';
+import { type Process, statOf } from '../runtime/process.ts';
+import { findContainer } from '../runtime/store.ts';
+import { openMounts } from '../volume/prepare.ts';
+import { readUses, type Use } from '../volume/uses.ts';
+import type { Owner } from './copy.ts';
+import { findContainerRecord, resolveContainer } from './find.ts';
+import { type ContainerRecord, lockContainer } from './record.ts';
+import { withLayers, withRootMount } from './view.ts';
+import { releaseVolumes } from './volumes.ts';
+
+/** Who waits for a stream that comes from the same container would wait for ever. */
+const PATIENCE_MS = 10_000;
+
+/** What of a container's mounts is wanted in its root. */
+export type Wanted = 'with volumes' | 'the root alone';
+
+/**
+ * Does something with the root directory of a container, its volumes in it; of one without a record while it runs.
+ * @param called name, id, or the beginning of an id
+ * @throws TinyrunError NOT_FOUND; STATE where there is no record and it does not run; SystemError, and what `use` throws
+ */
+export async function withNamedRoot<T>(
+  global: GlobalOptions,
+  called: string,
+  use: (root: number, owner: Owner) => Promise<T>,
+): Promise<T> {
+  const bundle = findContainer(global.root, called);
+  const record = findContainerRecord(global.dataRoot, called);
+  if (record !== undefined || bundle === undefined)
+    return await withContainerRoot(
+      global,
+      record ?? resolveContainer(global.dataRoot, called),
+      'with volumes',
+      (root) => use(root, ROOT),
+    );
+  const owner = rootOwner(bundle.init.pid);
+  const running = await withRunningRoot(bundle.init, 'with volumes', (root) => use(root, owner));
+  if (running !== undefined) return running.result;
+  throw new TinyrunError('STATE', `container ${called} does not run: its files are those of its bundle`, {
+    hint: `see ${bundle.state.rootfs}`,
+  });
+}
+
+/** Root of a container's user namespace, as the host sees it: user_namespaces(7). */
+function rootOwner(pid: number): Owner {
+  const outside = (file: string): number => {
+    const text = readSmall(AT_FDCWD, `/proc/${pid}/${file}`) ?? '';
+    const line = text.split('\n').find((one) => /^\s*0\s/.test(one));
+    return Number(line?.trim().split(/\s+/)[1] ?? 0);
+  };
+  return { uid: outside('uid_map'), gid: outside('gid_map') };
+}
+
+/** Does something with the root directory of the host. */
+export async function withHostRoot<T>(use: (root: number) => Promise<T>): Promise<T> {
+  const fd = syscall('open /', 'openat', AT_FDCWD, '/', DIRECTORY, 0);
+  try {
+    return await use(fd);
+  } finally {
+    close(fd);
+  }
+}
+
+/**
+ * Does something with the root directory of a container that has a record.
+ * @throws TinyrunError NOT_FOUND if it is removed at this moment; SystemError, and what `use` throws
+ */
+export async function withContainerRoot<T>(
+  global: GlobalOptions,
+  record: ContainerRecord,
+  wanted: Wanted,
+  use: (root: number) => Promise<T>,
+): Promise<T> {
+  const whileItRuns = async (): Promise<{ result: T } | undefined> => {
+    const init = findContainer(global.root, record.id)?.init;
+    return init === undefined ? undefined : await withRunningRoot(init, wanted, use);
+  };
+  const running = await whileItRuns();
+  if (running !== undefined) return running.result;
+  const lock = lockContainer(global.dataRoot, record.id, PATIENCE_MS);
+  if (lock === undefined) throw new TinyrunError('NOT_FOUND', `No such container: ${record.name}`);
+  try {
+    // It may have been started meanwhile. Who holds the lock starts it not, and one that runs goes on without it.
+    const started = await whileItRuns();
+    return started === undefined ? await withStoppedRoot(global, record, wanted, use) : started.result;
+  } finally {
+    close(lock);
+  }
+}
+
+/** Undefined where the process has ended. */
+export async function withRunningRoot<T>(
+  process: Process,
+  wanted: Wanted,
+  use: (root: number) => Promise<T>,
+): Promise<{ result: T } | undefined> {
+  const fd = openOf(process, wanted === 'with volumes' ? 'root' : 'ns/mnt');
+  if (fd === undefined) return undefined;
+  try {
+    return { result: wanted === 'with volumes' ? await use(fd) : await withRootMount(fd, use) };
+  } finally {
+    close(fd);
+  }
+}
+
+/** Opens a file of a process; a pid that went to another process meanwhile is found out. */
+function openOf({ pid, stat }: Process, file: string): number | undefined {
+  if (stat === undefined) return undefined;
+  const fd = rawSyscall('openat', AT_FDCWD, `/proc/${pid}/${file}`, flag('O_RDONLY', 'O_CLOEXEC'), 0);
+  if (fd < 0) return undefined;
+  if (statOf(pid)?.startTime === stat.startTime) return fd;
+  close(fd);
+  return undefined;
+}
+
+async function withStoppedRoot<T>(
+  { dataRoot }: GlobalOptions,
+  { id, chainId }: ContainerRecord,
+  wanted: Wanted,
+  use: (root: number) => Promise<T>,
+): Promise<T> {
+  const layer = containerLayer(dataRoot, id, chainId);
+  const { kernel } = probeHost();
+  const uses = readUses(dataRoot, id);
+  if (wanted === 'the root alone' || uses === undefined) return await withLayers(layer, [], kernel, use);
+  const at = { dataRoot, id, roots: [layer.upper, ...layer.lowers], user: ROOT, root: ROOT };
+  try {
+    const mounts = await openMounts({ ...uses, mounts: uses.mounts.flatMap(asItIs) }, at);
+    return await withLayers(layer, mounts, kernel, use);
+  } finally {
+    await releaseVolumes(dataRoot, id);
+  }
+}
+
+const ROOT = { uid: 0, gid: 0 };
+
+/** What is on disk between two starts, without what a start does to it. */
+function asItIs(use: Use): Use[] {
+  const { chown: _, ...request } = use.request;
+  const isOnDisk = request.type === 'volume' || request.type === 'bind';
+  return isOnDisk && request.overlay === undefined ? [{ ...use, request }] : [];
+}

@@ -1,0 +1,239 @@
+// `cp` between real containers and the host.
+
+import {
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { runCommand } from '../support/container.ts';
+import { type Store, withStore } from '../support/store.ts';
+
+/** The same for a container that runs, one that has ended, and one that never ran. */
+async function inEachState(use: (store: Store) => void | Promise<void>): Promise<void> {
+  for (const make of [
+    ['run', '-d', '--name', 'box', '-v', 'vol:/v', 'bb', 'sleep', '600'],
+    ['run', '--name', 'box', '-v', 'vol:/v', 'bb', 'true'],
+    ['create', '--name', 'box', '-v', 'vol:/v', 'bb'],
+  ])
+    await withStore(async (store) => {
+      store.out(...make);
+      await use(store);
+    });
+}
+
+const refusal = ({ t }: Store, ...words: string[]): string => {
+  const { stderr, code } = t('cp', ...words);
+  assert.is(code, 1);
+  return stderr.trimEnd().replace(/; .*/, '');
+};
+
+test('cp: files go into a container, also into its volumes, and come out', async () => {
+  await inEachState((store) => {
+    const { top, out } = store;
+    writeFileSync(join(top, 'f'), 'text\n', { mode: 0o640 });
+    out('cp', join(top, 'f'), 'box:/root');
+    out('cp', join(top, 'f'), 'box:/v/');
+    const volume = out('volume', 'inspect', '-f', '{{.Mountpoint}}', 'vol');
+    assert.is(readFileSync(join(volume, 'f'), 'utf8'), 'text\n');
+    for (const path of ['/root/f', '/v/f']) {
+      out('cp', `box:${path}`, join(top, 'back'));
+      assert.is(readFileSync(join(top, 'back'), 'utf8'), 'text\n');
+      assert.is(lstatSync(join(top, 'back')).mode & 0o777, 0o640);
+    }
+    assert.equal(
+      readFileSync('/proc/self/mountinfo', 'utf8').includes(top),
+      false,
+      'the host has no mount of it',
+    );
+  });
+});
+
+test("cp: Docker's eight rules, into a container", async () => {
+  await withStore((store) => {
+    const { top, out } = store;
+    out('run', '-d', '--name', 'box', 'bb', 'sleep', '600');
+    mkdirSync(join(top, 'd/sub'), { recursive: true });
+    writeFileSync(join(top, 'd/x'), 'x');
+    writeFileSync(join(top, 'f'), 'f');
+    const tree = (path: string): string => out('exec', 'box', 'find', path).split('\n').sort().join(' ');
+    out('exec', 'box', 'mkdir', '/to');
+    out('exec', 'box', 'touch', '/file');
+
+    out('cp', join(top, 'f'), 'box:/to/new');
+    out('cp', join(top, 'f'), 'box:/to');
+    out('cp', join(top, 'f'), 'box:/file');
+    assert.is(tree('/to'), '/to /to/f /to/new');
+    assert.is(out('exec', 'box', 'cat', '/file'), 'f');
+    out('cp', join(top, 'd'), 'box:/made');
+    assert.is(tree('/made'), '/made /made/sub /made/x');
+    out('cp', join(top, 'd'), 'box:/made');
+    assert.is(tree('/made'), '/made /made/d /made/d/sub /made/d/x /made/sub /made/x');
+    out('cp', `${join(top, 'd')}/.`, 'box:/to');
+    assert.is(tree('/to'), '/to /to/f /to/new /to/sub /to/x');
+
+    assert.match(refusal(store, join(top, 'f'), 'box:/none/'), 'cp to /none/: no such directory');
+    assert.match(refusal(store, join(top, 'f'), 'box:/none/f'), 'cp to /none/f: no such directory');
+    assert.match(refusal(store, join(top, 'd'), 'box:/file'), 'cannot copy directory');
+    assert.match(refusal(store, join(top, 'f'), 'box:/file/'), 'it is a file, not a directory');
+    assert.match(refusal(store, `${join(top, 'f')}/`, 'box:/to'), 'it is a file, not a directory');
+    assert.match(refusal(store, join(top, 'none'), 'box:/to'), 'Could not find the file');
+    assert.match(refusal(store, 'box:/none', top), 'Could not find the file /none in container box');
+    assert.match(refusal(store, 'none:/x', top), 'No such container: none');
+    assert.match(refusal(store, 'box:/to', 'box:/x'), 'copying between containers is not supported');
+    assert.match(refusal(store, 'a', 'b'), 'must specify at least one container source');
+  });
+});
+
+test('cp: a directory is not put in the place of a file inside of a tree', async () => {
+  await withStore((store) => {
+    const { top, out } = store;
+    out('run', '-d', '--name', 'box', 'bb', 'sh', '-c', 'mkdir -p /to/d; touch /to/d/x; sleep 600');
+    mkdirSync(join(top, 'd/x'), { recursive: true });
+    assert.match(refusal(store, join(top, 'd'), 'box:/to'), 'cannot overwrite non-directory with directory');
+    assert.is(out('exec', 'box', 'stat', '-c', '%F', '/to/d/x'), 'regular empty file');
+  });
+});
+
+test('cp: owners are those of the receiver, and of the source with --archive', async () => {
+  await withStore(({ top, out }) => {
+    out('run', '--name', 'box', 'bb', 'sh', '-c', 'touch /f; chown 7:8 /f');
+    writeFileSync(join(top, 'f'), '');
+    chownSync(join(top, 'f'), 5, 6);
+    const owner = (name: string): string => {
+      const { uid, gid } = lstatSync(join(top, name));
+      return `${uid}:${gid}`;
+    };
+    out('cp', 'box:/f', join(top, 'a'));
+    out('cp', '-a', 'box:/f', join(top, 'b'));
+    assert.equal([owner('a'), owner('b')], ['0:0', '7:8']);
+    out('cp', join(top, 'f'), 'box:/a');
+    out('cp', '-a', join(top, 'f'), 'box:/b');
+    out('cp', '-a', 'box:/a', join(top, 'c'));
+    out('cp', '-a', 'box:/b', join(top, 'd'));
+    assert.equal([owner('c'), owner('d')], ['0:0', '5:6']);
+  });
+});
+
+test('cp: a symlink is copied as such, and followed with -L; a destination is followed inside the container', async () => {
+  await inEachState(({ top, out }) => {
+    symlinkSync('/etc/passwd', join(top, 'link'));
+    out('cp', join(top, 'link'), 'box:/root/link');
+    out('cp', 'box:/root/link', join(top, 'same'));
+    assert.is(readlinkSync(join(top, 'same')), '/etc/passwd');
+    out('cp', '-L', 'box:/root/link', join(top, 'followed'));
+    assert.match(readFileSync(join(top, 'followed'), 'utf8'), /^root:x:0:0:root:.*\nann:/);
+    // Of the container: /etc/hosts of the host stays as it is.
+    symlinkSync('/etc', join(top, 'directory'));
+    out('cp', join(top, 'directory'), 'box:/root/directory');
+    writeFileSync(join(top, 'new'), 'new');
+    out('cp', join(top, 'new'), 'box:/root/directory/tinyrun-test-cp');
+    assert.not.ok(existsSync('/etc/tinyrun-test-cp'));
+    out('cp', 'box:/etc/tinyrun-test-cp', join(top, 'found'));
+    assert.is(readFileSync(join(top, 'found'), 'utf8'), 'new');
+  });
+});
+
+test('cp -: a stream of tar, both ways', async () => {
+  await withStore((store) => {
+    const { top, out } = store;
+    out('run', '-d', '--name', 'box', 'bb', 'sh', '-c', 'mkdir -p /d/e; echo hi >/d/e/f; sleep 600');
+    const tar = Bun.spawnSync(['sh', '-c', `'${store.command.join("' '")}' cp box:/d - | tar -tf -`]);
+    assert.is(tar.stdout.toString(), 'd/\nd/e/\nd/e/f\n');
+    const pipe = `'${store.command.join("' '")}'`;
+    const copied = runCommand(['sh', '-c', `${pipe} cp box:/d/. - | gzip | ${pipe} cp - box:/tmp`]);
+    assert.is(copied.code, 0, copied.stderr);
+    out('cp', 'box:/tmp/e/f', join(top, 'f'));
+    assert.is(readFileSync(join(top, 'f'), 'utf8'), 'hi\n');
+    const refused = runCommand(['sh', '-c', `echo no tar | ${pipe} cp - box:/tmp`]);
+    assert.is(refused.code, 1);
+    assert.match(refused.stderr, /archive/);
+    assert.match(
+      runCommand(['sh', '-c', `${pipe} cp - box:/etc/passwd </dev/null`]).stderr,
+      'destination "/etc/passwd" must be a directory',
+    );
+  });
+});
+
+test('cp: nothing is written to what is read-only', async () => {
+  await withStore((store) => {
+    const { top, out } = store;
+    out('volume', 'create', 'vol');
+    writeFileSync(join(top, 'f'), '');
+    out('run', '-d', '--name', 'ro', '--read-only', '-v', 'vol:/v:ro', 'bb', 'sleep', '600');
+    out('create', '--name', 'later', '-v', 'vol:/v:ro', 'bb');
+    for (const destination of ['ro:/root/f', 'ro:/v/f', 'later:/v/f'])
+      assert.match(refusal(store, join(top, 'f'), destination), 'EROFS');
+  });
+});
+
+test('cp: a container without a record, while it runs', async () => {
+  await withStore(({ top, out, t, command }) => {
+    const bundle = join(top, 'bundle');
+    mkdirSync(bundle);
+    assert.is(t('spec', '--bundle', bundle).code, 0);
+    const config = JSON.parse(readFileSync(join(bundle, 'config.json'), 'utf8'));
+    config.process.terminal = false;
+    config.root.readonly = false;
+    config.process.args = ['/bin/busybox', 'sleep', '600'];
+    mkdirSync(join(bundle, 'rootfs/bin'), { recursive: true });
+    runCommand(['cp', '/usr/bin/busybox', join(bundle, 'rootfs/bin/busybox')]);
+    writeFileSync(join(bundle, 'config.json'), JSON.stringify(config));
+    const detached = `'${command.join("' '")}' run -d --name plain --overlay ${bundle} >${top}/id 2>&1`;
+    assert.is(runCommand(['sh', '-c', detached]).code, 0);
+    try {
+      writeFileSync(join(top, 'f'), 'f');
+      out('cp', join(top, 'f'), 'plain:/f');
+      out('cp', 'plain:/f', join(top, 'g'));
+      assert.is(readFileSync(join(top, 'g'), 'utf8'), 'f');
+      assert.not.ok(existsSync(join(bundle, 'rootfs/f')));
+    } finally {
+      t('delete', '--force', 'plain');
+    }
+  });
+});
+
+// The container is hostile
+
+test('cp out of a hostile container: no symlink leads to the host (CVE-2019-10152)', async () => {
+  await inEachState(({ top, out, t }) => {
+    writeFileSync(join(top, 'secret'), 'secret');
+    symlinkSync(top, join(top, 'way'));
+    out('cp', join(top, 'way'), 'box:/root/way');
+    const { code } = t('cp', 'box:/root/way/secret', join(top, 'stolen'));
+    assert.is(code, 1);
+    assert.not.ok(existsSync(join(top, 'stolen')));
+  });
+});
+
+test('cp while the container swaps directories for symlinks: nothing of the host is read or written (CVE-2018-15664, CVE-2026-41568)', async () => {
+  await withStore(async ({ top, out, t }) => {
+    const target = join(top, 'host');
+    mkdirSync(target);
+    writeFileSync(join(target, 'f'), 'secret');
+    // In the container the path of the host's directory is its own, with another file.
+    out(
+      ...['run', '-d', '--name', 'box', 'bb', 'sh', '-c'],
+      `mkdir -p ${target} /d; echo own >${target}/f; echo own >/d/f; ln -s ${target} /l; while :; do mv /d /e; mv /l /d; mv /d /l; mv /e /d; done`,
+    );
+    writeFileSync(join(top, 'new'), 'new');
+    for (let i = 0; i < 60; i++) {
+      if (t('cp', 'box:/d/f', join(top, `out-${i}`)).code === 0)
+        assert.is(readFileSync(join(top, `out-${i}`), 'utf8'), 'own\n');
+      t('cp', join(top, 'new'), 'box:/d/new');
+      t('cp', join(top, 'new'), 'box:/d');
+    }
+    assert.equal(readdirSync(target), ['f']);
+    assert.is(readFileSync(join(target, 'f'), 'utf8'), 'secret');
+  });
+});
+
+test.run();
