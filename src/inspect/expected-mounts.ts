@@ -49,7 +49,7 @@ export function expectedMounts(subject: Subject): ExpectedMount[] {
   const overlay = subject.layers[0]?.role === 'upper';
   const own = overlay && dataDirectory !== undefined ? OWN_FILES : [];
   return [
-    { role: 'rootfs', destination: '/', by: rootAsker(subject) },
+    { role: 'rootfs', destination: '/', by: rootAsker(subject), ...(overlay ? {} : rootPath(subject)) },
     ...configMounts(subject),
     ...(config.linux?.devices ?? []).map(
       ({ path }, i): ExpectedMount => ({
@@ -90,6 +90,10 @@ function rootAsker({ layers }: Subject): string {
   const image = layers.find((layer) => layer.image !== undefined)?.image;
   return image === undefined ? 'config.json /root' : `image ${image}`;
 }
+
+/** Of a root that is no overlay. */
+const rootPath = ({ layers }: Subject): Pick<ExpectedMount, 'hostPath'> =>
+  layers[0] === undefined ? {} : { hostPath: layers[0].path };
 
 /** Those of config.mounts, then those of flags. A volume that the config names is in both. */
 function configMounts({ config, bundle, mounts }: Subject): ExpectedMount[] {

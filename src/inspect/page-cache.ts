@@ -28,8 +28,20 @@ export interface Residence {
   second: number;
 }
 
-const PAGE = 4096;
-const pagesOf = (size: number): number => Math.ceil(size / PAGE);
+const AT_PAGESZ = 6n; // <linux/auxvec.h>
+
+/** Bytes of a page, which is not the same on all machines: proc_pid_auxv(5). */
+function pageSize(): number {
+  const fd = rawSyscall('openat', flag('AT_FDCWD'), '/proc/self/auxv', flag('O_RDONLY', 'O_CLOEXEC'), 0);
+  const bytes = new Uint8Array(4096);
+  const got = fd < 0 ? 0 : Math.max(0, readInto(fd, bytes));
+  if (fd >= 0) close(fd);
+  const words = new BigUint64Array(bytes.buffer, 0, got >> 3);
+  const at = words.findIndex((word, index) => index % 2 === 0 && word === AT_PAGESZ);
+  return at < 0 ? 4096 : Number(words[at + 1]);
+}
+
+const pagesOf = (size: number): number => Math.ceil(size / pageSize());
 
 /**
  * Opens a regular file of a container that runs.

@@ -80,6 +80,8 @@ test('ps lists what runs: containers of bundles as well, whose image is the bund
       assert.equal(names(bundle, '-f', 'volume=/data'), [bundle.id]);
       assert.match(ps(bundle, '--format', '{{.Mounts}} {{.LocalVolumes}}'), /^data 1\n$/);
       assert.match(ps(bundle, '-s'), /0B \(virtual 0B\)\n$/);
+      assert.match(ps(bundle, '--format', '{{.Size}}'), /^0B \(virtual 0B\)\n$/);
+      assert.is(JSON.parse(ps(bundle, '--format', 'json')).Size, '');
     });
   }));
 

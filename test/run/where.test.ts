@@ -151,6 +151,30 @@ test('where works on a created container, and on a root that is no overlay', () 
     });
   }));
 
+test("where in a user namespace: owners are the host's, and count behind the mappings", () =>
+  withBundle(async (bundle) => {
+    const ids = [{ containerID: 0, hostID: 100000, size: 1000 }];
+    const { linux, process } = bundle.config;
+    linux!.namespaces!.push({ type: 'user' });
+    Object.assign(linux!, { uidMappings: ids, gidMappings: ids });
+    process.capabilities = {
+      bounding: ['CAP_DAC_OVERRIDE'],
+      effective: ['CAP_DAC_OVERRIDE'],
+      permitted: ['CAP_DAC_OVERRIDE'],
+    };
+    runCommand(['chown', '-R', '100000:100000', bundle.rootfs]);
+    runCommand(['chmod', '-R', 'go+rX', bundle.dir, `${bundle.dir}/..`]);
+    writeFileSync(`${bundle.rootfs}/etc/of-the-host`, '');
+    await whileDetached(bundle, [], () => {
+      const inside = whereOf(bundle, '/payload');
+      assert.equal([inside.file.uid, inside.writable], [100000, true]);
+      const outside = whereOf(bundle, '/etc/of-the-host');
+      assert.equal([outside.file.uid, outside.writable], [0, false]);
+      assert.match(outside.reasons[0], /the user namespace does not have these ids/);
+      assert.is(whereOf(bundle, '/dev/null').source.kind, 'device');
+    });
+  }));
+
 test('where: what is wrong is said', () =>
   withBundle(async (bundle) => {
     assertRefusal(runTinyrun(bundle, ['where', 'nobody', '/']), /No such container: nobody; `tinyrun ps -a`/);

@@ -28,9 +28,10 @@ export async function run(line: CommandLine, global: GlobalOptions): Promise<num
   const all = flag(line, 'all') || last !== undefined || filters.has('status');
   const found = (await listAll(global, all, createLog(global))).filter(fits);
   const names = readNames(dataRoot);
+  const format = text(line, 'format');
   const size = flag(line, 'size');
   const list = formatList({
-    format: text(line, 'format'),
+    format,
     quiet: flag(line, 'quiet'),
     table: [...TABLE, ...(size ? ([['SIZE', 'Size']] as const) : [])],
     id: 'ID',
@@ -40,7 +41,8 @@ export async function run(line: CommandLine, global: GlobalOptions): Promise<num
         now: Date.now(),
         imageOf: (name) => names.get(name),
         mounts: () => mounts(one),
-        sizes: () => (size ? sizesOf(dataRoot, one.id, one.record?.imageId) : undefined),
+        // JSON has all fields, and every file would be looked at: there it takes --size.
+        sizes: () => (size || format !== 'json' ? sizesOf(dataRoot, one.id, one.record?.imageId) : undefined),
       }),
     ),
   });
