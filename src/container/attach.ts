@@ -10,7 +10,6 @@ import type { TerminalInput } from '../plan/input.ts';
 import { findContainer } from '../runtime/store.ts';
 import { probeTerminal } from '../runtime/terminal.ts';
 import { errnos } from '../sys/errno.ts';
-import { signals } from '../sys/signals.ts';
 import { detachFilter } from './detach-keys.ts';
 import { closeLog, type LogCursor, openLogAtEnd } from './log-files.ts';
 import { viewOf } from './log-view.ts';
@@ -154,8 +153,7 @@ function passSignals(
   sigProxy: boolean,
 ): () => void {
   const handlers: [NodeJS.Signals, () => void][] = [];
-  if (sigProxy)
-    for (const name of PASSED) handlers.push([name, () => signalMonitor(monitor, signals[name]!)]);
+  if (sigProxy) for (const name of PASSED) handlers.push([name, () => signalMonitor(monitor, flag(name))]);
   if (sink !== undefined && terminal?.fd !== undefined) {
     const { fd } = terminal;
     const resize = (): void => resizeTo(sink, fd);
