@@ -6,12 +6,12 @@ import type { ArchivedImage } from './archived.ts';
 import { type Blobs, cleanName, readBlob } from './blobs.ts';
 import { LARGEST_CONFIG } from './config.ts';
 import { type DockerManifest, parseDockerManifests } from './descriptor.ts';
-import { parseReference } from './reference.ts';
+import { type Reference, tryReference } from './reference.ts';
 
 /**
  * The images of a Docker archive.
  * @returns undefined where it is none
- * @throws TinyrunError ARCHIVE where a file is missing; USAGE where a name in it is none
+ * @throws TinyrunError ARCHIVE where a file is missing, or a name in it is none
  */
 export async function readDockerArchive(blobs: Blobs): Promise<ArchivedImage[] | undefined> {
   if (blobs.size('manifest.json') === undefined) return undefined;
@@ -28,9 +28,22 @@ function toImage(blobs: Blobs, { config, layers, names }: DockerManifest): Archi
     config: { path: config, digest: digestInName(config), size: undefined },
     // A layer is checked by its diff id, which the config has.
     layers: layers.map((path) => ({ path, digest: undefined, size: undefined })),
-    names: names.map(parseReference),
+    names: names.map((name) => toName(blobs, name)),
     digest: undefined,
   };
+}
+
+/** @throws TinyrunError ARCHIVE where it is none */
+function toName(blobs: Blobs, text: string): Reference {
+  const name = tryReference(text);
+  if (name !== undefined) return name;
+  throw new TinyrunError(
+    'ARCHIVE',
+    `${blobs.name}: ${JSON.stringify(text)} in manifest.json is no name of an image`,
+    {
+      hint: 'name it on the command line: image import FILE NAME',
+    },
+  );
 }
 
 /** `blobs/sha256/HEX`, `HEX.json` */

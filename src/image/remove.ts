@@ -3,19 +3,23 @@
 import { close, rawSyscall } from '../../native-bindings/libc.ts';
 import { AT_FDCWD, openDirectory, removeTree } from '../disk/files.ts';
 import { TinyrunError } from '../errors.ts';
+import type { ImageConfig } from './config.ts';
 import { configFolder, metadataFolder, withImagesLocked, withLayersAlone } from './folders.ts';
 import { removeUnusedLayers } from './layer-remove.ts';
 import { findLayer } from './layers.ts';
-import { keptName, readNames, writeNames } from './names.ts';
+import { keptName, namesOf, readNames, writeNames } from './names.ts';
 import { parseReference } from './reference.ts';
 import { type Image, listImages, meansId, resolveImage } from './store.ts';
 
-/** A container, as far as its image is concerned. */
+/** Who uses an image: a container that was made of it or mounts it, or a volume of it. */
 export interface ImageUser {
+  kind: 'container' | 'volume';
+  /** Of a volume its name. */
   id: string;
   name: string;
   /** `sha256:HEX` */
   imageId: string;
+  /** Its layers are mounted: not even by force may the image go. */
   isRunning(): boolean;
 }
 
@@ -50,7 +54,7 @@ export async function removeImage(
 ): Promise<Removed> {
   const removals: Removal[] = [];
   const image = await withImagesLocked(dataRoot, () => {
-    const image = resolveImage(dataRoot, called);
+    const image = resolveToRemove(dataRoot, called, options);
     const byId = meansId(image, called);
     if (byId) assertRemovable(image, options);
     const left = byId ? [] : namesLeft(image, called, options);
@@ -68,20 +72,32 @@ export async function removeImage(
   return { removals: [...removals, ...gone.reverse().map((chainId) => ({ Deleted: chainId }))], reclaimed };
 }
 
+/** By force an image goes whose config is damaged, too: of its layers nothing is known then. */
+function resolveToRemove(dataRoot: string, called: string, { force }: RemoveOptions): Image {
+  try {
+    return resolveImage(dataRoot, called);
+  } catch (error) {
+    const id = error instanceof TinyrunError ? error.data['damaged'] : undefined;
+    if (!force || typeof id !== 'string') throw error;
+    const config: ImageConfig = { architecture: '', os: '', rootfs: { type: 'layers', diff_ids: [] } };
+    return { id, config, configBytes: new Uint8Array(), ...namesOf(readNames(dataRoot), id), layers: [] };
+  }
+}
+
 /** Several names of one repository, of which one at most is a tag, go together when an id is given. */
 const isSingleReference = ({ tags, digests }: Image): boolean =>
   tags.length <= 1 && new Set([...tags, ...digests].map((name) => parseReference(name).repository)).size <= 1;
 
 /**
  * The names that stay where one is taken away: digests go with the last tag of their repository.
- * @throws TinyrunError STATE where it is the last one, and a container uses the image
+ * @throws TinyrunError STATE where it is the last one, and somebody uses the image
  */
 function namesLeft(image: Image, called: string, { force, users }: RemoveOptions): string[] {
   const reference = parseReference(called);
   const user = users.find(({ imageId }) => imageId === image.id);
   if (!force && isSingleReference(image) && user !== undefined)
     throw conflict(
-      `unable to remove repository reference ${JSON.stringify(called)} (must force) - container ${short(user.id)} is using its referenced image ${short(image.id)}`,
+      `unable to remove repository reference ${JSON.stringify(called)} (must force) - ${showUser(user)} is using its referenced image ${short(image.id)}`,
       users.filter(({ imageId }) => imageId === image.id),
     );
   const tags = image.tags.filter((name) => name !== keptName(reference));
@@ -107,22 +123,30 @@ function assertRemovable(image: Image, { force, users }: RemoveOptions): void {
   const own = users.filter(({ imageId }) => imageId === image.id);
   const running = own.find((user) => user.isRunning());
   const unable = (how: string, why: string): TinyrunError =>
-    conflict(`unable to delete ${short(image.id)} (${how} be forced) - ${why}`, own);
+    conflict(`unable to delete ${short(image.id)} (${how} be forced) - image is ${why}`, own);
   if (running !== undefined)
-    throw unable('cannot', `image is being used by running container ${short(running.id)}`);
+    throw unable('cannot', `being used by ${IN_USE[running.kind]} ${showUser(running)}`);
   if (force) return;
-  if (!isSingleReference(image)) throw unable('must', 'image is referenced in multiple repositories');
-  if (own[0] !== undefined)
-    throw unable('must', `image is being used by stopped container ${short(own[0].id)}`);
+  if (!isSingleReference(image)) throw unable('must', 'referenced in multiple repositories');
+  const [user] = own;
+  if (user !== undefined) throw unable('must', `being used by ${NOT_IN_USE[user.kind]} ${showUser(user)}`);
 }
 
+const IN_USE = { container: 'running', volume: 'mounted' } as const;
+const NOT_IN_USE = { container: 'stopped', volume: 'unmounted' } as const;
+
+const showUser = ({ kind, id, name }: ImageUser): string =>
+  kind === 'volume' ? `volume ${name}` : `container ${short(id)}`;
+
 function conflict(message: string, users: readonly ImageUser[]): TinyrunError {
-  const who = users.map(
-    (user) => `${user.name} (${short(user.id)}, ${user.isRunning() ? 'running' : 'stopped'})`,
-  );
+  const who = users.map((user) => {
+    const { kind, id, name } = user;
+    const state = (user.isRunning() ? IN_USE : NOT_IN_USE)[kind];
+    return kind === 'volume' ? `volume ${name} (${state})` : `${name} (${short(id)}, ${state})`;
+  });
   return new TinyrunError('STATE', `conflict: ${message}`, {
     ...(who.length === 0 ? {} : { hint: `it is used by ${who.join(', ')}` }),
-    data: { containers: users.map(({ id }) => id) },
+    data: { users: users.map(({ id }) => id) },
   });
 }
 
@@ -159,7 +183,7 @@ export async function collectLayers(dataRoot: string): Promise<number> {
 }
 
 /**
- * Removes the images that no container uses.
+ * Removes the images that nobody uses.
  * @param which those in question: `image prune` takes the ones without a name
  */
 export async function pruneImages(

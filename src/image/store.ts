@@ -112,7 +112,8 @@ function readImage(dataRoot: string, id: string, names: Names): Image | undefine
   if (configBytes === undefined) return undefined; // it was removed this moment
   if (digestOf(configBytes) !== id)
     throw new TinyrunError('CONFIG', `image ${id} is damaged: its config is not what its id says`, {
-      hint: '`tinyrun image rm --force` with the whole id removes it',
+      hint: `it can be removed: tinyrun image rm --force ${id}`,
+      data: { damaged: id },
     });
   const config = parseImageConfig(configBytes, `config of image ${id}`);
   return { id, config, configBytes, ...namesOf(names, id), layers: chainIdsOf(config.rootfs.diff_ids) };

@@ -60,3 +60,9 @@ export async function driverOf(name: string): Promise<VolumeDriver> {
   if (name === 'image') return (await import('./drivers/image.ts')).imageDriver;
   return (await import('./drivers/plugin.ts')).pluginDriver(name);
 }
+
+/** The names of all drivers: ours, and the plugins that can be found. */
+export async function listDrivers(): Promise<string[]> {
+  const { listPlugins } = await import('./drivers/plugin-address.ts');
+  return [...new Set(['local', 'image', ...listPlugins()])];
+}

@@ -7,6 +7,7 @@
 // A bundle has all of it when it is run. A container with a record has the last at each start, the others at `create`.
 
 import { close, flag, syscall } from '../../native-bindings/libc.ts';
+import { resolveImage } from '../image/store.ts';
 import { UNDO } from '../oci/state.ts';
 import type { FlagMount } from '../plan/input.ts';
 import { chownTree } from './chown.ts';
@@ -151,7 +152,7 @@ function toUse(request: VolumeMount, dataRoot: string): Use {
   const { type, destination, readOnly, source = '', mode } = request;
   const point: MountPoint = {
     Type: type,
-    Source: type === 'tmpfs' ? '' : source,
+    Source: type === 'tmpfs' ? '' : type === 'image' ? resolveImage(dataRoot, source).id : source,
     Destination: destination,
     Mode: mode,
     RW: !readOnly && type !== 'image',

@@ -41,12 +41,13 @@ function diffOf(store: Store, called: string, layer: number): string {
   return join(store.dataRoot, 'overlay2', cacheId, 'diff');
 }
 
-/** Nothing of an import that failed is seen, and nothing stays of it but whole layers. */
+/** Nothing of an import that failed is seen, and nothing stays of it. */
 function assertNothing(store: Store, what: string): void {
   assert.equal(namesIn(store, CONTENT), [], what);
   assert.is(store.out('images', '-q'), '', what);
+  assert.equal(namesIn(store, LAYERS), [], what);
   assert.equal(
-    namesIn(store, 'overlay2').filter((name) => name.startsWith('.')),
+    namesIn(store, 'overlay2').filter((name) => name !== 'l'),
     [],
     what,
   );
@@ -165,6 +166,17 @@ test('import: an archive of docker save, the manifest at its end', () =>
       { cwd: store.folder },
     );
     assert.is(done.stdout.toString(), 'Loaded image: renamed:latest\n', done.stderr.toString());
+  }));
+
+test('import: a name in an archive that is none is told', () =>
+  withStore((store) => {
+    mkdirSync(join(store.folder, 'parts'));
+    makeDockerArchive(join(store.folder, 'parts'), join(store.folder, 'bb.tar'), image, ['Bb:latest']);
+    refused(
+      store,
+      ['bb.tar'],
+      /"Bb:latest" in manifest\.json is no name of an image; name it on the command line/,
+    );
   }));
 
 test('import: layers that are links to others, as docker save wrote them', () =>
@@ -366,7 +378,7 @@ test('import: what is no image is told', () =>
       'no archive at all, but a text that is longer than nothing\n'.repeat(20),
     );
     writeFileSync(join(store.folder, 'empty'), '');
-    writeFileSync(join(store.folder, 'cut.tar.gz'), gzipSync(base.tar).subarray(0, 200));
+    writeFileSync(join(store.folder, 'cut.tar.gz'), gzipSync(base.tar).subarray(0, 100));
     mkdirSync(join(store.folder, 'directory'));
     refused(store, ['nosuch.tar'], /open nosuch\.tar: ENOENT/);
     refused(store, ['text'], /the header is damaged/);

@@ -1,6 +1,6 @@
 // Images that containers use: what may be removed and what not, in Docker's words. Needs root.
 
-import { readdirSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -70,6 +70,67 @@ test('image prune -a: leaves images that containers use', () =>
     assert.is(store.out('image', 'prune', '-af'), 'Total reclaimed space: 0B\n');
     assert.is(store.out('images', '-q').trim(), id);
     assert.is(store.out('images', '--format', '{{.Containers}}'), '1\n');
+  }));
+
+test('image rm: an image that is mounted in a container stays', () =>
+  withContainer((store) => {
+    const other = makeLayer({ 'data/x': 'x' });
+    makeLayout(join(store.folder, 'other'), {
+      layers: [other],
+      annotations: named('docker.io/library/data:1'),
+    });
+    store.out('import', 'other');
+    store.out('create', '--name', 'm', '--mount', 'type=image,source=data:1,target=/data', 'bb');
+    try {
+      const { code, stderr } = store.run(['rmi', 'data:1']);
+      assert.is(code, 1);
+      assert.match(
+        stderr,
+        /container [0-9a-f]{12} is using its referenced image [0-9a-f]{12}; it is used by m \(/,
+      );
+    } finally {
+      store.run(['rm', '-f', 'm']);
+    }
+    assert.match(store.out('rmi', 'data:1'), /Untagged: data:1/);
+  }));
+
+test('image rm -f: an image whose config was damaged can be removed', () =>
+  withStore((store) => {
+    makeLayout(join(store.folder, 'layout'), image);
+    store.out('import', 'layout');
+    const id = store.out('images', '-q', '--no-trunc').trim();
+    writeFileSync(join(store.dataRoot, 'image/overlay2/imagedb/content/sha256', id.slice(7)), '{}');
+    for (const words of [['images'], ['rmi', 'bb'], ['run', '--rm', 'bb']])
+      assert.match(
+        store.run(words).stderr,
+        new RegExp(`is damaged: its config .*; it can be removed: tinyrun image rm --force ${id}`),
+      );
+    assert.match(
+      store.out('image', 'rm', '--force', id),
+      /^Untagged: bb:latest\n(Untagged: .*\n)?Deleted: sha256:/,
+    );
+    assert.equal(namesIn(store, 'overlay2'), ['l']);
+    assert.is(store.out('images', '-q'), '');
+  }));
+
+test('image rm: an image that a volume is made of stays', () =>
+  withContainer((store) => {
+    const other = makeLayer({ 'data/x': 'x' });
+    makeLayout(join(store.folder, 'other'), {
+      layers: [other],
+      annotations: named('docker.io/library/data:1'),
+    });
+    store.out('import', 'other');
+    store.out('volume', 'create', '-d', 'image', '-o', 'image=data:1', 'vol');
+    const { code, stderr } = store.run(['rmi', 'data:1']);
+    assert.is(code, 1);
+    assert.match(
+      stderr,
+      /volume vol is using its referenced image [0-9a-f]{12}; it is used by volume vol \(unmounted\)/,
+    );
+    assert.match(store.out('info', '-f', '{{.Plugins.Volume}}'), /^\[local image/);
+    store.out('volume', 'rm', 'vol');
+    assert.match(store.out('rmi', 'data:1'), /Untagged: data:1/);
   }));
 
 test('a container that is being made keeps the layers of an image that is removed this moment', () =>

@@ -4,6 +4,7 @@ import { TinyrunError } from '../../errors.ts';
 import { type Imported, type ImportOptions, importImages } from '../../image/import.ts';
 import { parsePlatform } from '../../image/platform.ts';
 import { parseReference } from '../../image/reference.ts';
+import { collectLayers } from '../../image/remove.ts';
 import { print } from '../../runtime/log.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
 import { type CommandLine, flag, text, texts } from '../command-line.ts';
@@ -20,7 +21,12 @@ export async function run(line: CommandLine, { dataRoot }: GlobalOptions, cwd: s
     quiet: flag(line, 'quiet'),
   };
   const path = source === '-' ? '-' : absolute(source, cwd);
-  print(1, report(await importImages(dataRoot, path, source, options)));
+  try {
+    print(1, report(await importImages(dataRoot, path, source, options)));
+  } finally {
+    // Layers of an import that failed, now or before, are of no use.
+    await collectLayers(dataRoot);
+  }
   return 0;
 }
 

@@ -21,12 +21,11 @@ export function run(line: CommandLine, global: GlobalOptions): number {
   if (line.args[0] !== undefined) assertPattern(line.args[0]);
   const withDigests = flag(line, 'digests');
   const whole = flag(line, 'no-trunc');
-  const counts = Map.groupBy(imageUsers(global), ({ imageId }) => imageId);
+  const containers = imageUsers(global).filter(({ kind }) => kind === 'container');
+  const counts = Map.groupBy(containers, ({ imageId }) => imageId);
   const rows = found.flatMap((image) => {
-    const containers = counts.get(image.id)?.length ?? 0;
-    return namesOf(image, patterns, withDigests).map((name) =>
-      rowOf(dataRoot, image, name, whole, containers),
-    );
+    const count = counts.get(image.id)?.length ?? 0;
+    return namesOf(image, patterns, withDigests).map((name) => rowOf(dataRoot, image, name, whole, count));
   });
   const isQuiet = flag(line, 'quiet');
   print(

@@ -100,6 +100,18 @@ export const commands: CommandTable = {
       },
     },
   },
+  df: {
+    usage: '',
+    description: 'show what images, containers and volumes take of the disk',
+    args: [0, 0],
+    options: { verbose: { type: 'flag', alias: 'v', description: 'each of them' }, ...format },
+  },
+  info: {
+    usage: '',
+    description: 'show where things are kept, by whom, and how many; and the host',
+    args: [0, 0],
+    options: { format: { type: 'text', alias: 'f', description: '`json`, or a Go template' } },
+  },
   'debug chainid': {
     usage: 'DIFFID [DIFFID...]',
     description: "print the chain id of layers, the base's diff id first",
@@ -114,6 +126,8 @@ export const aliases: Readonly<Record<string, string>> = {
   'image list': 'image ls',
   'image load': 'image import',
   'image remove': 'image rm',
+  'system df': 'df',
+  'system info': 'info',
   history: 'image history',
   images: 'image ls',
   import: 'image import',
@@ -132,5 +146,7 @@ export const load: Readonly<Record<string, () => Promise<Command>>> = {
   'image rm': () => import('../commands/image-rm.ts'),
   'image prune': () => import('../commands/image-prune.ts'),
   'image save': () => import('../commands/image-save.ts'),
+  df: () => import('../commands/df.ts'),
+  info: () => import('../commands/info.ts'),
   'debug chainid': () => import('../commands/debug-chainid.ts'),
 };
