@@ -62,15 +62,20 @@ export function planCgroups(input: PlanInput): Op[] {
 /** Whether it must wait until init is born in the cgroup: a limit that would forbid just that. */
 const isLate = ({ file, value }: CgroupWrite, input: PlanInput): boolean =>
   file === 'pids.max' && isUnified(input.cgroup!.places) && Number(value) < bornInside(input);
+/** More than bornInside ever is. */
+const MOST_BORN = 4;
 /** How many processes are in the cgroup while init is made: the stage is one, a placeholder of systemd's is one. */
 const bornInside = (input: PlanInput): number =>
   (listNamespaces(input).joined.length > 0 ? 2 : 1) + (input.cgroup?.scope === undefined ? 0 : 1);
 
 /** Whether init has to wait until limits are written that it could not have been born under. */
-export const hasLateLimits = (input: PlanInput): boolean =>
-  input.cgroup !== undefined &&
-  input.config.linux?.resources?.pids !== undefined &&
-  limitsOf(input).some((write) => isLate(write, input));
+export function hasLateLimits(input: PlanInput): boolean {
+  const { pids, unified } = input.config.linux?.resources ?? {};
+  if (pids === undefined || input.cgroup === undefined || !isUnified(input.cgroup.places)) return false;
+  // It is asked often, and there hardly ever is one.
+  if (Number(pids.limit) >= MOST_BORN && unified?.['pids.max'] === undefined) return false;
+  return limitsOf(input).some((write) => isLate(write, input));
+}
 
 /** Host program, behind clone3 and before init goes on. */
 export const planLateLimits = (input: PlanInput): Op[] =>

@@ -17,12 +17,11 @@ import * as o from '../program/ops.ts';
 import { hasHooks } from './hook-points.ts';
 import { hookRun, planHooksAt } from './hooks.ts';
 import type { PlanInput } from './input.ts';
+import { READY } from './lifeline.ts';
+import { planPidFile } from './pid.ts';
 import { planShrinkParts } from './shrink.ts';
-import { planPidFile } from './state.ts';
 import { runtime } from './words.ts';
 
-/** What a process says, as a number, when all is set up. */
-export const READY = 'r'.charCodeAt(0);
 const OUTLIVE = 'From here on the container stands by itself: nobody has to stay beside it.';
 
 const KNOWN = 'Nobody could find and end a container that stands alone, and whose pid is written nowhere.';

@@ -15,6 +15,7 @@ import { planRemoveRdt } from './rdt.ts';
 import { planGiveBackTerminal } from './relay.ts';
 import { planUnmountOutside } from './rootfs.ts';
 import { planRemoveState } from './state.ts';
+import { planUndo } from './undo.ts';
 import { planRemoveUses, planRemoveUsesDirectory } from './uses.ts';
 import { runtime } from './words.ts';
 
@@ -67,23 +68,6 @@ export function planGiveBack(input: PlanInput): Op[] {
 /** Whether something may be left that takes a program that can loop. */
 const mayPurge = ({ rootfs, cgroup, uses }: PlanInput): boolean =>
   rootfs.kind === 'overlay' || cgroup !== undefined || uses !== undefined;
-
-/** Host program: where its failures come in. What it has started ends; then it goes on below. */
-export function planUndo(whose: string): Op[] {
-  const kill = `A failure half-way must leave nothing: ${whose} and all it has set up go with it.`;
-  return [
-    o.label('undo'),
-    o.branch('pid', '<', 1, 'give-back', runtime(`is there a process?`, kill)),
-    o.kill(o.reg('pid'), o.flags('SIGKILL'), {
-      ...runtime(`kill ${whose}`, kill),
-      onError: { ignore: ['ESRCH'], fail: 'give-back' },
-    }),
-    o.wait4(o.reg('pid'), o.buf('status'), [], {
-      ...runtime('wait for its end', kill),
-      onError: { ignore: ['ECHILD'], fail: 'give-back' },
-    }),
-  ];
-}
 
 /** Removes the directory of an overlay container's own files. */
 function planRemoveData(input: PlanInput): Op[] {

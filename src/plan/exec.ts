@@ -17,15 +17,14 @@ import type { Buffer, Op, Program, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import { planCpuAffinity } from './affinity.ts';
 import { planCredentials, planStdioOwner } from './credentials.ts';
-import { READY } from './detach.ts';
-import { planUndo } from './end.ts';
 import { execStageBuffers, planFindInit, planJoin, planOpenCgroup, planStartStage } from './exec-join.ts';
-import { handshakeBuffers, planDeathWatch } from './handshake.ts';
 import type { ExecInput } from './input.ts';
 import { planKeyring } from './keyring.ts';
 import { hasLabels, planOpenLabels, planSetLabels } from './labels.ts';
+import { handshakeBuffers, planDeathWatch, READY } from './lifeline.ts';
 import { planRlimits, planScheduling } from './limits.ts';
 import { HIDE, hasUser, planBecomeRoot } from './namespaces.ts';
+import { planPidFile } from './pid.ts';
 import { planCloseDescriptors, planCwd, planExec, planName, planUmask, processBuffers } from './process.ts';
 import { planLog, planProgram } from './program.ts';
 import { planGiveBackTerminal, planKeys, planRelay, planTakeTerminal, relayBuffers } from './relay.ts';
@@ -34,7 +33,6 @@ import { planShrink, planShrinkParts } from './shrink.ts';
 import { planBlockSignals, planRestoreSignals, planWaitAndForward, signalBuffers } from './signals.ts';
 import { planConnect, planSendPidfd, socketBuffers } from './sockets.ts';
 import { planStage } from './stage.ts';
-import { planPidFile } from './state.ts';
 import {
   isRelayed,
   planKeepStderr,
@@ -42,6 +40,7 @@ import {
   planTerminalSockets,
   planTerminalStdio,
 } from './terminal.ts';
+import { planUndo } from './undo.ts';
 import { runtime } from './words.ts';
 
 const FAILED = 'The caller must learn what has become of the process, also where it ends at once.';

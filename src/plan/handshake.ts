@@ -21,6 +21,7 @@ import * as o from '../program/ops.ts';
 import { hasLateLimits } from './cgroup.ts';
 import { hasHooks, isHeld, tellsPid } from './hook-points.ts';
 import type { PlanInput } from './input.ts';
+import { LIFE, planDeathWatch } from './lifeline.ts';
 import { planCloseKept } from './moments.ts';
 import { hasUser } from './namespaces.ts';
 import { hasNetDevices } from './net-devices.ts';
@@ -28,8 +29,6 @@ import { hasRdt } from './rdt.ts';
 import { isRelayed } from './terminal.ts';
 import { runtime } from './words.ts';
 
-const LIFE =
-  'Whoever kills tinyrun with SIGKILL gets rid of the container too: nobody else would look after it.';
 const goWhy = (input: PlanInput): string =>
   hasUser(input)
     ? 'In a user namespace init is nobody until its id maps are written, from outside.'
@@ -53,12 +52,6 @@ const asksFailure = (input: PlanInput): boolean =>
   input.lifecycle !== 'foreground' ||
   input.monitor !== undefined ||
   hasHooks(input, 'poststart');
-
-export const handshakeBuffers = [
-  { name: 'fds', size: 8 },
-  { name: 'byte', size: 8 },
-  { name: 'pollfd', size: 8 },
-];
 
 /** Host program, before clone3. */
 export function planPipes(input: PlanInput): Op[] {
@@ -170,22 +163,6 @@ function planCloseHost({ rootfs }: PlanInput): Op[] {
   const why =
     'An open directory of the host would be a way out of the root: /proc/self/fd/N (CVE-2024-21626).';
   return names.map((name) => o.close(o.reg(name), runtime(`close ${name}`, why)));
-}
-
-/** Init program: die when the host program dies; again behind the change of user, which clears it (prctl(2)). */
-export function planDeathWatch(unique: string): Op[] {
-  const alive = `alive-${unique}`;
-  return [
-    o.prctl('PR_SET_PDEATHSIG', [o.flags('SIGKILL')], runtime('die with the host program', LIFE)),
-    o.store('life-r', o.buf('pollfd'), 4, runtime('put the lifeline into the poll list', LIFE)),
-    o.call('ppoll', [o.buf('pollfd'), 1, { struct: 'timespec', fields: {} }, 0, 0], {
-      ...runtime('is the host program alive?', 'It may have died just before the call above.'),
-      to: 'dead',
-    }),
-    o.branch('dead', '==', 0, alive, runtime('it is', LIFE)),
-    o.jump('end-init', runtime('end: the host program is gone', LIFE)),
-    o.label(alive),
-  ];
 }
 
 /** Init program, at the end of a failure: tells the host program, unless nothing would be kept anyway. */

@@ -17,8 +17,8 @@ import {
 } from './hook-points.ts';
 import { type HookRun, planHook } from './hook-process.ts';
 import type { PlanInput } from './input.ts';
+import { ROOT } from './mount-point.ts';
 import { environmentOf } from './process.ts';
-import { ROOT } from './rootfs.ts';
 import { planWriteWhole } from './state.ts';
 
 /** The hooks of a point of a container that is being made or run. */

@@ -16,7 +16,7 @@ import * as o from '../program/ops.ts';
 import type { PlanInput } from './input.ts';
 import type { PlannedMount } from './mounts.ts';
 import { planMap } from './namespaces.ts';
-import { PROC_PID } from './state.ts';
+import { PROC_PID } from './pid.ts';
 
 /** Which ids a mount maps: those of two lists, or those of a user namespace that there is. */
 type Ids = { uids: readonly IdMapping[]; gids: readonly IdMapping[] } | { path: string };

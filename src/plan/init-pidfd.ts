@@ -10,7 +10,7 @@
 import { INIT_PIDFD } from '../oci/state.ts';
 import type { Buffer, Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
-import { PROC_PID } from './state.ts';
+import { PROC_PID } from './pid.ts';
 import { runtime } from './words.ts';
 
 /** What the ops below take besides a buffer `statx`. */

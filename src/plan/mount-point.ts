@@ -59,6 +59,9 @@ export function planTarget(place: Place, path: string, kind: Kind, unique: strin
   };
 }
 
+/** Register of the rootfs' descriptor: the detached mount, and the root directory once it is attached. */
+export const ROOT = o.reg('root');
+
 export const CLOSE = 'Every mount and directory costs a descriptor until it is closed.';
 const RESOLVED = 'Resolved once, inside the rootfs; from here on the descriptor is used, never the path.';
 const STAND = 'A mount needs something of its own kind to stand on.';

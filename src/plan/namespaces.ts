@@ -14,8 +14,8 @@ import type { Buffer, Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import { constants } from '../sys/constants.ts';
 import type { PlanInput } from './input.ts';
+import { PROC_PID } from './pid.ts';
 import { planStage, stageBuffers } from './stage.ts';
-import { PROC_PID } from './state.ts';
 import { runtime } from './words.ts';
 
 export const CLONE_FLAGS: Readonly<Record<NamespaceType, string>> = {

@@ -12,9 +12,7 @@ import { planCloseAll, planReady, planSayKnown, planStandAlone } from './detach.
 import { deviceBuffers, planDeviceSources, planDevices } from './devices.ts';
 import { endBuffers, planEnd } from './end.ts';
 import {
-  handshakeBuffers,
   planAwaitExecve,
-  planDeathWatch,
   planHold,
   planInitStart,
   planPipes,
@@ -28,6 +26,7 @@ import type { MonitorInput, PlanInput } from './input.ts';
 import { planNames, planSysctls } from './kernel.ts';
 import { planKeyring } from './keyring.ts';
 import { planOpenLabels, planSetLabels } from './labels.ts';
+import { handshakeBuffers, planDeathWatch } from './lifeline.ts';
 import { planOomScore, planRlimits, planRlimitsFromOutside, planScheduling } from './limits.ts';
 import { planMemoryPolicy } from './memory-policy.ts';
 import { momentBuffers, planOpenKept, planWriteStarted } from './moments.ts';
@@ -48,6 +47,7 @@ import {
 import { netDeviceBuffers, planMoveDevices, planSetUpDevices } from './net-devices.ts';
 import { ownLayerBuffers, planOwnFiles, planUnlockContainer } from './own-layer.ts';
 import { planMaskedPaths, planReadonlyPaths } from './paths.ts';
+import { planPidFile } from './pid.ts';
 import { Places } from './place.ts';
 import {
   planCloseDescriptors,
@@ -70,7 +70,6 @@ import { planShrink, planShrinkParts } from './shrink.ts';
 import { planBlockSignals, planRestoreSignals, planWaitAndForward, signalBuffers } from './signals.ts';
 import { planConnect, planSendPidfd, socketBuffers } from './sockets.ts';
 import {
-  planPidFile,
   planTakeId,
   planTaken,
   planWritePid,

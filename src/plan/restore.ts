@@ -24,19 +24,19 @@ import type { CheckpointNote } from './checkpoint.ts';
 import { type ExternalMount, RESTORE_LOG, type RestoreOptions, restoreArguments } from './criu.ts';
 import { planChild, planTellFailure } from './criu-process.ts';
 import { endBuffers, planGiveBack } from './end.ts';
-import { handshakeBuffers } from './handshake.ts';
 import type { PlanInput } from './input.ts';
-import { CLOSE, cleanInside, type Kind, planParts } from './mount-point.ts';
+import { handshakeBuffers } from './lifeline.ts';
+import { CLOSE, cleanInside, type Kind, planParts, ROOT } from './mount-point.ts';
 import { bindSource } from './mounts.ts';
 import { namespaceBuffers } from './namespaces.ts';
+import { planPidFile } from './pid.ts';
 import { planName, planUmask } from './process.ts';
 import { planLog } from './program.ts';
-import { MAKE_SLAVES, planRootTree, ROOT } from './rootfs.ts';
+import { MAKE_SLAVES, planRootTree } from './rootfs.ts';
 import { planReleaseScope } from './scope.ts';
 import { planBlockSignals, planWaitAndForward, signalBuffers } from './signals.ts';
 import {
   makeDirectories,
-  planPidFile,
   planTakeId,
   planTaken,
   planWritePid,

@@ -8,14 +8,12 @@ import * as o from '../program/ops.ts';
 import { hasHooks } from './hook-points.ts';
 import type { OverlayInput, PlanInput } from './input.ts';
 import { mountContext } from './labels.ts';
+import { ROOT } from './mount-point.ts';
 import { hasNew, mountsOutside } from './namespaces.ts';
 import { type OverlayMount, type OverlaySetting, overlayMount } from './overlay.ts';
 import { overlayRootfs, planMerged, planOwnLayer } from './own-layer.ts';
 import { createFile, rootfsPath } from './state.ts';
 import { runtime } from './words.ts';
-
-/** Register of the rootfs' descriptor: the detached mount, and the root directory once it is attached. */
-export const ROOT = o.reg('root');
 
 /** Host program: the root mount into register `root`, not attached anywhere. */
 export function planRootTree(input: PlanInput): Op[] {

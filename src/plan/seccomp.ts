@@ -16,8 +16,7 @@
 import { OCI_VERSION } from '../oci/version.ts';
 import type { Buffer, Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
-import { instructionCount, readInstruction } from '../seccomp/disassemble.ts';
-import { actions } from '../seccomp/tables.ts';
+import { actions, INSTRUCTION } from '../seccomp/tables.ts';
 import type { ProcessInput } from './input.ts';
 import { planConnectTo, planSendFd } from './sockets.ts';
 
@@ -142,7 +141,7 @@ export function planSeccomp(input: ProcessInput): Op[] {
   const { seccomp } = input;
   if (seccomp === undefined) return [];
   const { filter, flags, listener } = seccomp;
-  const count = instructionCount(filter);
+  const count = filter.length / INSTRUCTION;
   const why = needsAdmin(input)
     ? 'Without no_new_privs this takes CAP_SYS_ADMIN: so it comes before that is dropped.'
     : 'As late as possible: what follows must get through the filter.';
@@ -156,13 +155,15 @@ export function planSeccomp(input: ProcessInput): Op[] {
   ];
 }
 
+/** <linux/bpf_common.h>: BPF_RET | BPF_K. */
+const BPF_RET = 0x06;
+
 /** The results that a filter has, in the order of the table: `KILL_THREAD, ERRNO, ALLOW`. */
 function summary(filter: Uint8Array): string {
   const results = new Set<number>();
-  for (let at = 0; at < instructionCount(filter); at++) {
-    const { code, k } = readInstruction(filter, at);
-    if (code === 0x06) results.add((k & 0xffff0000) >>> 0); // BPF_RET
-  }
+  const view = new DataView(filter.buffer, filter.byteOffset, filter.length); // one for all: there are a thousand
+  for (let at = 0; at < filter.length; at += INSTRUCTION)
+    if (view.getUint16(at, true) === BPF_RET) results.add((view.getUint32(at + 4, true) & 0xffff0000) >>> 0);
   return Object.entries(actions)
     .filter(([name, { value }]) => name !== 'SCMP_ACT_KILL' && results.has(value))
     .map(([name]) => name.slice('SCMP_ACT_'.length))
