@@ -46,11 +46,12 @@ export function directoriesOf(
     const above = openOrMake(parent);
     try {
       make({ path, directory: above, base });
+      // From the one above: from the root, a path of thousands of parts would be walked as often.
+      const fd = openBeneath(above, base, FOLLOWING_NOTHING);
+      return fd < 0 ? refuse(path, fd) : fd;
     } finally {
       close(above);
     }
-    const fd = openBeneath(root, path, FOLLOWING_NOTHING);
-    return fd < 0 ? refuse(path, fd) : fd;
   };
   const openOrMake = (path: ByteString): number => {
     const fd = openBeneath(root, path, FOLLOWING_NOTHING);

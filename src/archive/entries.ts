@@ -70,8 +70,7 @@ const types: Readonly<Record<string, EntryType>> = {
   [TYPE.fifo]: 'fifo',
 };
 
-const CUT_OFF = 'the archive is cut off';
-const cutOff = (): TinyrunError => new TinyrunError('ARCHIVE', CUT_OFF);
+const cutOff = (): TinyrunError => new TinyrunError('ARCHIVE', 'the archive is cut off');
 
 interface Archive {
   reader: Reader;
@@ -183,14 +182,17 @@ async function nextEntry(archive: Archive): Promise<Entry | undefined> {
   }
 }
 
+/** Each costs time for every entry behind. */
+const MOST_GLOBALS = 64;
+const KNOWN = /^(path|linkpath|size|uid|gid|mtime|SCHILY\.xattr\..*)$/;
+
+/** What holds for all entries from here on; most archives have only a comment, which means nothing here. */
 function setGlobals(archive: Archive, records: Records): void {
   for (const [key, value] of records)
     if (value.length === 0) archive.globals.delete(key);
-    else archive.globals.set(key, value);
-  let bytes = 0;
-  for (const [key, value] of archive.globals) bytes += key.length + value.length;
-  if (bytes > HEADER_LIMIT)
-    throw new TinyrunError('ARCHIVE', `its global headers are larger than ${HEADER_LIMIT} bytes`);
+    else if (KNOWN.test(key)) archive.globals.set(key, value);
+  if (archive.globals.size > MOST_GLOBALS)
+    throw new TinyrunError('ARCHIVE', `it has more than ${MOST_GLOBALS} global records`);
 }
 
 async function toEntry(archive: Archive, block: Block, bytes: Uint8Array, records: Records): Promise<Entry> {

@@ -10,6 +10,7 @@ import { TinyrunError } from '../errors.ts';
 import { type Attributes, setAttributes } from './attributes.ts';
 import { DIRECTORY, directoriesOf, openBeneath } from './directories.ts';
 import { type Entry, readEntries } from './entries.ts';
+import { DEFAULT_LIMITS } from './limits.ts';
 import { expectLongWork } from './long-work.ts';
 import { type ByteString, displayName, joinPath, splitPath } from './names.ts';
 import { hideBelow, makeDirectory, type Tree } from './place.ts';
@@ -34,10 +35,13 @@ export async function unpackTar(
   const top = options.inherited?.('');
   if (top !== undefined) pending.set('', top);
   let mtime = { seconds: 0, nanoseconds: 0 };
+  /** One entry may ask for two thousand directories. */
+  let left = options.limits?.entries ?? DEFAULT_LIMITS.entries;
   const tree: Tree = {
     root,
     options,
     directories: directoriesOf(root, (place) => {
+      if (left-- <= 0) throw new TinyrunError('ARCHIVE', 'it asks for too many directories');
       if (makeDirectory(place))
         pending.set(place.path, options.inherited?.(place.path) ?? { ...IMPLICIT, mtime });
     }),

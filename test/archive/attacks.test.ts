@@ -24,6 +24,9 @@ const symlink = (name: string, link: string): Made => ({ name, type: 'symlink', 
 const hardLink = (name: string, link: string): Made => ({ name, type: 'link', link });
 const directory = (name: string): Made => ({ name: `${name}/`, type: 'directory', mode: 0o755 });
 
+/** For what is many: tmpfs has whiteouts and trusted.* as well. */
+const IN_MEMORY = '/dev/shm';
+
 /** A folder outside of the root with a file in it, which must be the same afterwards. */
 async function withVictim(use: (root: string, victim: string) => Promise<void>): Promise<void> {
   await withRoot(async (root, top) => {
@@ -255,27 +258,28 @@ test("overlayfs's own marks do not come out of an archive: they would be orders 
     assert.is(Buffer.from(list.subarray(0, size)).toString(), 'trusted.mine\0');
   }));
 
-test('CVE-2026-95838: a hundred thousand opaque whiteouts take no longer than as many files', () =>
+test('CVE-2026-95838: tens of thousands of opaque whiteouts take no longer than as many files', () =>
   withRoot(async (root) => {
-    const count = 100_000;
+    const count = 30_000;
     const files = Array.from({ length: 2000 }, (_, i) => makeEntry({ name: `d/${i}`, data: '' }));
     const storm = Buffer.concat(Array(count).fill(makeEntry({ name: 'd/.wh..wh..opq', data: '' })));
-    const begin = Bun.nanoseconds();
+    const begin = process.cpuUsage();
     const result = await unpack(root, Buffer.concat([...files, storm, END]), layer);
-    const seconds = (Bun.nanoseconds() - begin) / 1e9;
+    const { user, system } = process.cpuUsage(begin);
+    const seconds = (user + system) / 1e6;
     assert.is(result.entries, count + 2000);
     assert.is(readdirSync(`${root}/d`).length, 2000);
     // Quadratic, 2000 files each time, would be minutes.
-    assert.ok(seconds < 30, `${seconds} s`);
-  }));
+    assert.ok(seconds < 20, `${seconds} s`);
+  }, IN_MEMORY));
 
 test('as many whiteouts of one name, and of different ones', () =>
   withRoot(async (root) => {
-    const same = Array(20_000).fill(makeEntry({ name: '.wh.a', data: '' }));
-    const different = Array.from({ length: 20_000 }, (_, i) => makeEntry({ name: `d/.wh.${i}`, data: '' }));
+    const same = Array(5000).fill(makeEntry({ name: '.wh.a', data: '' }));
+    const different = Array.from({ length: 5000 }, (_, i) => makeEntry({ name: `d/.wh.${i}`, data: '' }));
     await unpack(root, Buffer.concat([...same, ...different, END]), layer);
-    assert.is(readdirSync(`${root}/d`).length, 20_000);
-  }));
+    assert.is(readdirSync(`${root}/d`).length, 5000);
+  }, IN_MEMORY));
 
 // What is too large
 
@@ -306,20 +310,33 @@ test('a header larger than a megabyte is refused before it is read', () =>
     }
     const many = Array(3000).fill(Buffer.concat([block({ type: 'L', size: 512 }), new Uint8Array(512)]));
     assert.match(await messageOf(unpack(root, Buffer.concat(many))), /are larger than 1048576$/);
-    const globals = Array.from({ length: 3000 }, (_, i) => {
-      const records = encodeRecords([[`key-${i}`, Buffer.alloc(450)]]);
-      return Buffer.concat([
-        block({ type: 'g', size: records.length }),
-        records,
-        new Uint8Array(512 - records.length),
-        makeEntry({ name: 'a', data: '' }),
-      ]);
+  }, IN_MEMORY));
+
+test('global records that would cost time for every entry are refused', () =>
+  withRoot(async (root) => {
+    const globals = Array.from({ length: 65 }, (_, i) => {
+      const records = encodeRecords([[`SCHILY.xattr.user.${i}`, Buffer.from('x')]]);
+      const padding = new Uint8Array(512 - records.length);
+      return Buffer.concat([block({ type: 'g', size: records.length }), records, padding]);
     });
+    const tar = makeTar({ name: 'a', data: '' });
     assert.match(
-      await messageOf(unpack(root, Buffer.concat(globals))),
-      /global headers are larger than 1048576 bytes$/,
+      await messageOf(unpack(root, Buffer.concat([...globals, tar]))),
+      /it has more than 64 global records$/,
     );
-  }));
+    await unpack(root, Buffer.concat([...globals.slice(0, 64), tar]));
+  }, IN_MEMORY));
+
+test('an entry of two thousand directories is made in one go, and they count', () =>
+  withRoot(async (root) => {
+    const deep = (i: number): Made => ({ name: `${i}/${'d/'.repeat(2000)}f`, data: '' });
+    await unpack(root, makeTar(deep(1), deep(2)));
+    const tar = makeTar(...Array.from({ length: 10 }, (_, i) => deep(3 + i)));
+    assert.is(
+      await messageOf(unpack(root, tar, { limits: { entries: 5000 } })),
+      `unpack ${deep(5).name}: it asks for too many directories`,
+    );
+  }, IN_MEMORY));
 
 test('an archive of more bytes or entries than allowed', () =>
   withRoot(async (root) => {
