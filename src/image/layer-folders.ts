@@ -17,7 +17,7 @@ import {
   readSmall,
   removeTree,
 } from '../disk/files.ts';
-import { errno } from '../disk/inode.ts';
+import { errno, statInode } from '../disk/inode.ts';
 import { lockDirectory } from '../disk/lock.ts';
 import { makeDirectories, writeFileAtomic } from '../disk/write.ts';
 import { imageFolder, makeImageFolders } from './folders.ts';
@@ -123,13 +123,23 @@ function findLeftovers(dataRoot: string): Draft[] {
     return readDirectory(fd).flatMap((name) => {
       if (ENTRY_NAME.test(name) && exists(fd, `${name}/${ENTRY}`)) return withdraw(dataRoot, name) ?? [];
       if (!name.startsWith(TEMPORARY)) return [];
+      const lock = lockLeftover(fd, name);
       const path = `${folder}/${name}`;
-      const lock = lockDirectory(path, { wait: false });
       return lock === undefined ? [] : { dataRoot, name: name.slice(TEMPORARY.length), path, lock };
     });
   } finally {
     close(fd);
   }
+}
+
+/** Undefined: somebody works on it, or has just removed it. */
+function lockLeftover(folder: number, name: string): number | undefined {
+  const fd = openDirectory(folder, name);
+  if (fd === undefined) return undefined;
+  const locked = rawSyscall('flock', fd, flag('LOCK_EX', 'LOCK_NB')) === 0;
+  if (locked && statInode(fd, `look at ${name}`).links > 0) return fd;
+  close(fd);
+  return undefined;
 }
 
 /** A layer's directory and its short name. */
