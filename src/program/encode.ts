@@ -78,6 +78,8 @@ class Encoder {
   private readonly arch: Arch;
   private readonly program: Program;
   private readonly wantsJson: boolean;
+  /** No message has a character that is shown in another way: one look at all of them is enough. */
+  private readonly isPlain: boolean;
   private readonly labels = new Map<Label, number>();
   private readonly buffers = new Map<string, { at: number; size: number }>();
   private readonly registers = new Map<string, number>([
@@ -101,12 +103,18 @@ class Encoder {
     this.program = program;
     this.wantsJson = program.reports.some((report) => report.format === 'json');
     let opCount = 0;
+    const messages: string[] = [];
     for (const section of program.sections) {
       for (const op of section.ops) {
         if (op.op === 'label') this.labels.set(op.name, opCount);
-        else opCount += 1;
+        else {
+          opCount += 1;
+          if ('what' in op) messages.push(op.what);
+        }
       }
     }
+    const all = messages.join('');
+    this.isPlain = printable(all, false) === all;
     if (opCount > layout.MAX_OPS)
       throw new TinyrunError('PROGRAM', `${opCount} ops are more than ${layout.MAX_OPS}`);
     this.opCount = opCount;
@@ -320,7 +328,7 @@ class Encoder {
       this.lastTarget = this.label(fail);
     }
     this.head[at + FAIL] = this.lastTarget | (exit << 16);
-    this.span(at + TEXT, printable(message, false));
+    this.span(at + TEXT, this.isPlain ? message : printable(message, false));
     if (this.wantsJson) this.span(at + JSON_TEXT, JSON.stringify(message).slice(1, -1));
   }
 

@@ -45,6 +45,8 @@ const utf8 = new TextEncoder();
 
 /** A placeholder that is shorter may stand somewhere by chance. */
 const SHORTEST = 4;
+/** Characters: what is kept holds the texts that it was made of, and the state root is often in memory. */
+const LARGEST = 1 << 18;
 
 /** Whether programs of such calls are kept at all. */
 export const isKept = (
@@ -55,7 +57,6 @@ export const isKept = (
   options.trace === undefined &&
   options.stepFd === undefined &&
   options.preserveFds === 0 &&
-  global.cgroupManager !== 'systemd' &&
   !global.debug;
 
 /**
@@ -74,6 +75,7 @@ export function toKeepable<Input>(
 ): Keepable<Input> | undefined {
   const invocation = readInvocation();
   if (invocation === undefined) return undefined;
+  if (texts.reduce((sum, { length }) => sum + length, 0) > LARGEST) return undefined;
   const filled: Filled[] = [];
   // What stands there by chance would be changed as well, when the time is put in.
   const now = new Date(time).toISOString().slice(0, 19);

@@ -49,7 +49,8 @@ export function toKeepableRun(
   input: PlanInput,
   text: string,
 ): Keepable<PlanInput> | undefined {
-  if (!isKept(global, options) || options.form === 'container') return undefined;
+  if (!isKept(global, options) || global.cgroupManager === 'systemd') return undefined; // it is asked for a scope
+  if (options.form === 'container') return undefined;
   if (input.rootfs.kind !== 'directory' || input.uses !== undefined) return undefined; // what it mounts is written down each time
   // Who copies is handed the open file.
   const mayCopyUp = [text, ...process.argv].some((words) => words.includes('tmpcopyup'));

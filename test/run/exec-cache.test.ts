@@ -17,6 +17,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Bundle, runTinyrun, tinyrun, withBundle, writeConfig } from '../support/bundle.ts';
 import { until } from '../support/container.ts';
+import { withFdSocket } from '../support/fd-socket.ts';
 import { type LaunchOptions, launchedWords } from '../support/launched.ts';
 import { assertSucceeds } from '../support/refusal.ts';
 
@@ -320,7 +321,9 @@ test('as an engine calls it: a log, a process file, a pid file, each of its own'
         JSON.stringify({ ...bundle.config.process, args: ['/payload', 'sleep', '100'] }),
       );
     const words = (n: number, id: string) => [
-      ...['--log', file(`log${n}.json`), '--log-format', 'json', ...roots(bundle), 'exec', '--process'],
+      ...['--log', file(`log${n}.json`), '--log-format', 'json', '--systemd-cgroup', ...roots(bundle)],
+      'exec',
+      '--process',
       ...[file(`runc-process${n ** 9}`), '--detach', '--pid-file', file(`${n}.pid`), id],
     ];
     for (const n of [1, 2, 3]) write(`runc-process${n ** 9}`);
@@ -337,6 +340,31 @@ test('as an engine calls it: a log, a process file, a pid file, each of its own'
       assert.match(readFileSync(`/proc/${pid}/cgroup`, 'utf8'), id);
       assert.is(readFileSync(file(`log${n}.json`), 'utf8'), '');
     }
+  }));
+
+test('a terminal goes to the console socket of the call', () =>
+  withContainers(async ({ bundle, ids, launch }) => {
+    const words = (path: string) => [
+      '-d',
+      '-t',
+      '--console-socket',
+      path,
+      ids[0],
+      '/payload',
+      'sleep',
+      '100',
+    ];
+    const receive = async (name: string, run: (path: string) => number | undefined): Promise<string> => {
+      let device = '';
+      await withFdSocket(join(bundle.root, '..', name), async ({ path, receive }) => {
+        assert.is(run(path), 0);
+        device = receive().text;
+      });
+      return device;
+    };
+    assert.is(await receive('one', (path) => runTinyrun(bundle, ['exec', ...words(path)]).code), '/dev/ptmx');
+    assert.is(await receive('two', (path) => launch(words(path))?.code), '/dev/ptmx');
+    assert.is(launch(words(join(bundle.root, '..', 'tri')))?.code, 255, 'nobody listens');
   }));
 
 test('calls with traces, descriptors or of the unusual kind are planned each time', () =>
