@@ -9,6 +9,7 @@ import { buildTwin, measureBudget } from './budget.ts';
 import { type Place, withPlace } from './bundle.ts';
 import { MANY, measureLists } from './containers.ts';
 import { measureImport } from './import.ts';
+import { buildLogged } from './log.ts';
 import { type Bounds, compare, tryOnce } from './measure.ts';
 import { measureMemory } from './memory.ts';
 import {
@@ -121,6 +122,14 @@ async function measureStart(empty: string, bounds: Bounds): Promise<void> {
     target(ratio, 1.3),
   ];
   say(formatTable(['starting', 'ms', '`tinyrun --version`, ms', 'ratio', 'target'], [row]));
+}
+
+/** The same program with a monitor, and without. */
+async function measureLog(place: Place, bounds: Bounds): Promise<void> {
+  const { plain, logged } = await buildLogged(place);
+  const { a, b, ratio } = await compare(logged, plain, bounds);
+  const row = ['a monitor that keeps the output', milliseconds(b), milliseconds(a), ratio.toFixed(2)];
+  say(formatTable(['the program alone, with', 'ms without', 'ms', 'ratio'], [row]));
 }
 
 async function measureStages(place: Place, bounds: Bounds): Promise<void> {
@@ -279,6 +288,7 @@ calls, which take no JavaScript, but where it says that it plans. crun runs with
     await measureSpeed(place, bounds);
     const empty = buildEmpty(place);
     await measureEngine(place, empty, bounds);
+    await measureLog(place, bounds);
     await measureStages(place, bounds);
     await measureMemories(place, bounds);
     await measureContainers(place, bounds);

@@ -35,6 +35,10 @@ const DETACH = 'The container goes on, and may be attached to again.';
 /** Whether this client writes to the container's stdin, or types at its terminal. */
 const writes = ({ openStdin, attach }: MonitorInput): boolean => openStdin && attach?.stdin === true;
 
+/** Whether the monitor has a way to the container's stdin, for callers who attach later. */
+const keepsInput = (input: PlanInput, monitor: MonitorInput): boolean =>
+  monitor.openStdin && (isRelayed(input) || !(monitor.stdinOnce && writes(monitor)));
+
 export function clientBuffers(input: PlanInput): Buffer[] {
   const { monitor } = input;
   if (monitor === undefined) return [];
@@ -64,6 +68,13 @@ export function planPart(input: PlanInput): Op[] {
     ...['up-r', 'client-w', ...(hasInputPipe(input) && once ? ['stdin-w'] : [])].map((fd) =>
       o.close(o.reg(fd), words(`close ${fd}`)),
     ),
+    ...(keepsInput(input, monitor)
+      ? [
+          o.call('dup3', [0, INPUT_FD, o.flags('O_CLOEXEC')], {
+            ...words(`take descriptor ${INPUT_FD} before anything else may`),
+          }),
+        ]
+      : []),
     o.call('setsid', [], words('start a session')),
     o.call('chdir', ['/'], words('leave the working directory')),
   ];
@@ -75,16 +86,15 @@ export function planUp(input: PlanInput, monitor: MonitorInput): Op[] {
   const relayed = isRelayed(input);
   const { attach } = monitor;
   const stdin = relayed ? 'master' : 'stdin-w';
-  const keepsInput = monitor.openStdin && (relayed || !(monitor.stdinOnce && writes(monitor)));
   return [
-    ...(keepsInput
+    ...(keepsInput(input, monitor)
       ? [
           o.call('dup3', [o.reg(stdin), INPUT_FD, o.flags('O_CLOEXEC')], {
             ...runtime(`have ${stdin} as descriptor ${INPUT_FD}, too`, 'There `attach` finds it.'),
           }),
         ]
       : []),
-    ...(attach === undefined ? planLetGo(PART) : planUnattached(attach)),
+    ...(attach === undefined ? planLetGo(PART) : planUnattached(input, attach)),
     ...(relayed
       ? [o.store('master', o.buf('up'), 4, runtime('put the number of the master into the message', up))]
       : []),

@@ -242,10 +242,13 @@ export function planLetGo(why: string, streams: readonly number[] = [0, 1, 2]): 
   ];
 }
 
-/** Host program, before the loop: the streams that a caller who stays does not want. */
-export function planUnattached({ stdout, stderr }: AttachInput): Op[] {
-  const streams = [...(stdout ? [] : [1]), ...(stderr ? [] : [2])];
-  return streams.length === 0 ? [] : planLetGo('The caller has not asked for this stream.', streams);
+/** Host program, before the loop: the caller's streams that are not written to; his terminal is asked for its size. */
+export function planUnattached({ terminal }: PlanInput, { stdout, stderr }: AttachInput): Op[] {
+  const unused = [true, !stdout, !stderr];
+  const streams = [0, 1, 2].filter((fd) => unused[fd] && fd !== terminal?.fd);
+  return streams.length === 0
+    ? []
+    : planLetGo('The caller may wait for its end, and we do not use it.', streams);
 }
 
 function planReap(): Op[] {
