@@ -11,7 +11,7 @@
 
 import type { Buffer, Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
-import { planDetachKeys } from './detach-keys.ts';
+import { INPUT, INPUT_CHUNK, planInput, planReadStdin } from './client-input.ts';
 import type { AttachInput, MonitorInput, PlanInput } from './input.ts';
 import { INPUT_FD, planLetGo, planUnattached, pollEntry } from './monitor.ts';
 import { planName } from './process.ts';
@@ -20,14 +20,11 @@ import { hasInputPipe, planInputPipe } from './stdio.ts';
 import { ioctl, isRelayed, rawTerminal } from './terminal.ts';
 import { runtime } from './words.ts';
 
-const [IN, OUT, ANY_END] = [0x1, 0x4, 0x38]; // POLLIN, POLLOUT; POLLERR, POLLHUP, POLLNVAL of <poll.h>
-const CHUNK = 4096; // bytes: what a pipe takes whole or not at all (PIPE_BUF)
-const [SIGNALS, STDIN, SINK] = [0, 8, 16]; // places in buffer `client`
-const CTRL_D = '\x04';
+const [IN, OUT] = [0x1, 0x4]; // POLLIN, POLLOUT of <poll.h>
+const SIGNALS = 0; // its place in buffer `client`, behind which is the input (client-input.ts)
 
 const PART = 'The container goes on without its caller: so its monitor is a process of its own.';
 const STAY = 'We sleep until the container ends, there is something to write to it, or a signal comes.';
-const INPUT = 'What the caller types or writes goes to the container.';
 const TERMINAL =
   'Keys go to the container as they are: its own terminal turns Ctrl-C into a signal, and echoes.';
 const DETACH = 'The container goes on, and may be attached to again.';
@@ -46,7 +43,7 @@ export function clientBuffers(input: PlanInput): Buffer[] {
   return [
     { name: 'client', size: 24, init: Uint8Array.from(entries.flat()) },
     { name: 'up', size: 8 },
-    ...(monitor.attach === undefined ? [] : [{ name: 'typed', size: CHUNK }]),
+    ...(monitor.attach === undefined ? [] : [{ name: 'typed', size: INPUT_CHUNK }]),
   ];
 }
 
@@ -254,17 +251,6 @@ function planListen(input: PlanInput, monitor: MonitorInput): Op[] {
 }
 const SIGTTIN = 1n << 20n; // <signal.h>
 
-const planReadStdin = (): Op[] => [
-  o.set('in', 0, runtime('read from stdin', INPUT)),
-  o.store('in', o.buf('client', STDIN), 4, runtime('wait for input', INPUT)),
-];
-const planStopReading = (): Op[] => [
-  o.set('in', -1, runtime('read no more', INPUT)),
-  o.store('in', o.buf('client', STDIN), 4, runtime('stop waiting for input', INPUT)),
-];
-const planAwaitRoom = (register: 'sink' | 'in', what: string): Op =>
-  o.store(register, o.buf('client', SINK), 4, runtime(what, INPUT));
-
 function planSignal({ sigProxy }: AttachInput): Op[] {
   const pass = 'It means the container, not us.';
   return [
@@ -295,51 +281,6 @@ function planSignal({ sigProxy }: AttachInput): Op[] {
     o.branch('reaped', '!=', 0, 'client-ended', runtime('it has', STAY)),
     o.jump('client-wait', runtime('not yet', STAY)),
     o.label('client-no-signal'),
-  ];
-}
-
-/** A chunk is read when the one before is written: key by key at a terminal, where some keys mean us. */
-function planInput(input: PlanInput, { detachKeys }: AttachInput): Op[] {
-  const relayed = isRelayed(input);
-  return [
-    o.load(o.buf('client', SINK + 6), 2, 'events', runtime('is there room for more?', INPUT)),
-    o.branch('events', '&', OUT | ANY_END, 'client-write', runtime('there is', INPUT)),
-    o.load(o.buf('client', STDIN + 6), 2, 'events', runtime('is there input?', INPUT)),
-    o.branch('events', '&', IN | ANY_END, 'client-read', runtime('there is', INPUT)),
-    o.jump('client-wait', runtime('there is none', INPUT)),
-    o.label('client-read'),
-    o.read(0, o.buf('typed'), relayed ? 1 : CHUNK, {
-      ...runtime('read input', INPUT),
-      to: 'typed',
-      onError: { goto: { EAGAIN: 'client-wait', EINTR: 'client-wait', '*': 'client-no-input' } },
-    }),
-    o.branch('typed', '==', 0, 'client-no-input', runtime('is it the end of the input?', INPUT)),
-    ...(relayed ? planDetachKeys(detachKeys, 'client-wait', 'client-detach') : []),
-    o.label('client-write'),
-    o.write(o.reg('sink'), o.buf('typed'), o.reg('typed'), {
-      ...runtime('write it to the container', INPUT),
-      onError: { goto: { EAGAIN: 'client-full', EINTR: 'client-write', '*': 'client-no-reader' } },
-    }),
-    ...planReadStdin(),
-    o.set('none', -1, runtime('nothing is left to write', INPUT)),
-    o.store('none', o.buf('client', SINK), 4, runtime('stop waiting for room', INPUT)),
-    o.jump('client-wait', runtime('wait for more', INPUT)),
-    o.label('client-full'),
-    ...planStopReading(),
-    planAwaitRoom('sink', 'wait for room'),
-    o.jump('client-wait', runtime('wait for more', INPUT)),
-    o.label('client-no-input'),
-    ...(relayed
-      ? [
-          o.write(o.reg('sink'), CTRL_D, 1, {
-            ...runtime('type Ctrl-D', 'The input has ended: a program that reads lines is told so.'),
-            onError: { ignore: ['*'] },
-          }),
-        ]
-      : [o.close(o.reg('sink'), runtime('close the pipe to stdin', 'The input has ended.'))]),
-    o.label('client-no-reader'),
-    ...planStopReading(),
-    planAwaitRoom('in', 'nothing is left to write'),
   ];
 }
 
