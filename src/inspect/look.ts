@@ -20,9 +20,7 @@ export interface Seen extends Inode {
 
 const PIN = flag('O_PATH', 'O_NOFOLLOW', 'O_CLOEXEC');
 /** A container changes what is there while we look: then it is no more than gone. */
-const GONE = ['ENOENT', 'ENOTDIR', 'ELOOP', 'EXDEV', 'ENAMETOOLONG', 'EAGAIN', 'ESTALE'].map(
-  (name) => -errnos[name]!,
-);
+const GONE = ['ENOENT', 'ENOTDIR', 'ELOOP', 'EXDEV', 'ENAMETOOLONG', 'EAGAIN', 'ESTALE'];
 
 /**
  * Looks at a path below a directory, whose components must not be symlinks, but for the last.
@@ -35,10 +33,13 @@ export function lookAt(directory: number, path: string, mounts: boolean): Seen |
   const resolve = flag('RESOLVE_BENEATH', 'RESOLVE_NO_SYMLINKS', ...(mounts ? [] : ['RESOLVE_NO_XDEV']));
   const how = new Uint8Array(new BigUint64Array([BigInt(PIN), 0n, BigInt(resolve)]).buffer);
   const fd = rawSyscall('openat2', directory, path === '' ? '.' : path, how, how.length);
-  if (GONE.includes(fd)) return undefined;
+  if (GONE.some((name) => fd === -errnos[name]!)) return undefined;
   if (fd < 0) throw new SystemError(`look at ${path}`, -fd);
   try {
     return lookAtOpen(fd, path);
+  } catch (error) {
+    if (error instanceof SystemError && GONE.includes(error.errno)) return undefined;
+    throw error;
   } finally {
     close(fd);
   }
@@ -80,7 +81,8 @@ function readLink(fd: number, what: string): string {
   const bytes = new Uint8Array(4096); // PATH_MAX
   const length = rawSyscall('readlinkat', fd, '', bytes, bytes.length);
   // In proc, `self` is who looks, and we are no process of the container's: its first one is meant.
-  if (length === -errnos['ENOENT']!) return what.endsWith('thread-self') ? '1/task/1' : '1';
+  if (length === -errnos['ENOENT']! && what.endsWith('proc/self')) return '1';
+  if (length === -errnos['ENOENT']! && what.endsWith('proc/thread-self')) return '1/task/1';
   if (length < 0) throw new SystemError(`read symlink ${what}`, -length);
   return decoder.decode(bytes.subarray(0, length));
 }
