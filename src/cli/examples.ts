@@ -88,6 +88,19 @@ export const examples: Readonly<Record<string, readonly (readonly [typed: string
     ['tinyrun explain --compact ./bundle', 'a line for each'],
     ['tinyrun explain --json --overlay ./bundle', 'for machines; with any option of run'],
   ],
+  cp: [
+    ['tinyrun cp index.html web:/srv/', 'into a container, and into its volumes'],
+    ['tinyrun cp web:/var/log/. logs', 'what is in a directory of it'],
+    ['tinyrun cp web:/etc - | tar t', 'as a stream of tar'],
+  ],
+  commit: [
+    ['tinyrun commit web web:2', 'an image of what it has written'],
+    [`tinyrun commit -c 'CMD ["httpd", "-f"]' web web:2`, 'and with another command'],
+  ],
+  diff: [['tinyrun diff web', 'what it has added, changed and deleted']],
+  export: [['tinyrun export -o web.tar web', 'without its volumes']],
+  df: [['tinyrun df -v', 'each image, container and volume']],
+  info: [["tinyrun info -f '{{.Root}}'", 'where everything is kept']],
   'image import': [
     ['tinyrun image import bb.tar bb', 'an image of a root file system, by a name'],
     ['tinyrun image import saved.tar', 'images of docker save, or an OCI layout, by their own names'],

@@ -96,7 +96,7 @@ function originOf({ layer, mount, seen, copies }: Where): string {
 function mountOrigin({ role, type, point }: MountEntry): string {
   if (role === 'volume' && point?.Name !== undefined)
     return `volume ${point.Name} (driver ${point.Driver ?? 'local'})`;
-  if (role === 'image') return `image ${point?.Source}, which nothing can be written to`;
+  if (role === 'image') return `image ${shortId(point?.Source ?? '')}, which nothing can be written to`;
   return role === 'filesystem' ? `the kernel's ${type}` : ORIGINS[role];
 }
 
