@@ -67,7 +67,7 @@ export function findLayer(dataRoot: string, chainId: string): Layer | undefined 
   if (folder === undefined) return undefined;
   try {
     const read = (name: string): string => readSmall(folder, name) ?? '';
-    const [diffId, parent, cacheId] = [read('diff'), readSmall(folder, 'parent'), read('cache-id')];
+    const [diffId, parent, cacheId] = [read('diff'), readSmall(folder, 'parent'), read('cache-id').trim()];
     const [size, archiveSize] = [Number(read('size')), Number(read('archive-size'))];
     if (!isDigest(diffId) || chainIdOf(parent, diffId) !== chainId)
       throw damaged(chainId, 'it has another id');
@@ -214,7 +214,7 @@ function writeEntry({ dataRoot, path }: Draft, layer: Layer, below: Layer | unde
   }
   const entry = `${path}/${ENTRY}`;
   writeFileAtomic(`${entry}/diff`, layer.diffId);
-  writeFileAtomic(`${entry}/cache-id`, layer.cacheId);
+  writeFileAtomic(`${entry}/cache-id`, `${layer.cacheId}\n`); // a line, so that `cat */cache-id` shows one each
   writeFileAtomic(`${entry}/size`, String(layer.size));
   writeFileAtomic(`${entry}/archive-size`, String(layer.archiveSize));
   if (layer.parent !== undefined) writeFileAtomic(`${entry}/parent`, layer.parent);

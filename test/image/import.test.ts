@@ -37,7 +37,7 @@ const fileIn = (store: Store, called: string, layer: number, path: string): stri
 function diffOf(store: Store, called: string, layer: number): string {
   const diffIds = JSON.parse(store.out('image', 'inspect', '-f', '{{json .RootFS.Layers}}', called));
   const chainId = store.out('debug', 'chainid', ...diffIds.slice(0, layer + 1)).trim();
-  const cacheId = readFileSync(join(store.dataRoot, LAYERS, chainId.slice(7), 'cache-id'), 'utf8');
+  const cacheId = readFileSync(join(store.dataRoot, LAYERS, chainId.slice(7), 'cache-id'), 'utf8').trim();
   return join(store.dataRoot, 'overlay2', cacheId, 'diff');
 }
 
@@ -84,7 +84,10 @@ test('import: the tar of a root file system is an image of one layer', () =>
     const config = JSON.parse(readFileSync(join(store.dataRoot, CONTENT, id.slice(7)), 'utf8'));
     assert.is(config.rootfs.type, 'layers');
     assert.equal(config.rootfs.diff_ids, [base.diffId]);
-    const cacheId = readFileSync(join(store.dataRoot, LAYERS, base.diffId.slice(7), 'cache-id'), 'utf8');
+    const cacheId = readFileSync(
+      join(store.dataRoot, LAYERS, base.diffId.slice(7), 'cache-id'),
+      'utf8',
+    ).trim();
     assert.ok(existsSync(join(store.dataRoot, 'overlay2', cacheId, 'diff')));
   }));
 

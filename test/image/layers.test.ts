@@ -68,7 +68,7 @@ test('the layout of overlay2 and layerdb is that of Docker (L7, L8, L9, L13)', (
     assert.is(readFileSync(`${folder(top)}/lower`, 'utf8'), `l/${link(middle)}:l/${link(base)}`);
     const entry = `${root}/image/overlay2/layerdb/sha256/${top.chainId.slice(7)}`;
     assert.equal(namesIn(entry), ['archive-size', 'cache-id', 'diff', 'frame.zst', 'parent', 'size']);
-    assert.is(readFileSync(`${entry}/cache-id`, 'utf8'), top.cacheId);
+    assert.is(readFileSync(`${entry}/cache-id`, 'utf8'), `${top.cacheId}\n`);
     assert.is(readFileSync(`${entry}/diff`, 'utf8'), top.diffId);
     assert.is(readFileSync(`${entry}/parent`, 'utf8'), middle.chainId);
     assert.is(readFileSync(`${entry}/size`, 'utf8'), '5');
