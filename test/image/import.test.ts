@@ -451,6 +451,52 @@ test('import: a name that another image had is said to be taken from it', () =>
     assert.is(store.out('images', '-f', 'dangling=true', '-q', '--no-trunc').trim(), old);
   }));
 
+/** The most memory that a process has had so far, in kB: proc_pid_status(5); 0 where it is gone. */
+function peakOf(pid: number): number {
+  try {
+    return Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
+}
+
+test('import: an archive of 200 MB from a pipe takes less than 150 MB of memory', () =>
+  withStore(async (store) => {
+    const big = makeLayer({ 'data/one': 120_000_000, 'data/two': 80_000_000 });
+    makeLayout(join(store.folder, 'layout'), { ...image, layers: [big] });
+    // index.json comes last.
+    host(['sh', '-c', 'tar -C layout -cf big.tar blobs oci-layout index.json && rm -r layout'], {
+      cwd: store.folder,
+    });
+    const { stdout: archive } = Bun.spawn(['cat', 'big.tar'], { cwd: store.folder });
+    const child = Bun.spawn([...commandOf(store), 'load'], { stdin: archive, stdout: 'pipe' });
+    let peak = 0;
+    while (child.exitCode === null) {
+      peak = Math.max(peak, peakOf(child.pid));
+      await Bun.sleep(5);
+    }
+    assert.is(await new Response(child.stdout).text(), 'Loaded image: bb:latest\n');
+    assert.ok(peak > 10_000 && peak < 150_000, `${peak} kB`);
+    assert.is(store.out('images', '--format', '{{.Size}}'), '200MB\n');
+  }));
+
+test('import: on a terminal a line shows how far it is, and goes at the end', () =>
+  withStore((store) => {
+    makeLayout(join(store.folder, 'layout'), { ...image, layers: [makeLayer({ 'data/one': 60_000_000 })] });
+    const words = [...commandOf(store), 'image', 'import'].join(' ');
+    const typed = (more: string): string =>
+      Bun.spawnSync(['script', '-qec', `${words} ${more}`, '/dev/null'], {
+        cwd: store.folder,
+        stdin: 'ignore',
+      }).stdout.toString();
+    assert.match(
+      typed('layout'),
+      /\rimport bb:latest: [\d.]+ [kM]B of 60\.\d MB, [\d.]+ [kM]B\/s, \d+ s left\x1b\[K.*\r\x1b\[KLoaded image: bb:latest\r\n$/s,
+    );
+    store.out('rmi', 'bb');
+    assert.is(typed('-q layout'), 'Loaded image: bb:latest\r\n');
+  }));
+
 test('import: killed at any moment, nothing half-made is seen, and the next command cleans up', () =>
   withStore(async (store) => {
     const big = makeLayer(
