@@ -14,7 +14,7 @@ const FLAGS: ConfigFlags = {
     user: undefined,
   },
   ...{ workingDir: undefined, env: [], labels: {}, stopSignal: undefined, stopTimeout: undefined },
-  ...{ tty: false, interactive: false, detach: false },
+  ...{ tty: false, interactive: false, detach: false, starts: true },
 };
 const IMAGE = {
   ...{
@@ -56,7 +56,8 @@ for (const [flags, entrypoint, cmd] of COMMANDS) {
   });
 }
 
-test('what has no command is refused', () => {
+test('what has no command is refused when it is started, not when it is made', () => {
+  assert.is(merge({ entrypoint: '', starts: false }).Cmd, null);
   assert.throws(() => merge({ entrypoint: '' }), 'no command specified');
   assert.throws(() => mergeConfig({}, FLAGS, 'h'), 'no command specified');
 });
