@@ -9,6 +9,7 @@ import { buildTwin, measureBudget } from './budget.ts';
 import { type Place, withPlace } from './bundle.ts';
 import { MANY, measureLists } from './containers.ts';
 import { measureImport } from './import.ts';
+import { measureLayers } from './layers.ts';
 import { buildLogged } from './log.ts';
 import { type Bounds, compare, tryOnce } from './measure.ts';
 import { measureMemory } from './memory.ts';
@@ -36,7 +37,6 @@ import {
   type Verb,
   type VerbTurns,
 } from './verbs.ts';
-import { measureClones, measureVolumes } from './volumes.ts';
 
 /** Seconds after which no measurement begins any more. */
 const LONGEST = 90;
@@ -294,9 +294,8 @@ calls, which take no JavaScript, but where it says that it plans. crun runs with
     await measureMemories(place, bounds);
     await measureContainers(place, bounds);
     await measureStart(empty, bounds);
-    say(await measureVolumes(place.dir, empty, { ...bounds, until: Bun.nanoseconds() + LONGEST * 1e9 }));
+    say(await measureLayers(place, { ...bounds, until: Bun.nanoseconds() + LONGEST * 1e9 }));
     say(await measureImport(place.dir, bounds));
-    say(await measureClones(place.dir, bounds));
   });
 }
 

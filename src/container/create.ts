@@ -32,10 +32,7 @@ export interface CreateOptions {
   platform: string | undefined;
 }
 
-/**
- * A container that was just made, still locked: close `lock` when it need not be any more. One that is to go at its end is
- * still noted as unfinished: it is to be started, or forgetUnfinished is to be called.
- */
+/** A container that was just made, still locked: close `lock` when it need not be any more. */
 export interface Created {
   record: ContainerRecord;
   lock: number;

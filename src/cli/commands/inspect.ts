@@ -18,7 +18,10 @@ type Type = 'container' | 'image' | 'volume';
 
 /** How each kind of thing is looked up; undefined where there is none. */
 const finders: Readonly<
-  Record<Type, (global: GlobalOptions, called: string, size: boolean) => unknown | Promise<unknown>>
+  Record<
+    Type,
+    (global: GlobalOptions, called: string, size: boolean) => object | undefined | Promise<object | undefined>
+  >
 > = {
   container: inspectContainer,
   image: ({ dataRoot }, called) => {
@@ -42,20 +45,35 @@ export async function run(line: CommandLine, global: GlobalOptions): Promise<num
   return code;
 }
 
-/** The first kind that has something of this name. */
+/** What has this name, or this whole id; else the first that has an id which begins so: a name may look like one. */
 async function findOne(
   global: GlobalOptions,
   called: string,
   types: readonly Type[],
   size: boolean,
-): Promise<unknown> {
+): Promise<object> {
+  const found: object[] = [];
   for (const type of types) {
-    const found = await finders[type](global, called, size);
-    if (found !== undefined) return found;
+    const one = await finders[type](global, called, size);
+    if (one !== undefined) found.push(one);
   }
+  const [first] = found;
+  if (first !== undefined) return found.find((one) => !isByPrefix(one, called)) ?? first;
   const [only] = types.length === 1 ? types : [];
   throw new TinyrunError('NOT_FOUND', `No such ${only ?? 'object'}: ${called}`, { data: { object: called } });
 }
+
+/** Whether the beginning of its id alone says that this is meant. */
+function isByPrefix(value: object, called: string): boolean {
+  if (!('Id' in value) || typeof value.Id !== 'string') return false;
+  const id = value.Id.replace('sha256:', '');
+  const names = 'RepoTags' in value ? value.RepoTags : 'Name' in value ? [value.Name] : [];
+  const isNamed = Array.isArray(names) && names.some((name) => isName(String(name), called));
+  return id !== called.replace('sha256:', '') && id.startsWith(called) && !isNamed;
+}
+
+const isName = (name: string, called: string): boolean =>
+  [name, name.replace(/^\//, ''), name.replace(/:latest$/, '')].includes(called);
 
 function inspectContainer(global: GlobalOptions, called: string, size: boolean): object | undefined {
   const found = findAny(global, called);
