@@ -13,6 +13,7 @@ import { measureLayers } from './layers.ts';
 import { buildLogged } from './log.ts';
 import { type Bounds, compare, tryOnce } from './measure.ts';
 import { measureMemory } from './memory.ts';
+import { measureMounts } from './mounts.ts';
 import {
   findRuntimes,
   findSandboxes,
@@ -293,6 +294,7 @@ calls, which take no JavaScript, but where it says that it plans. crun runs with
     await measureStages(place, bounds);
     await measureMemories(place, bounds);
     await measureContainers(place, bounds);
+    await measureMounts(place, { ...bounds, until: Bun.nanoseconds() + LONGEST * 1e9 }, say);
     await measureStart(empty, bounds);
     say(await measureLayers(place, { ...bounds, until: Bun.nanoseconds() + LONGEST * 1e9 }));
     say(await measureImport(place.dir, bounds));
