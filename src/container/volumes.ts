@@ -42,7 +42,7 @@ export async function makeVolumes(
 ): Promise<void> {
   const { root, dataRoot } = global;
   const uses = await recordUses({
-    ...{ dataRoot, stateRoot: root, id, name, requests, imageVolumes },
+    ...{ dataRoot, stateRoot: root, id, name, requests, imageVolumes, durable: true },
     transient: hostConfig.AutoRemove,
     volumesFrom: hostConfig.VolumesFrom,
   });

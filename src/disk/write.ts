@@ -11,9 +11,15 @@ const utf8 = new TextEncoder();
  * The caller holds the lock of what the file belongs to: an aside file that a killed writer left is written over.
  * @param path of the file; its directory is there
  * @param mode of the file, less nothing: the umask does not count
+ * @param durable false: it need not survive a power cut, and is not synced
  * @throws SystemError
  */
-export function writeFileAtomic(path: string, contents: string | Uint8Array, mode = 0o600): void {
+export function writeFileAtomic(
+  path: string,
+  contents: string | Uint8Array,
+  mode = 0o600,
+  durable = true,
+): void {
   const slash = path.lastIndexOf('/');
   const directory = path.slice(0, slash);
   const aside = `${directory}/.${path.slice(slash + 1)}.aside`;
@@ -22,7 +28,7 @@ export function writeFileAtomic(path: string, contents: string | Uint8Array, mod
   try {
     writeAll(fd, typeof contents === 'string' ? utf8.encode(contents) : contents);
     syscall(`set the mode of ${aside}`, 'fchmod', fd, mode);
-    syscall(`sync ${aside}`, 'fsync', fd);
+    if (durable) syscall(`sync ${aside}`, 'fsync', fd);
     syscall(`replace ${path}`, 'renameat2', AT_FDCWD, aside, AT_FDCWD, path, 0);
   } catch (error) {
     rawSyscall('unlinkat', AT_FDCWD, aside, 0);
@@ -30,7 +36,7 @@ export function writeFileAtomic(path: string, contents: string | Uint8Array, mod
   } finally {
     close(fd);
   }
-  syncDirectory(directory);
+  if (durable) syncDirectory(directory);
 }
 
 /**

@@ -19,7 +19,7 @@ import type { VolumeMount } from '../volume/mount.ts';
 import { parseMountFlag } from '../volume/mount-flag.ts';
 import { attachUse, openMount } from '../volume/prepare.ts';
 import { dropUse } from '../volume/release.ts';
-import { readUses, type Use, type Uses, usesDirectory } from '../volume/uses.ts';
+import { containersOf, readUses, USES_MODE, type Use, type Uses, usesDirectory } from '../volume/uses.ts';
 import type { TraceLines } from './become.ts';
 import { createLog } from './log.ts';
 import type { GlobalOptions } from './options.ts';
@@ -160,7 +160,8 @@ async function withMounts(
 ): Promise<number> {
   readContainer(root, id); // before anything is made for it
   const directory = usesDirectory(dataRoot, id);
-  makeDirectories(directory, 0o700);
+  makeDirectories(containersOf(dataRoot), 0o711);
+  makeDirectories(directory, USES_MODE);
   const lock = lockDirectory(directory);
   try {
     const container = readContainer(root, id);

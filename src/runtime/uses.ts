@@ -10,7 +10,7 @@ import { CONTAINER_RECORD } from '../oci/state.ts';
 import type { UsesInput } from '../plan/input.ts';
 import { errnos } from '../sys/errno.ts';
 import { releaseUses } from '../volume/release.ts';
-import { containersOf, readUses, usesDirectory } from '../volume/uses.ts';
+import { containersOf, readUses, USES_MODE, usesDirectory } from '../volume/uses.ts';
 import type { GlobalOptions } from './options.ts';
 import { keepOpen } from './outputs.ts';
 
@@ -33,7 +33,7 @@ export function lockUses({ root, dataRoot }: GlobalOptions, id: string): UsesInp
   const path = usesDirectory(dataRoot, id);
   makeDirectories(containersOf(dataRoot), 0o711);
   for (;;) {
-    const made = rawSyscall('mkdirat', AT_FDCWD, path, 0o700);
+    const made = rawSyscall('mkdirat', AT_FDCWD, path, USES_MODE);
     if (made < 0 && made !== -errnos['EEXIST']!) throw new SystemError(`make directory ${path}`, -made);
     const fd = openDirectory(AT_FDCWD, path);
     if (fd === undefined) continue; // who has made it before us has removed it

@@ -87,6 +87,10 @@ function fillLocked({ name, directory, root, destination, owner }: Filling, plac
       return;
     }
     try {
+      if (readNames(from).length === 0) {
+        copyAttributes(from, directory, statInode(from, destination), 'set the attributes of the volume');
+        return;
+      }
       copied = copyAside(from, place, `fill volume ${name}`);
     } finally {
       close(from);

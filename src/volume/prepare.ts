@@ -49,6 +49,8 @@ export interface MountsWanted {
   configVolumes?: readonly VolumeMount[];
   /** `look`: nothing is changed, and what is missing is taken as made. */
   mode?: 'make' | 'look';
+  /** The container outlives a reboot, and so does what is written of it. */
+  durable?: boolean;
 }
 
 export interface MountsAt {
@@ -92,9 +94,12 @@ export async function recordUses(wanted: MountsWanted): Promise<Uses> {
     ({ anonymous, request }) => anonymous !== undefined || request.overlay !== undefined,
   );
   for (const use of mounts)
-    if (use.point.Type === 'volume' && (await ensureVolume(dataRoot, use)) === 'mounted') undo = true;
+    if (use.point.Type === 'volume') {
+      await ensureVolume(dataRoot, use);
+      if (use.driven) undo = true;
+    }
   if (undo) markUndo(dataRoot, id);
-  writeUses(dataRoot, id, uses);
+  writeUses(dataRoot, id, uses, wanted.durable);
   return uses;
 }
 
@@ -168,11 +173,9 @@ function toUse(request: VolumeMount, dataRoot: string): Use {
   return source === '' ? { ...use, anonymous: true } : use;
 }
 
-/** Creates a volume, or finds it; its place is known from then on. Says whether it is more than a directory. */
-async function ensureVolume(
-  dataRoot: string,
-  { point, request, anonymous }: Use,
-): Promise<'directory' | 'mounted'> {
+/** Creates a volume, or finds it; its place is known from then on. */
+async function ensureVolume(dataRoot: string, use: Use): Promise<void> {
+  const { point, request, anonymous } = use;
   const { driver, driverOptions, labels } = request.volume ?? {};
   const name = point.Name ?? '';
   const volume = request.createSource
@@ -185,28 +188,31 @@ async function ensureVolume(
     : await resolveVolume(dataRoot, name);
   point.Driver = volume.driver;
   point.Source = volume.mountpoint;
-  return volume.driver === 'local' && volume.options === null ? 'directory' : 'mounted';
+  delete use.driven;
+  if (volume.driver !== 'local' || volume.options !== null) use.driven = true;
 }
+
+/** The directory of a volume on this host. */
+const placeOf = ({ point, driven }: Use, { dataRoot, id }: MountsAt): string | Promise<string> =>
+  driven ? mountVolume(dataRoot, point.Name ?? '', id) : point.Source;
 
 /**
  * Fills the new volumes among a container's mounts with what its root has at their mount points.
  * @throws TinyrunError HOST where that fails
  */
-export async function fillVolumes(
-  { mounts }: Uses,
-  { dataRoot, id, roots, root: owner }: MountsAt,
-): Promise<void> {
+export async function fillVolumes({ mounts }: Uses, options: MountsAt): Promise<void> {
+  const { dataRoot, roots, root: owner } = options;
   const wanted = mounts.filter(
     ({ request: { type, volume } }) => type === 'volume' && !volume?.nocopy && volume?.subpath === undefined,
   );
   if (wanted.length === 0 || roots.length === 0) return;
   const root = openRoots(roots);
   try {
-    for (const { point, request } of wanted) {
-      const name = point.Name ?? '';
-      const directory = openDirectoryAt(await mountVolume(dataRoot, name, id), `mount volume ${name}`);
+    for (const use of wanted) {
+      const name = use.point.Name ?? '';
+      const directory = openDirectoryAt(await placeOf(use, options), `mount volume ${name}`);
       try {
-        fillVolume({ dataRoot, name, directory, root, destination: request.destination, owner });
+        fillVolume({ dataRoot, name, directory, root, destination: use.request.destination, owner });
       } finally {
         close(directory);
       }
@@ -238,15 +244,16 @@ export async function openMount(use: Use, options: MountsAt): Promise<FlagMount>
   return request.overlay === undefined ? mount : makeOverlay(mount, request.overlay, options);
 }
 
-async function openVolume({ request, point }: Use, { dataRoot, id, mode }: MountsAt): Promise<FlagMount> {
+async function openVolume(use: Use, options: MountsAt): Promise<FlagMount> {
+  const { request, point } = use;
   const name = point.Name ?? '';
-  const look = mode === 'look';
-  const found = look ? (await findVolume(dataRoot, name))?.mountpoint : await mountVolume(dataRoot, name, id);
+  const look = options.mode === 'look';
+  const found = look ? (await findVolume(options.dataRoot, name))?.mountpoint : await placeOf(use, options);
   const source = found || point.Source;
   if (look && !found) return { ...toFlagMount(request, source), kind: 'directory' };
   point.Source = source;
   const subpath = request.volume?.subpath;
-  if (subpath === undefined) return toFlagMount(request, source);
+  if (subpath === undefined) return { ...toFlagMount(request, source), kind: 'directory' };
   const directory = openDirectoryAt(source, `mount volume ${name}`);
   try {
     return openSubpath(toFlagMount(request, `${source}/${subpath}`), directory, subpath, `volume ${name}`);

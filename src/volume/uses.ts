@@ -7,8 +7,8 @@
 // by who meets it: runtime/stale-uses.ts.
 
 import { close, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
-import { AT_FDCWD, openDirectory, readDirectory, readSmall } from '../disk/files.ts';
-import { syncDirectory, writeFileAtomic } from '../disk/write.ts';
+import { AT_FDCWD, exists, modeOf, openDirectory, readDirectory, readSmall } from '../disk/files.ts';
+import { writeFileAtomic } from '../disk/write.ts';
 import { TinyrunError } from '../errors.ts';
 import { USES } from '../oci/state.ts';
 import { errnos } from '../sys/errno.ts';
@@ -39,6 +39,8 @@ export interface Use {
   anonymous?: true;
   /** Mounted while the container ran already. */
   attached?: true;
+  /** Its volume is more than a directory: its driver mounts it, and says where. */
+  driven?: true;
 }
 
 /** What mounts.json holds. */
@@ -60,21 +62,30 @@ export interface User {
   destinations: string[];
 }
 
+/**
+ * Mode of a directory that was made for mounts.json alone: the sticky bit, which means nothing on a directory that nobody
+ * else writes to, tells it from one that a host program is just filling. Killed before it had the file, it is a leftover.
+ */
+export const USES_MODE = 0o1700;
+
 export const containersOf = (dataRoot: string): string => `${dataRoot}/containers`;
 export const usesDirectory = (dataRoot: string, id: string): string => `${containersOf(dataRoot)}/${id}`;
 
-/** Writes what a container uses; its directory is there, and locked by the caller. Throws SystemError. */
-export function writeUses(dataRoot: string, id: string, uses: Uses): void {
-  writeFileAtomic(`${usesDirectory(dataRoot, id)}/${USES}`, `${JSON.stringify(uses)}\n`);
+/**
+ * Writes what a container uses; its directory is there, and locked by the caller. Throws SystemError.
+ * @param durable of a container with a record; any other does not outlive a reboot
+ */
+export function writeUses(dataRoot: string, id: string, uses: Uses, durable = false): void {
+  const path = `${usesDirectory(dataRoot, id)}/${USES}`;
+  writeFileAtomic(path, `${JSON.stringify(uses)}\n`, 0o600, durable);
 }
 
 /** Takes it away; nothing there is fine. Throws SystemError. */
 export function removeUses(dataRoot: string, id: string): void {
   const directory = usesDirectory(dataRoot, id);
   const result = rawSyscall('unlinkat', AT_FDCWD, `${directory}/${USES}`, 0);
-  if (result === -errnos['ENOENT']!) return;
-  if (result < 0) throw new SystemError(`remove ${directory}/${USES}`, -result);
-  syncDirectory(directory);
+  if (result < 0 && result !== -errnos['ENOENT']!)
+    throw new SystemError(`remove ${directory}/${USES}`, -result);
 }
 
 /**
@@ -114,6 +125,24 @@ function isUse(value: unknown): value is Use {
     return false;
   const { point } = value;
   return typeof point === 'object' && point !== null && 'Type' in point && 'Destination' in point;
+}
+
+/** The ids whose directory was made for a mounts.json that is not there (yet). */
+export function listUnwritten(dataRoot: string): string[] {
+  const containers = openDirectory(AT_FDCWD, containersOf(dataRoot));
+  if (containers === undefined) return [];
+  try {
+    return readDirectory(containers).filter((id) => {
+      if (id.startsWith('.') || exists(containers, `${id}/${USES}`)) return false;
+      const fd = openDirectory(containers, id);
+      if (fd === undefined) return false;
+      const mode = modeOf(fd) & 0o7777;
+      close(fd);
+      return mode === USES_MODE;
+    });
+  } finally {
+    close(containers);
+  }
 }
 
 /** Everybody who says that he uses anything, by id. */

@@ -140,14 +140,10 @@ test('a destination that is a symlink leads nowhere but into the container', () 
 test('one that is in use stays, unless it is told to go when it no longer is', () =>
   withRunning([], async (bundle) => {
     attach(bundle, 'data:/d');
-    const busy = startTinyrun(bundle, ['exec', '--cwd', '/d', bundle.id, '/payload', 'sleep', '100']);
-    await until(
-      'it is in use',
-      () =>
-        /EBUSY/.test(runTinyrun(bundle, ['volume', 'detach', bundle.id, '/d']).stderr) ||
-        busy.exitCode !== null ||
-        !usesOf(bundle).length,
-    );
+    const words = ['/payload', 'write', '/tmp/ready', '', '--', 'sleep', '100'];
+    const busy = startTinyrun(bundle, ['exec', '--cwd', '/d', bundle.id, ...words]);
+    await until('it is in use', () => existsSync(join(bundle.rootfs, 'tmp/ready')));
+    assert.match(refusal(bundle, 'detach', bundle.id, '/d'), 'EBUSY it is in use');
     assert.is(usesOf(bundle).length, 1);
     detach(bundle, '-f', bundle.id, '/d');
     assert.equal(usesOf(bundle), []);
