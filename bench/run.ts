@@ -38,6 +38,7 @@ import {
   type Verb,
   type VerbTurns,
 } from './verbs.ts';
+import { measureClones, measureVolumes } from './volumes.ts';
 
 /** Seconds after which no measurement begins any more. */
 const LONGEST = 90;
@@ -297,7 +298,9 @@ calls, which take no JavaScript, but where it says that it plans. crun runs with
     await measureMounts(place, { ...bounds, until: Bun.nanoseconds() + LONGEST * 1e9 }, say);
     await measureStart(empty, bounds);
     say(await measureLayers(place, { ...bounds, until: Bun.nanoseconds() + LONGEST * 1e9 }));
+    say(await measureVolumes(place.dir, empty, { ...bounds, until: Bun.nanoseconds() + LONGEST * 1e9 }));
     say(await measureImport(place.dir, bounds));
+    say(await measureClones(place.dir, bounds));
   });
 }
 

@@ -11,7 +11,7 @@ export type VolumeFilter = 'dangling' | 'driver' | 'label' | 'label!' | 'name' |
  * @param isUsed tells whether a container uses it; only called where that is asked for
  */
 export const matches = (
-  volume: Volume,
+  volume: Pick<Volume, 'name' | 'driver' | 'labels' | 'anonymous'>,
   filters: Filters<VolumeFilter>,
   isUsed: (name: string) => boolean,
 ): boolean =>

@@ -32,7 +32,10 @@ export interface CreateOptions {
   platform: string | undefined;
 }
 
-/** A container that was just made, still locked: close `lock` when it need not be any more. */
+/**
+ * A container that was just made, still locked: close `lock` when it need not be any more. One that is to go at its end is
+ * still noted as unfinished: it is to be started, or forgetUnfinished is to be called.
+ */
 export interface Created {
   record: ContainerRecord;
   lock: number;

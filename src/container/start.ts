@@ -23,6 +23,7 @@ import { repairLog } from './log-files.ts';
 import { toOciConfig } from './oci-config.ts';
 import { writeOwnFiles } from './own-files.ts';
 import { type ContainerRecord, containerDirectory } from './record.ts';
+import { noteUnfinished } from './unfinished.ts';
 import { lookForVolumes, openVolumes, releaseVolumes } from './volumes.ts';
 
 /** How a container is started. */
@@ -77,6 +78,7 @@ async function startLocked(
   writeOwnFiles(dataRoot, record, joinedContainer(hostConfig.NetworkMode));
   if (exists(AT_FDCWD, `${directory}/started`) && !exists(AT_FDCWD, `${directory}/exit`))
     repairLog(directory);
+  if (hostConfig.AutoRemove) noteUnfinished(dataRoot, id, record.name, true);
   for (const name of TRACES_OF_A_RUN) unlink(`${directory}/${name}`);
   return await planAndRun(
     global,

@@ -1,5 +1,5 @@
-// Containers that are not what their record says, yet or any more: being made, being removed, or to be removed when they end
-// (`--rm`). For each there is a note, a symlink that tells the container's name:
+// Containers that are not what their record says, yet or any more: being made, being removed, or started to be removed when
+// they end (`--rm`). For each there is a note, a symlink that tells the container's name:
 //
 //   DATA_ROOT/containers/.unfinished/ID -> NAME     or `NAME volumes`: its anonymous volumes are to go with it
 //
@@ -9,7 +9,6 @@
 import { close, flag, rawSyscall, SystemError, syscall } from '../../native-bindings/libc.ts';
 import { AT_FDCWD, exists, openDirectory, readDirectory } from '../disk/files.ts';
 import { makeDirectories } from '../disk/write.ts';
-import { CONTAINER_RECORD } from '../oci/state.ts';
 import { errnos } from '../sys/errno.ts';
 import { removeParts } from './parts.ts';
 import { containerDirectory, containersDirectory, isContainerId, readRecord } from './record.ts';
@@ -61,12 +60,10 @@ async function repair(root: string, dataRoot: string, id: string): Promise<void>
   }
 }
 
-/** Whether a note means nothing (yet): the container is made and not to go, or has not been started. */
+/** Whether a note means nothing any more: the container is made, and is not to go when it has ended. */
 function isToStay(dataRoot: string, id: string): boolean {
-  const directory = containerDirectory(dataRoot, id);
-  if (!exists(AT_FDCWD, `${directory}/${CONTAINER_RECORD}`)) return false;
-  if (readRecord(dataRoot, id)?.hostConfig.AutoRemove === true)
-    return !exists(AT_FDCWD, `${directory}/started`);
+  const record = readRecord(dataRoot, id);
+  if (record === undefined || record.hostConfig.AutoRemove) return false;
   forgetUnfinished(dataRoot, id);
   return true;
 }

@@ -16,6 +16,7 @@ import { type ByteSource, readAll, sourceOfFd, watched } from '../archive/source
 import { AT_FDCWD, DIRECTORY } from '../disk/files.ts';
 import { errno, S_IFREG, statInode } from '../disk/inode.ts';
 import { TinyrunError } from '../errors.ts';
+import { errnoWords } from '../sys/errno.ts';
 
 export interface Blobs {
   /** How messages call the archive. */
@@ -167,21 +168,33 @@ async function* sourceOfRange(fd: number, offset: number, size: number, name: st
 /**
  * The members of a tar that comes as a stream.
  * @param directory on the filesystem that its bytes are written to, as long as they are wanted
- * @throws TinyrunError ARCHIVE; SystemError, as where the filesystem is full
+ * @throws TinyrunError ARCHIVE; HOST where its bytes cannot be kept, as on a full disk
  */
 export async function spoolArchiveBlobs(directory: string, source: ByteSource, name: string): Promise<Blobs> {
   const fd = openUnnamed(directory);
+  const keep = (chunk: Uint8Array): void => {
+    try {
+      writeAll(fd, chunk);
+    } catch (error) {
+      throw error instanceof SystemError ? unkept(name, directory, error) : error;
+    }
+  };
   try {
-    return await openArchiveBlobs(
-      fd,
-      watched(source, (chunk) => writeAll(fd, chunk)),
-      name,
-    );
+    return await openArchiveBlobs(fd, watched(source, keep), name);
   } catch (error) {
     close(fd);
     throw error;
   }
 }
+
+const unkept = (name: string, directory: string, { errno }: SystemError): TinyrunError =>
+  new TinyrunError(
+    'HOST',
+    `keep ${name} in ${directory} while it is imported: ${errno} ${errnoWords[errno]}`,
+    {
+      hint: 'an archive in a file, not compressed, is read where it is',
+    },
+  );
 
 /** A file that has no name on any filesystem: nobody else finds it, and nothing stays of it. */
 function openUnnamed(directory: string): number {

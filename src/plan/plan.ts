@@ -28,6 +28,7 @@ import { planKeyring } from './keyring.ts';
 import { planOpenLabels, planSetLabels } from './labels.ts';
 import { handshakeBuffers, planDeathWatch } from './lifeline.ts';
 import { planOomScore, planRlimits, planRlimitsFromOutside, planScheduling } from './limits.ts';
+import { loopbackBuffers, planLoopback } from './loopback.ts';
 import { planMemoryPolicy } from './memory-policy.ts';
 import { momentBuffers, planOpenKept, planWriteStarted } from './moments.ts';
 import { monitorBuffers, planMonitor } from './monitor.ts';
@@ -178,6 +179,7 @@ function planInit(input: PlanInput, mounts: readonly PlannedMount[]): Op[] {
       runtime('start a session', "The caller's terminal and job control are not the container's."),
     ),
     ...(hasUser(input) ? [] : planOomScore(input, '/proc/self/oom_score_adj')), // this and the next go through the host's proc
+    ...planLoopback(input),
     ...planSetUpDevices(input), // before sysctls, which may be of a network device
     ...(isHeld(input) ? [] : planSysctls(input)),
     ...planNames(input),
@@ -321,6 +323,7 @@ function planBuffers(input: PlanInput, mounts: readonly PlannedMount[], state: S
     ...handshakeBuffers,
     ...signalBuffers,
     ...namespaceBuffers(input),
+    ...loopbackBuffers(input),
     ...netDeviceBuffers(input),
     ...rootlessBuffers(input),
     ...rdtBuffers(input),

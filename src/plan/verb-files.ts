@@ -11,8 +11,10 @@ import type { PlanInput } from './input.ts';
 import { hasNew, mountsOutside } from './namespaces.ts';
 import { rdtDirectories } from './rdt.ts';
 import { createFile, planWriteWhole, rootfsPath } from './state.ts';
-import { SLOT, SLOTS } from './verbs.ts';
 import { runtime } from './words.ts';
+
+/** How cgroup.paths is laid out: that many paths, each with that many bytes. */
+export const [SLOTS, SLOT] = [16, 256];
 
 const utf8 = new TextEncoder();
 

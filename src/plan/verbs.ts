@@ -24,6 +24,7 @@ import {
 import type { Buffer, Op, Program } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import { initBuffers, planInit, planOpenState, READ } from './init-pidfd.ts';
+import { SLOT, SLOTS } from './verb-files.ts';
 import { runtime } from './words.ts';
 
 /** EX_TEMPFAIL of <sysexits.h>: JavaScript is to do it. Keep in sync with launch.c. */
@@ -221,5 +222,3 @@ function planDelete(stateRoot: string): Program {
     [{ name: 'paths', size: SLOTS * SLOT }],
   );
 }
-/** How cgroup.paths is laid out: that many paths, each with that many bytes. */
-export const [SLOTS, SLOT] = [16, 256];

@@ -16,7 +16,7 @@
 import { PARAMETERS, type Parameter } from './prelude.ts';
 
 /** The folder of the state root where the launcher looks for such files; with more than these it is emptied. */
-export const PROGRAMS = { folder: '.programs', most: 100 };
+export const PROGRAMS = { folder: '.programs', most: 256 };
 
 /** What is looked at again before the program is used. */
 export interface Check {

@@ -243,6 +243,7 @@ export const constants: Readonly<Record<string, number>> = {
   AF_UNIX: 1,
   AF_NETLINK: 0x10,
   // <linux/sockios.h>: netdevice(7)
+  SIOCSIFFLAGS: 0x8914,
   SIOCSIFNAME: 0x8923,
   SIOCGIFINDEX: 0x8933,
   MSG_NOSIGNAL: 0x4000,

@@ -1,5 +1,6 @@
 // DATA_ROOT/volumes/NAME/volume.json: what is known of a volume besides its name. It is written once, before the volume
-// has its name; so a volume either has a whole one, or somebody made the directory by hand.
+// has its name; so a volume either has a whole one, or somebody made the directory by hand. Of a driver other than `local`
+// it is called driver.json: so the list of a thousand volumes need not read them all.
 
 import { close, flag, rawSyscall, readInto, SystemError } from '../../native-bindings/libc.ts';
 import { readDirectory, readSmall } from '../disk/files.ts';
@@ -9,7 +10,10 @@ import { DATA, openVolumes } from './directory.ts';
 import type { VolumeRecord } from './driver.ts';
 import { isVolumeName } from './names.ts';
 
-export const RECORD = 'volume.json';
+const RECORD = 'volume.json';
+const OTHER_RECORD = 'driver.json';
+/** What a volume's record is called. */
+export const recordOf = (driver: string): string => (driver === 'local' ? RECORD : OTHER_RECORD);
 
 /** Of a directory that somebody put into the store by hand: Docker takes it for a local volume, too. */
 export const FOREIGN: VolumeRecord = { driver: 'local', createdAt: '', labels: null, options: null };
@@ -25,16 +29,34 @@ const READ = flag('O_RDONLY', 'O_NOFOLLOW', 'O_NONBLOCK', 'O_CLOEXEC');
  * @throws TinyrunError HOST if volume.json is damaged; SystemError
  */
 export function readRecord(volumes: number, name: string): VolumeRecord | undefined {
-  const path = `${name}/${RECORD}`;
-  const fd = rawSyscall('openat', volumes, path, READ, 0);
-  if (fd === -errnos['ENOENT']!) return isDirectory(volumes, `${name}/${DATA}`) ? FOREIGN : undefined;
-  if (fd === -errnos['ENOTDIR']!) return undefined;
-  if (fd < 0) throw new SystemError(`read volume ${name}: open ${RECORD}`, -fd);
-  const size = readInto(fd, buffer);
-  close(fd);
-  const text =
-    size < buffer.length ? decoder.decode(buffer.subarray(0, Math.max(size, 0))) : readSmall(volumes, path);
-  return parseRecord(name, text ?? '');
+  for (const file of [RECORD, OTHER_RECORD]) {
+    const path = `${name}/${file}`;
+    const fd = rawSyscall('openat', volumes, path, READ, 0);
+    if (fd === -errnos['ENOENT']!) continue;
+    if (fd === -errnos['ENOTDIR']!) return undefined;
+    if (fd < 0) throw new SystemError(`read volume ${name}: open ${file}`, -fd);
+    const size = readInto(fd, buffer);
+    close(fd);
+    const text =
+      size < buffer.length ? decoder.decode(buffer.subarray(0, Math.max(size, 0))) : readSmall(volumes, path);
+    return parseRecord(name, text ?? '');
+  }
+  return isDirectory(volumes, `${name}/${DATA}`) ? FOREIGN : undefined;
+}
+
+/**
+ * The driver of each volume of the store, sorted by name: what the shortest list shows, without reading records of `local`.
+ * @param onProblem told of damaged ones
+ */
+export function listDrivers(
+  dataRoot: string,
+  onProblem: (problem: Problem) => void,
+): { name: string; driver: string }[] {
+  return withNames(dataRoot, onProblem, (volumes, name) => {
+    if (rawSyscall('faccessat', volumes, `${name}/${RECORD}`, 0) === 0) return { name, driver: 'local' };
+    const record = readRecord(volumes, name);
+    return record && { name, driver: record.driver };
+  });
 }
 
 /** The record of a volume; undefined where there is none. */
@@ -63,14 +85,28 @@ export function listRecords(
   dataRoot: string,
   onProblem?: (problem: Problem) => void,
 ): Map<string, VolumeRecord> {
-  const found = new Map<string, VolumeRecord>();
+  return new Map(
+    withNames(dataRoot, onProblem, (volumes, name): [string, VolumeRecord] | undefined => {
+      const record = readRecord(volumes, name);
+      return record && [name, record];
+    }),
+  );
+}
+
+/** Looks at all that may be a volume; what `look` has nothing to say of is none. */
+function withNames<T>(
+  dataRoot: string,
+  onProblem: ((problem: Problem) => void) | undefined,
+  look: (volumes: number, name: string) => T | undefined,
+): T[] {
   const volumes = openVolumes(dataRoot);
-  if (volumes === undefined) return found;
+  if (volumes === undefined) return [];
   try {
+    const found: T[] = [];
     for (const name of readDirectory(volumes).filter(isVolumeName).sort())
       try {
-        const record = readRecord(volumes, name);
-        if (record !== undefined) found.set(name, record);
+        const one = look(volumes, name);
+        if (one !== undefined) found.push(one);
       } catch (error) {
         onProblem?.({ name, error });
       }

@@ -27,8 +27,8 @@ import {
   listRecords,
   noSuchVolume,
   type Problem,
-  RECORD,
   readRecord,
+  recordOf,
 } from './record.ts';
 import {
   describe,
@@ -76,9 +76,10 @@ export async function createVolume(
   try {
     const place = { dataRoot, name: own, directory: aside.path };
     if (foreign === undefined) await (await driverOf(record.driver)).create(place, options);
+    // Before it is filled: to sync it behind that would wait for all of the data.
+    writeFileAtomic(`${aside.path}/${recordOf(record.driver)}`, `${JSON.stringify(record)}\n`);
     await fill?.(aside.path, record);
-    writeFileAtomic(`${aside.path}/${RECORD}`, `${JSON.stringify(record)}\n`);
-    if (takeName(dataRoot, aside, own)) return await describe(dataRoot, own, record);
+    if (takeName(dataRoot, aside, own, fill === undefined)) return await describe(dataRoot, own, record);
   } finally {
     discard(dataRoot, aside);
   }
@@ -114,15 +115,18 @@ async function existing(
   });
 }
 
-/** Gives what was built aside its name. Returns false where somebody else has it by now. */
-function takeName(dataRoot: string, aside: Aside, name: string): boolean {
+/**
+ * Gives what was built aside its name. Returns false where somebody else has it by now.
+ * @param sync it is to survive a power cut from now on; copies are written when the kernel writes them, as those of cp
+ */
+function takeName(dataRoot: string, aside: Aside, name: string, sync: boolean): boolean {
   const taken = withVolumes(dataRoot, (volumes) => {
     const result = rawSyscall('renameat2', volumes, aside.name, volumes, name, flag('RENAME_NOREPLACE'));
     if (result === -errnos['EEXIST']!) return false;
     if (result < 0) throw new SystemError(`create volume ${name}`, -result);
     return true;
   });
-  if (taken) syncDirectory(volumesOf(dataRoot));
+  if (taken && sync) syncDirectory(volumesOf(dataRoot));
   return taken;
 }
 

@@ -497,6 +497,34 @@ test('import: on a terminal a line shows how far it is, and goes at the end', ()
     assert.is(typed('-q layout'), 'Loaded image: bb:latest\r\n');
   }));
 
+test('import: a disk that gets full is told, and nothing stays', () =>
+  withStore((store) => {
+    const big = makeLayer({ 'data/one': 3_000_000 });
+    makeLayout(join(store.folder, 'layout'), { ...image, layers: [big] });
+    host(['sh', '-c', 'tar -C layout -cf layout.tar blobs oci-layout index.json'], { cwd: store.folder });
+    writeFileSync(join(store.folder, 'root.tar'), big.tar);
+    mkdirSync(store.dataRoot);
+    // In a mount namespace of its own: the small filesystem goes with it.
+    const onSmallDisk = (script: string): string => {
+      const mounted = `mount -t tmpfs -o size=2m none ${store.dataRoot} && ${script}; "$0" "$@" images -aq; ls ${store.dataRoot}/overlay2`;
+      const done = Bun.spawnSync(['unshare', '-m', 'sh', '-c', mounted, ...commandOf(store)], {
+        cwd: store.folder,
+      });
+      return `${done.stderr}${done.stdout}`;
+    };
+    const pipe = onSmallDisk('cat layout.tar | "$0" "$@" load');
+    assert.match(
+      pipe,
+      /^tinyrun: keep standard input in .* while it is imported: ENOSPC no space left on device; an archive in a file, not compressed, is read where it is\nl\n$/,
+    );
+    for (const words of ['load -i layout.tar', 'import root.tar root'])
+      assert.match(
+        onSmallDisk(`"$0" "$@" ${words}`),
+        /^tinyrun: [^\n]*data\/one[^\n]*ENOSPC[^\n]*\nl\n$/,
+        words,
+      );
+  }));
+
 test('import: killed at any moment, nothing half-made is seen, and the next command cleans up', () =>
   withStore(async (store) => {
     const big = makeLayer(

@@ -3,12 +3,14 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Answers, AskedCall } from '../../src/engine/recorder.ts';
+import { checkProgram } from '../../src/program/check.ts';
 import {
   bufferOf,
   type Change,
   errno,
   MONITOR,
   minimalConfig,
+  plan,
   registerOf,
   run,
   TERMINAL,
@@ -40,6 +42,34 @@ const first = (list: readonly string[], pattern: RegExp): number => {
   assert.is.not(at, -1, `${pattern}`);
   return at;
 };
+
+test('nothing is wrong with a program, whatever its caller wants', () => {
+  const flags = [true, false];
+  const logs = [
+    undefined,
+    { maxSize: undefined, maxFiles: 1 },
+    { maxSize: 9, maxFiles: 1 },
+    { maxSize: 9, maxFiles: 4 },
+  ];
+  for (const terminal of flags)
+    for (const openStdin of flags)
+      for (const stdinOnce of flags)
+        for (const log of logs)
+          for (const sigProxy of flags)
+            for (const detachKeys of [[], [1], [1, 2, 3]])
+              for (const stdin of [...flags, undefined]) {
+                const attach =
+                  stdin === undefined
+                    ? undefined
+                    : { stdin, stdout: stdin, stderr: true, sigProxy, detachKeys };
+                const program = plan({
+                  ...(terminal ? AT_TERMINAL : WITH_RECORD),
+                  monitor: { ...MONITOR, openStdin, stdinOnce, log, attach },
+                  init: stdinOnce,
+                });
+                assert.equal(checkProgram(program), []);
+              }
+});
 
 test('the monitor is a child in a session of its own, before it takes the id', () => {
   const host = texts(WITH_RECORD, HOST, /^/);

@@ -1,22 +1,8 @@
 // Containers of an image, as Docker's users know them: run, create, start, stop, rm and their kin.
 
-import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Store, withStore } from '../support/store.ts';
-
-/** What is on disk of containers. */
-const leftOf = ({ root, dataRoot }: Store): string[] => {
-  const names = (directory: string): string[] => (existsSync(directory) ? readdirSync(directory) : []);
-  return [
-    ...names(root).filter((name) => !name.startsWith('.')),
-    ...names(join(dataRoot, 'containers')).filter((name) => name !== '.unfinished'),
-    ...names(join(dataRoot, 'containers/.unfinished')),
-    ...names(join(dataRoot, 'names')),
-    ...names(join(dataRoot, 'overlay2')).filter((name) => name.endsWith('-init')),
-  ];
-};
+import { leftOf, withStore } from '../support/store.ts';
 
 test('run --rm: the output, the exit code, and nothing is left', async () => {
   await withStore((store) => {

@@ -190,6 +190,13 @@ test('attach: signals go to the container, or end the client alone', () =>
     assert.is(await proxy.exited, 9);
   }));
 
+test('start -a of a container that runs attaches to it', () =>
+  withStore(async (store) => {
+    store.out('run', '-d', '--name', 'c', 'bb', 'sh', '-c', 'echo before; sleep 1; echo later; exit 3');
+    await until('it has printed', () => store.out('logs', 'c') === 'before');
+    assert.equal(store.t('start', '-a', 'c'), { stdout: 'later\n', stderr: '', code: 3 });
+  }));
+
 test('attach at a terminal: keys, window, the detach keys, and again', () =>
   withStore(async (store) => {
     store.out('run', '-d', '-i', '-t', '--name', 'c', '-e', 'PS1=prompt> ', 'bb', 'sh');

@@ -35,6 +35,10 @@ export interface Store {
   t(...words: string[]): Result;
   /** The same with stdin, an environment, a directory. */
   with(options: RunOptions, ...words: string[]): Result;
+  /** Starts tinyrun, and does not wait; nobody reads what it says. */
+  spawn(...words: string[]): Bun.Subprocess;
+  /** Starts tinyrun, and gives its result when it has ended. */
+  start(...words: string[]): Promise<Result>;
   /** stdout of a call that must succeed and say nothing on stderr, without its last newline. */
   out(...words: string[]): string;
 }
@@ -67,6 +71,8 @@ export async function withStore(use: (store: Store) => void | Promise<void>): Pr
     command: words([]),
     t: (...args) => runCommand(words(args)),
     with: (options, ...args) => runCommand(words(args), options),
+    spawn: (...args) => Bun.spawn(words(args), { stdin: 'ignore', stdout: 'ignore', stderr: 'ignore' }),
+    start: (...args) => finished(words(args)),
     out(...args) {
       const { stdout, stderr, code } = store.t(...args);
       if (code !== 0 || stderr !== '')
@@ -84,7 +90,17 @@ export async function withStore(use: (store: Store) => void | Promise<void>): Pr
   }
 }
 
-function busybox(diff: string): void {
+async function finished(command: string[]): Promise<Result> {
+  const child = Bun.spawn(command, { stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' });
+  const [stdout, stderr] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+  ]);
+  return { stdout, stderr, code: await child.exited };
+}
+
+/** A root of busybox, with a few users. */
+export function busybox(diff: string): void {
   for (const name of ['bin', 'etc', 'root', 'home/ann', 'tmp', 'usr/bin'])
     mkdirSync(join(diff, name), { recursive: true });
   copyFileSync(BUSYBOX, join(diff, 'bin/busybox'));
@@ -127,3 +143,15 @@ export async function makeImage(
     await createImage(dataRoot, bytes, { names: [parseReference(name)] });
   });
 }
+
+/** What is on disk of containers: nothing, when all are removed. */
+export const leftOf = ({ root, dataRoot }: Store): string[] => {
+  const names = (directory: string): string[] => (existsSync(directory) ? readdirSync(directory) : []);
+  return [
+    ...names(root).filter((name) => !name.startsWith('.')),
+    ...names(join(dataRoot, 'containers')).filter((name) => name !== '.unfinished'),
+    ...names(join(dataRoot, 'containers/.unfinished')),
+    ...names(join(dataRoot, 'names')),
+    ...names(join(dataRoot, 'overlay2')).filter((name) => name.endsWith('-init')),
+  ];
+};

@@ -1,10 +1,11 @@
 // tinyrun start [-a] [-i] CONTAINER...: containers with a record.
 import { close } from '../../../native-bindings/libc.ts';
 import { resolveContainer } from '../../container/find.ts';
-import { lockContainer } from '../../container/record.ts';
+import { type ContainerRecord, containerDirectory, lockContainer } from '../../container/record.ts';
 import { startContainer } from '../../container/start.ts';
 import { isAlive } from '../../container/stop.ts';
 import { TinyrunError } from '../../errors.ts';
+import type { AttachInput } from '../../plan/input.ts';
 import { print } from '../../runtime/log.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
 import { callForEach } from '../call.ts';
@@ -24,18 +25,30 @@ export async function run(line: CommandLine, global: GlobalOptions, cwd: string)
   const { id } = record;
   const lock = lockContainer(global.dataRoot, id);
   if (lock === undefined) throw new TinyrunError('NOT_FOUND', `No such container: ${name}`);
-  if (isAlive(global, record)) {
-    close(lock);
-    print(1, `${name}\n`);
-    return 0;
-  }
-  const attach = {
+  const how: AttachInput = {
     stdin: flag(line, 'interactive'),
     stdout: true,
     stderr: true,
     sigProxy: line.options['sig-proxy'] === undefined || flag(line, 'sig-proxy'),
     detachKeys: toDetachKeys(line),
   };
-  const how = { attach: attached ? attach : undefined, say: name, ...engineOptions(line, cwd) };
-  return await startContainer(global, record, lock, how, traceLines);
+  if (isAlive(global, record)) {
+    close(lock);
+    if (attached) return await attachTo(global, record, how);
+    print(1, `${name}\n`);
+    return 0;
+  }
+  const options = { attach: attached ? how : undefined, say: name, ...engineOptions(line, cwd) };
+  return await startContainer(global, record, lock, options, traceLines);
+}
+
+/** It runs already: for Docker, too, this is no mistake. */
+async function attachTo(
+  { root, dataRoot }: GlobalOptions,
+  { id, config }: ContainerRecord,
+  how: AttachInput,
+): Promise<number> {
+  const { attach } = await import('../../container/attach.ts');
+  const container = { id, directory: containerDirectory(dataRoot, id), tty: config.Tty };
+  return await attach(root, container, { ...how, stdin: how.stdin && config.OpenStdin });
 }

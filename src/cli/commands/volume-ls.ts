@@ -2,36 +2,21 @@
 
 import { createLog, print } from '../../runtime/log.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
-import { listVolumes } from '../../volume/store.ts';
-import { usageNow } from '../../volume/usage.ts';
+import { listDrivers, type Problem } from '../../volume/record.ts';
 import { usersByVolume } from '../../volume/uses.ts';
-import type { Volume } from '../../volume/volume.ts';
+import { hasPlugins, type Volume } from '../../volume/volume.ts';
 import { type CommandLine, flag, text, texts } from '../command-line.ts';
-import { parseFilters } from '../filters.ts';
+import { type Filters, parseFilters } from '../filters.ts';
 import { humanSize } from '../format/human.ts';
 import { formatList } from '../format/list.ts';
 import { matches } from '../volume-filter.ts';
 
+const KEYS = ['dangling', 'driver', 'label', 'label!', 'name', 'anonymous'] as const;
+type Key = (typeof KEYS)[number];
+
 export async function run(line: CommandLine, global: GlobalOptions): Promise<number> {
-  const { dataRoot } = global;
-  const log = createLog(global);
-  const filters = parseFilters(texts(line, 'filter'), [
-    'dangling',
-    'driver',
-    'label',
-    'label!',
-    'name',
-    'anonymous',
-  ]);
-  const users = filters.has('dangling') ? usersByVolume(dataRoot) : new Map();
-  const volumes = await listVolumes(dataRoot, ({ error }) =>
-    log.warn(error instanceof Error ? error.message : String(error)),
-  );
-  const found = volumes.filter((volume) => matches(volume, filters, (name) => users.has(name)));
+  const filters = parseFilters(texts(line, 'filter'), KEYS);
   const withSize = flag(line, 'size');
-  const rows: Record<string, unknown>[] = [];
-  for (const volume of found)
-    rows.push(rowOf(volume, withSize ? (await usageNow(dataRoot, volume))?.bytes : undefined));
   const list = formatList({
     format: text(line, 'format'),
     quiet: flag(line, 'quiet'),
@@ -41,10 +26,57 @@ export async function run(line: CommandLine, global: GlobalOptions): Promise<num
       ...(withSize ? ([['SIZE', 'Size']] as const) : []),
     ],
     id: 'Name',
-    rows,
+    rows: (await isShort(line, filters))
+      ? shortRows(global, filters)
+      : await wholeRows(global, filters, withSize),
   });
   print(1, list);
   return 0;
+}
+
+/** Whether names and drivers are all that is asked for, and nobody but the store knows of volumes. */
+const isShort = async (line: CommandLine, filters: Filters<Key>): Promise<boolean> =>
+  text(line, 'format') === undefined &&
+  !flag(line, 'size') &&
+  [...filters.keys()].every((key) => key === 'driver' || key === 'name' || key === 'dangling') &&
+  !(await hasPlugins());
+
+function shortRows(global: GlobalOptions, filters: Filters<Key>): Record<string, unknown>[] {
+  const rows = listDrivers(global.dataRoot, warner(global)).map(({ name, driver }) => ({
+    Name: name,
+    Driver: driver,
+  }));
+  if (filters.size === 0) return rows;
+  const isUsed = usersWhere(global, filters);
+  return rows.filter(({ Name: name, Driver: driver }) =>
+    matches({ name, driver, labels: null, anonymous: false }, filters, isUsed),
+  );
+}
+
+async function wholeRows(
+  global: GlobalOptions,
+  filters: Filters<Key>,
+  withSize: boolean,
+): Promise<Record<string, unknown>[]> {
+  const { listVolumes } = await import('../../volume/store.ts');
+  const { usageNow } = await import('../../volume/usage.ts');
+  const isUsed = usersWhere(global, filters);
+  const rows: Record<string, unknown>[] = [];
+  for (const volume of await listVolumes(global.dataRoot, warner(global)))
+    if (matches(volume, filters, isUsed))
+      rows.push(rowOf(volume, withSize ? (await usageNow(global.dataRoot, volume))?.bytes : undefined));
+  return rows;
+}
+
+/** Whether a volume is in use; looked for where it is asked for. */
+function usersWhere({ dataRoot }: GlobalOptions, filters: Filters<Key>): (name: string) => boolean {
+  const users = filters.has('dangling') ? usersByVolume(dataRoot) : new Map();
+  return (name) => users.has(name);
+}
+
+function warner(global: GlobalOptions): (problem: Problem) => void {
+  const log = createLog(global);
+  return ({ error }) => log.warn(error instanceof Error ? error.message : String(error));
 }
 
 /** The fields of Docker's list. */
