@@ -22,13 +22,14 @@ const digestOf = (text: string): string => new Bun.CryptoHasher('sha256').update
 export function writeOwnFiles(dataRoot: string, record: ContainerRecord, network: string | undefined): void {
   const directory = containerDirectory(dataRoot, record.id);
   const texts = network === undefined ? ownTexts(record) : joinedTexts(containerDirectory(dataRoot, network));
-  writeFileAtomic(`${directory}/hosts`, texts.hosts, 0o644);
-  writeFileAtomic(`${directory}/hostname`, texts.hostname, 0o644);
+  writeFileAtomic(`${directory}/hosts`, texts.hosts, 0o644, false);
+  writeFileAtomic(`${directory}/hostname`, texts.hostname, 0o644, false);
   const now = readSmall(AT_FDCWD, `${directory}/resolv.conf`, LIMIT);
   const written = readSmall(AT_FDCWD, `${directory}/${DIGEST}`);
-  if (now !== undefined && digestOf(now) !== written) return;
-  writeFileAtomic(`${directory}/resolv.conf`, texts['resolv.conf'], 0o644);
-  writeFileAtomic(`${directory}/${DIGEST}`, digestOf(texts['resolv.conf']));
+  const wanted = texts['resolv.conf'];
+  if (now !== undefined && (now === wanted || digestOf(now) !== written)) return;
+  writeFileAtomic(`${directory}/resolv.conf`, wanted, 0o644);
+  writeFileAtomic(`${directory}/${DIGEST}`, digestOf(wanted));
 }
 
 function ownTexts({ config, hostConfig }: ContainerRecord): ReturnType<typeof ownFileTexts> {

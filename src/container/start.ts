@@ -74,7 +74,7 @@ async function startLocked(
   const facts = await gatherStartFacts(global, host, record, layer.merged, [layer.upper, ...layer.lowers]);
   const volumes = await openVolumes(global, record, facts.user);
   const text = exactJson(toOciConfig(record, facts), 2);
-  writeFileAtomic(`${directory}/config.json`, text);
+  writeFileAtomic(`${directory}/config.json`, text, 0o600, false);
   writeOwnFiles(dataRoot, record, joinedContainer(hostConfig.NetworkMode));
   if (exists(AT_FDCWD, `${directory}/started`) && !exists(AT_FDCWD, `${directory}/exit`))
     repairLog(directory);
