@@ -208,17 +208,43 @@ function planDelete(stateRoot: string): Program {
         to: 'file',
       }),
       o.flock(o.reg('file'), ['LOCK_EX', 'LOCK_NB'], runtime('lock it', changes)),
+      o.label('remove'),
       ...Array.from({ length: SLOTS }, (_, i) =>
         o.unlinkat(o.AT_FDCWD, o.buf('paths', i * SLOT), ['AT_REMOVEDIR'], {
           ...runtime(`remove cgroup ${i}`, 'An empty slot has an empty name, which is not there.'),
-          ...gone,
+          onError: { ignore: ['ENOENT'], goto: { EBUSY: 'busy' } },
         }),
       ),
       ...[...SHARED_FILES, ...STATE_FILES].map((name) =>
         o.unlinkat(o.reg('dir'), name, [], { ...runtime(`remove ${name}`, why), ...gone }),
       ),
       o.unlinkat(o.reg('root'), o.buf('id'), ['AT_REMOVEDIR'], runtime('remove the state directory', why)),
+      o.jump('removed', runtime('all is gone', why)),
+      ...planAwaitCgroups(),
+      o.label('removed'),
     ],
     [{ name: 'paths', size: SLOTS * SLOT }],
   );
+}
+
+/** How often, and after how many nanoseconds each, it is tried to remove a cgroup whose processes are dying. */
+const [TRIES, PAUSE] = [30, 1_000_000];
+
+/** Where a cgroup is not empty: back to `remove` after a while, for some time. What lives in it is for JavaScript to kill. */
+function planAwaitCgroups(): Op[] {
+  const why = 'A process is in its cgroup a moment longer than its program is there.';
+  return [
+    o.label('busy'),
+    o.branch('tries', '>=', 0, 'wait', runtime('have we tried before?', why)),
+    o.call('eventfd2', [TRIES, o.flags('EFD_SEMAPHORE', 'EFD_NONBLOCK', 'EFD_CLOEXEC')], {
+      ...runtime('make a counter', 'Each reading takes one from it: it will not be tried for ever.'),
+      to: 'tries',
+    }),
+    o.label('wait'),
+    o.read(o.reg('tries'), o.buf('digits'), 8, runtime('try once more', why)),
+    o.call('ppoll', [0, 0, { struct: 'timespec', fields: { tv_nsec: PAUSE } }, 0, 0], {
+      ...runtime('wait for a millisecond', why),
+    }),
+    o.jump('remove', runtime('remove the rest', why)),
+  ];
 }
