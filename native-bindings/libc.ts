@@ -46,8 +46,8 @@ export class SystemError extends Error {
 const utf8 = new TextEncoder();
 
 /**
- * Makes a system call; returns its result, or the negative errno. Arguments one by one: an array of them would be made
- * for each of the many calls of a copy.
+ * Makes a system call; returns its result, or the negative errno. It is short on purpose, for tinyrun's own code is
+ * interpreted (scripts/build.ts), and a copy makes hundreds of thousands of calls.
  * @param name as in sys/syscalls.ts
  */
 export function rawSyscall(
@@ -59,36 +59,47 @@ export function rawSyscall(
   e: SyscallArg = 0,
   f: SyscallArg = 0,
 ): number {
-  return invoke(
-    syscallNumber(name, arch)!,
-    toMemory(a),
-    toMemory(b),
-    toMemory(c),
-    toMemory(d),
-    toMemory(e),
-    toMemory(f),
+  const result = symbols.syscall(
+    numbers[name] ?? numberOf(name),
+    typeof a === 'number' ? a : address(a),
+    typeof b === 'number' ? b : address(b),
+    typeof c === 'number' ? c : address(c),
+    typeof d === 'number' ? d : address(d),
+    typeof e === 'number' ? e : address(e),
+    typeof f === 'number' ? f : address(f),
   );
+  return result === -1 ? -read.i32(errnoAt, 0) : typeof result === 'number' ? result : Number(result);
 }
 
 /** The same by number. */
 export function rawSyscallNumber(number: number, args: readonly SyscallArg[]): number {
-  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = args.map(toMemory);
-  return invoke(number, a, b, c, d, e, f);
+  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = args.map(address);
+  const result = Number(symbols.syscall(number, a, b, c, d, e, f));
+  return result === -1 ? -read.i32(errnoAt, 0) : result;
 }
 
-type Word = number | bigint | Uint8Array;
+/** Numbers of the calls that were made. */
+const numbers: Record<string, number> = Object.create(null);
 
-const toMemory = (arg: SyscallArg): Word =>
-  typeof arg === 'string' ? utf8.encode(`${arg}\0`) : arg === null ? 0 : arg;
-const address = (arg: Word): number | bigint =>
-  typeof arg === 'object' ? (arg.length === 0 ? 0 : ptr(arg)) : arg;
+function numberOf(name: string): number {
+  const number = syscallNumber(name, arch)!;
+  numbers[name] = number;
+  return number;
+}
 
-/** What is memory among the arguments stays referenced until the kernel is done with it. */
-function invoke(number: number, a: Word, b: Word, c: Word, d: Word, e: Word, f: Word): number {
-  const result = Number(
-    symbols.syscall(number, address(a), address(b), address(c), address(d), address(e), address(f)),
-  );
-  return result === -1 ? -read.i32(errnoAt, 0) : result;
+/** The texts of the latest arguments: as many as a call has, so that none goes before the kernel is done with it. */
+const held: Uint8Array[] = [];
+let next = 0;
+
+function address(arg: SyscallArg): number | bigint {
+  if (typeof arg === 'string') {
+    const bytes = utf8.encode(`${arg}\0`);
+    held[next] = bytes;
+    next = next === 5 ? 0 : next + 1;
+    return ptr(bytes);
+  }
+  if (arg === null) return 0;
+  return typeof arg !== 'object' ? arg : arg.length === 0 ? 0 : ptr(arg);
 }
 
 /** Makes a system call; throws SystemError where it fails. `what` is an infinitive for the message. */
@@ -113,9 +124,8 @@ export function open(path: string, flags: number, mode = 0): number {
 
 /** read(2): fills `into` as far as one call goes; returns the bytes read or the negative errno. */
 export function readInto(fd: number, into: Uint8Array): number {
-  return invoke(READ, fd, into, into.length, 0, 0, 0);
+  return rawSyscall('read', fd, into, into.length);
 }
-const READ = syscallNumber('read', arch)!;
 
 /** close(2). */
 export function close(fd: number): void {

@@ -9,7 +9,7 @@
 // What is in .aside and not locked is a leftover, and its data is nobody's: either it never had a name, or its removal
 // was asked for.
 
-import { close, flag, rawSyscall, syscall } from '../../native-bindings/libc.ts';
+import { close, flag, rawSyscall, SystemError, syscall } from '../../native-bindings/libc.ts';
 import { AT_FDCWD, openDirectory, readDirectory, removeTree } from '../disk/files.ts';
 import { lockDirectory, lockOpen } from '../disk/lock.ts';
 import { makeDirectories } from '../disk/write.ts';
@@ -86,21 +86,32 @@ function asideName(): string {
   return `${ASIDE}/${bytes.toHex()}`;
 }
 
-/** Removes what killed processes left. Called by all that change the store. */
-export function repair(dataRoot: string): void {
+/**
+ * Removes what killed processes left. Called by all that change the store.
+ * @returns what could not be removed, such as a file that a container made immutable: it is in nobody's way
+ */
+export function repair(dataRoot: string): SystemError[] {
   const aside = openDirectory(AT_FDCWD, `${volumesOf(dataRoot)}/${ASIDE}`);
-  if (aside === undefined) return;
+  if (aside === undefined) return [];
+  const problems: SystemError[] = [];
   try {
     const names = readDirectory(aside);
-    if (names.length === 0) return;
+    if (names.length === 0) return [];
     // Locked by its maker under this lock: what is unlocked now stays so.
     const stale = withVolumes(dataRoot, () => names.flatMap((name) => lockStale(aside, name)));
     for (const { fd, name } of stale) {
       // What was copied into a filesystem of its own; EINVAL: nothing is mounted.
       rawSyscall('umount2', `${volumesOf(dataRoot)}/${ASIDE}/${name}/${DATA}`, flag('MNT_DETACH'));
-      removeTree(aside, name);
-      close(fd);
+      try {
+        removeTree(aside, name);
+      } catch (error) {
+        if (!(error instanceof SystemError)) throw error;
+        problems.push(error);
+      } finally {
+        close(fd);
+      }
     }
+    return problems;
   } finally {
     close(aside);
   }

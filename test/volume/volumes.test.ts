@@ -4,6 +4,8 @@ import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { runCommand } from '../support/container.ts';
+import { skip } from '../support/skip.ts';
 import { leftAside, pretendUse, withStore } from '../support/volumes.ts';
 
 const mode = (path: string): string => (statSync(path).mode & 0o7777).toString(8);
@@ -257,6 +259,23 @@ test('what is for clusters only is refused', () =>
       store.refusal('update', '--availability', 'drain', 'x'),
       'only volumes of a cluster can be updated',
     );
+  }));
+
+test("what a container made immutable is in nobody's way but its own", () =>
+  withStore((store) => {
+    store.output('create', 'stuck');
+    const file = join(store.data('stuck'), 'file');
+    writeFileSync(file, 'x');
+    if (runCommand(['chattr', '+i', file]).code !== 0)
+      return skip('an immutable file', 'no chattr, or not here');
+    assert.match(store.refusal('rm', 'stuck'), /remove .*file: EPERM/);
+    const [left = ''] = leftAside(store);
+    assert.is(store.output('create', 'other'), 'other');
+    assert.is(store.output('rm', 'other'), 'other');
+    assert.match(store.volume('prune', '-f').stderr, /warning: remove what is left of a volume: .*EPERM/);
+    runCommand(['chattr', '-i', join(store.volumes, '.aside', left, '_data/file')]);
+    assert.is(store.output('prune', '-f'), 'Total reclaimed space: 0B');
+    assert.equal(leftAside(store), []);
   }));
 
 test('a directory made by hand is a local volume; a damaged record is told, and removed by force alone', () =>

@@ -3,6 +3,7 @@ import { TinyrunError } from '../../errors.ts';
 import { createLog, print } from '../../runtime/log.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
 import { repairUses } from '../../runtime/stale-uses.ts';
+import { repair } from '../../volume/directory.ts';
 import type { Problem } from '../../volume/record.ts';
 import { listVolumes, removeVolume } from '../../volume/store.ts';
 import { usageNow } from '../../volume/usage.ts';
@@ -25,6 +26,9 @@ export async function run(line: CommandLine, global: GlobalOptions): Promise<num
   await repairUses(global);
   const log = createLog(global);
   const warn = ({ error }: Problem): void => log.warn(error instanceof Error ? error.message : String(error));
+  if (!dry)
+    for (const { message } of repair(global.dataRoot))
+      log.warn(`remove what is left of a volume: ${message}`);
   const users = usersByVolume(global.dataRoot);
   const isUsed = (name: string): boolean => users.has(name);
   const unused = (await listVolumes(global.dataRoot, warn)).filter(
