@@ -1,7 +1,7 @@
 // Where a volume plugin listens: Docker's plugin discovery. A socket NAME.sock (or NAME/NAME.sock) in the first directory;
 // else a file NAME.spec, a line with an address, or NAME.json, in the others.
 
-import { close } from '../../../native-bindings/libc.ts';
+import { close, SystemError } from '../../../native-bindings/libc.ts';
 import { AT_FDCWD, exists, openDirectory, readDirectory, readSmall } from '../../disk/files.ts';
 import { TinyrunError } from '../../errors.ts';
 
@@ -38,12 +38,22 @@ export function listPlugins(): string[] {
 }
 
 function namesIn(path: string): string[] {
-  const fd = openDirectory(AT_FDCWD, path);
+  const fd = openIfAllowed(path);
   if (fd === undefined) return [];
   try {
     return readDirectory(fd);
   } finally {
     close(fd);
+  }
+}
+
+/** Who may not look into the directory may not talk to the plugins either: for him there are none. */
+function openIfAllowed(path: string): number | undefined {
+  try {
+    return openDirectory(AT_FDCWD, path);
+  } catch (error) {
+    if (error instanceof SystemError && error.errno === 'EACCES') return undefined;
+    throw error;
   }
 }
 
