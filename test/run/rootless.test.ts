@@ -207,4 +207,18 @@ rootlessTest(
   ({ mounts }) => void mounts!.push({ destination: '/shared', source: 'shared', options: ['rbind'] }),
 );
 
+rootlessTest('volumes without root: made, filled, shared, in use, and removed', ({ bundle, call }) => {
+  const asPayload = (flags: string[], ...words: string[]) =>
+    output(call(['run', ...flags, bundle.dir, '--', '/payload', ...words]));
+  asPayload(['-v', 'data:/d', '-v', 'etc:/etc', '-v', '/anonymous'], 'write', '/d/x', 'kept');
+  asPayload(['--name', bundle.id, '-v', 'data:/d:ro'], 'true');
+  const printed = asPayload(['--volumes-from', bundle.id], 'cat', '/d/x', '--', 'try', 'write', '/d/y', '');
+  assert.is(printed, 'keptwrite: 30 Read-only file system\n');
+  assert.match(call(['volume', 'rm', 'data']).stderr, 'volume is in use');
+  output(call(['delete', bundle.id]));
+  assert.is(output(call(['volume', 'rm', 'data', 'etc'])), 'data\netc\n');
+  assert.is(output(call(['volume', 'ls', '-q'])), '');
+  assert.equal(readdirSync(join(bundle.dataRoot, 'containers')), []);
+});
+
 test.run();
