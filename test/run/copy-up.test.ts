@@ -27,6 +27,7 @@ import {
 import { mountAt, output, outputOf, type Run, refusalOf, runPayload, until } from '../support/container.ts';
 import { leftovers, processesOf } from '../support/refusal.ts';
 import { skip } from '../support/skip.ts';
+import { childrenOf, hasEnded } from '../support/steps.ts';
 import { describeTree, makeTree, type Tree } from '../support/trees.ts';
 
 const tmpfs =
@@ -271,11 +272,13 @@ test('a container killed while its tmpfs is filled leaves nothing', async () => 
     delete bundle.config.hostname;
     writeConfig(bundle);
     const child = startTinyrun(bundle, ['run', bundle.dir]);
-    const copying = (): boolean => processesOf(bundle).length > 2;
-    await until('it is copying', copying);
+    const copiers = (): number[] => childrenOf(child.pid).flatMap(childrenOf);
+    await until('it is copying', () => copiers().length > 0);
+    const family = [...childrenOf(child.pid), ...copiers()];
     child.kill('SIGKILL');
     await child.exited;
-    await until('all its processes have ended', () => processesOf(bundle).length === 0);
+    await until('all its processes have ended', () => family.every(hasEnded));
+    assert.equal(processesOf(bundle), []);
   });
 });
 

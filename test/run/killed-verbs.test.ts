@@ -11,6 +11,7 @@ import type { Config } from '../../src/oci/config.ts';
 import { type Bundle, withBundle } from '../support/bundle.ts';
 import { until } from '../support/container.ts';
 import { leftovers } from '../support/refusal.ts';
+import { hasEnded } from '../support/steps.ts';
 import { hasWon, say, sayVia, share, stateOf, succeeds } from '../support/verbs.ts';
 
 const MOST = process.env['TINYRUN_TEST_ALL'] === '1' ? Number.POSITIVE_INFINITY : 10;
@@ -51,16 +52,6 @@ const wordsOf = ({ id }: Bundle, [verb = '', ...rest]: readonly string[]): strin
   if (verb === 'list') return [verb];
   return verb === 'kill' ? [verb, id, ...rest] : [verb, ...rest, id];
 };
-
-function hasEnded(pid: number): boolean {
-  try {
-    return / [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && ['ENOENT', 'ESRCH'].includes(String(error.code)))
-      return true;
-    throw error;
-  }
-}
 
 /** Makes a container, with an overlay every other time. */
 async function prepare(bundle: Bundle, before: Status, round: number): Promise<void> {

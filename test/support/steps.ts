@@ -148,3 +148,14 @@ export function childrenOf(pid: number): number[] {
     return []; // it has ended
   }
 }
+
+/** Whether a process has ended, reaped or not. */
+export function hasEnded(pid: number): boolean {
+  try {
+    return / [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && ['ENOENT', 'ESRCH'].includes(String(error.code)))
+      return true;
+    throw error;
+  }
+}
