@@ -2,6 +2,7 @@
 // as in Docker, since the names of the host may have changed meanwhile; but a resolv.conf that was changed, in the container
 // or from outside, is its user's from then on.
 
+import { syscall } from '../../native-bindings/libc.ts';
 import { AT_FDCWD, readSmall } from '../disk/files.ts';
 import { writeFileAtomic } from '../disk/write.ts';
 import { ownFileTexts } from '../runtime/overlay.ts';
@@ -24,12 +25,24 @@ export function writeOwnFiles(dataRoot: string, record: ContainerRecord, network
   const texts = network === undefined ? ownTexts(record) : joinedTexts(containerDirectory(dataRoot, network));
   writeFileAtomic(`${directory}/hosts`, texts.hosts, 0o644, false);
   writeFileAtomic(`${directory}/hostname`, texts.hostname, 0o644, false);
-  const now = readSmall(AT_FDCWD, `${directory}/resolv.conf`, LIMIT);
-  const written = readSmall(AT_FDCWD, `${directory}/${DIGEST}`);
-  const wanted = texts['resolv.conf'];
-  if (now !== undefined && (now === wanted || digestOf(now) !== written)) return;
-  writeFileAtomic(`${directory}/resolv.conf`, wanted, 0o644);
-  writeFileAtomic(`${directory}/${DIGEST}`, digestOf(wanted));
+  writeResolvConf(directory, texts['resolv.conf'], !record.hostConfig.AutoRemove);
+}
+
+/**
+ * The one that stays if it was changed. Half a file, or one without its digest, would pass for a changed one for ever: so the
+ * old one goes first, and the new one comes last.
+ * @param durable the container may be started again
+ */
+function writeResolvConf(directory: string, text: string, durable: boolean): void {
+  const path = `${directory}/resolv.conf`;
+  const now = readSmall(AT_FDCWD, path, LIMIT);
+  if (now !== undefined) {
+    const written = readSmall(AT_FDCWD, `${directory}/${DIGEST}`);
+    if (now === text || digestOf(now) !== written) return;
+    syscall(`replace ${path}`, 'unlinkat', AT_FDCWD, path, 0);
+  }
+  writeFileAtomic(`${directory}/${DIGEST}`, digestOf(text), 0o600, durable);
+  writeFileAtomic(path, text, 0o644, durable);
 }
 
 function ownTexts({ config, hostConfig }: ContainerRecord): ReturnType<typeof ownFileTexts> {

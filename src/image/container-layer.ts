@@ -95,7 +95,8 @@ function makeFolder(
   try {
     makeDiff(draft, topFolder, fill);
     if (lower !== undefined) {
-      writeFileAtomic(`${draft.path}/lower`, lower, 0o644);
+      // Not synced, nor is `link`: no start reads them.
+      writeFileAtomic(`${draft.path}/lower`, lower, 0o644, false);
       for (const below of ['work', 'merged'])
         syscall(`make ${below}`, 'mkdirat', AT_FDCWD, `${draft.path}/${below}`, 0o700);
     }

@@ -64,13 +64,16 @@ export interface Draft {
 }
 
 /**
- * Begins a layer's directory, empty. The caller holds the lock of withLayersLocked.
+ * Begins a layer's directory, with its short name in it and nothing else. The caller holds the lock of withLayersLocked.
  * @throws SystemError
  */
 export function beginDraft(dataRoot: string, name: string): Draft {
   const path = `${overlayFolder(dataRoot)}/${TEMPORARY}${name}`;
   syscall(`make ${path}`, 'mkdirat', AT_FDCWD, path, FOLDER_MODE);
-  return { dataRoot, name, path, lock: lockDirectory(path) };
+  const lock = lockDirectory(path);
+  // Not synced: of an image it is with the whole layer; of a container nothing but its removal reads it.
+  writeFileAtomic(`${path}/link`, newLink(), 0o644, false);
+  return { dataRoot, name, path, lock };
 }
 
 /** Ends it: releases the lock, and removes the directory, unless publishDraft has given it its name. */
@@ -90,9 +93,7 @@ export function endDraft({ dataRoot, name, lock }: Draft): void {
  */
 export function publishDraft({ dataRoot, name, path }: Draft): void {
   const folder = overlayFolder(dataRoot);
-  const link = newLink();
-  const short = `${folder}/l/${link}`;
-  writeFileAtomic(`${path}/link`, link, 0o644);
+  const short = `${folder}/l/${readSmall(AT_FDCWD, `${path}/link`)}`;
   syscall(`make ${short}`, 'symlinkat', `../${name}/diff`, AT_FDCWD, short);
   syscall(`rename ${path}`, 'renameat2', AT_FDCWD, path, AT_FDCWD, `${folder}/${name}`, NOREPLACE);
 }
@@ -146,7 +147,25 @@ function lockLeftover(folder: number, name: string): number | undefined {
 function removeLayerFolder(folder: number, name: string): void {
   const link = readSmall(folder, `${name}/link`);
   if (link !== undefined && LINK.test(link)) rawSyscall('unlinkat', folder, `l/${link}`, 0);
+  else if (exists(folder, name))
+    removeShortNames(folder, name.startsWith(TEMPORARY) ? name.slice(TEMPORARY.length) : name);
   removeTree(folder, name);
+}
+
+/** Of a directory that does not say it any more: a power cut has emptied the file, or half of it is removed already. */
+function removeShortNames(folder: number, name: string): void {
+  const names = openDirectory(folder, 'l');
+  if (names === undefined) return;
+  try {
+    const into = new Uint8Array(256);
+    for (const short of readDirectory(names)) {
+      const size = rawSyscall('readlinkat', names, short, into, into.length);
+      const target = size < 0 ? '' : new TextDecoder().decode(into.subarray(0, size));
+      if (target === `../${name}/diff`) rawSyscall('unlinkat', names, short, 0);
+    }
+  } finally {
+    close(names);
+  }
 }
 
 const LINK = /^[A-Z2-7]{26}$/;

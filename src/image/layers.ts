@@ -205,19 +205,20 @@ async function fillLayer(
   }
 }
 
-/** The files of the driver, and those of layerdb. */
+/** The files of the driver, and those of layerdb; they are synced together with the layer's own. */
 function writeEntry({ dataRoot, path }: Draft, layer: Layer, below: Layer | undefined): void {
   if (below !== undefined) {
     for (const name of ['work', 'merged'])
       syscall(`make ${path}/${name}`, 'mkdirat', AT_FDCWD, `${path}/${name}`, 0o700);
-    writeFileAtomic(`${path}/lower`, lowerFile(dataRoot, below), 0o644);
+    writeFileAtomic(`${path}/lower`, lowerFile(dataRoot, below), 0o644, false);
   }
-  const entry = `${path}/${ENTRY}`;
-  writeFileAtomic(`${entry}/diff`, layer.diffId);
-  writeFileAtomic(`${entry}/cache-id`, `${layer.cacheId}\n`); // a line, so that `cat */cache-id` shows one each
-  writeFileAtomic(`${entry}/size`, String(layer.size));
-  writeFileAtomic(`${entry}/archive-size`, String(layer.archiveSize));
-  if (layer.parent !== undefined) writeFileAtomic(`${entry}/parent`, layer.parent);
+  const write = (name: string, text: string): void =>
+    writeFileAtomic(`${path}/${ENTRY}/${name}`, text, 0o600, false);
+  write('diff', layer.diffId);
+  write('cache-id', `${layer.cacheId}\n`); // a line, so that `cat */cache-id` shows one each
+  write('size', String(layer.size));
+  write('archive-size', String(layer.archiveSize));
+  if (layer.parent !== undefined) write('parent', layer.parent);
 }
 
 /** What stands in the file `lower` of what lies upon a layer: short names, topmost first. */
