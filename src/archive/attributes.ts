@@ -4,6 +4,7 @@
 import { flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
 import { errno, must, pathOf, xattrsOf } from '../disk/inode.ts';
 import { type ByteString, byteString, displayName, pathBytes } from './names.ts';
+import type { NewFile } from './new-files.ts';
 import type { Time } from './pax.ts';
 
 export interface Attributes {
@@ -28,15 +29,21 @@ export const isPortable = (name: ByteString): boolean => KEPT.test(name) && !OVE
 /**
  * Sets all attributes of a file.
  * @param fd of it; O_PATH will do
- * @param symlink it is one: a symlink has no mode
  * @param what begins the messages
+ * @param has what it has already, which is not set
  * @throws SystemError
  */
-export function setAttributes(fd: number, attributes: Attributes, what: string, symlink = false): void {
+export function setAttributes(
+  fd: number,
+  attributes: Attributes,
+  what: string,
+  has: Partial<NewFile> = {},
+): void {
   const { mode, uid, gid } = attributes;
   // In this order: chown(2) takes away setuid bits and capabilities, and an ACL refines the mode.
-  must(rawSyscall('fchownat', fd, '', uid, gid, AT_EMPTY_PATH), `${what}: set its owner ${uid}:${gid}`);
-  if (!symlink) must(setMode(fd, mode), `${what}: set its mode`);
+  if (has.uid !== uid || has.gid !== gid)
+    must(rawSyscall('fchownat', fd, '', uid, gid, AT_EMPTY_PATH), `${what}: set its owner ${uid}:${gid}`);
+  if (has.mode !== mode) must(setMode(fd, mode), `${what}: set its mode`);
   for (const [name, value] of attributes.xattrs) if (isPortable(name)) setXattr(fd, name, value, what);
   must(setTimes(fd, attributes.mtime), `${what}: set its times`);
 }

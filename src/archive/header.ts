@@ -63,6 +63,8 @@ const corrupt = (what: string): TinyrunError => new TinyrunError('ARCHIVE', `the
 
 const field = (block: Uint8Array, name: FieldName): Uint8Array =>
   block.subarray(FIELD[name][0], FIELD[name][0] + FIELD[name][1]);
+const numberIn = (block: Uint8Array, name: FieldName): number =>
+  decodeNumber(block, name, FIELD[name][0], FIELD[name][1]);
 
 /** A block of zeros ends an archive. */
 export function isZero(block: Uint8Array): boolean {
@@ -81,16 +83,16 @@ export function decodeBlock(block: Uint8Array): Block {
   const device = type === TYPE.character || type === TYPE.block;
   return {
     name: posix ? withPrefix(block) : byteString(field(block, 'name')),
-    mode: decodeNumber(field(block, 'mode'), 'mode') & 0o7777,
-    uid: decodeNumber(field(block, 'uid'), 'uid'),
-    gid: decodeNumber(field(block, 'gid'), 'gid'),
-    size: decodeNumber(field(block, 'size'), 'size'),
-    mtime: decodeNumber(field(block, 'mtime'), 'mtime'),
+    mode: numberIn(block, 'mode') & 0o7777,
+    uid: numberIn(block, 'uid'),
+    gid: numberIn(block, 'gid'),
+    size: numberIn(block, 'size'),
+    mtime: numberIn(block, 'mtime'),
     type: type === '\0' ? TYPE.file : type,
-    link: byteString(field(block, 'link')),
+    link: block[FIELD.link[0]] === 0 ? '' : byteString(field(block, 'link')),
     // Some archivers leave rubbish there for files that are no devices.
-    major: device ? decodeNumber(field(block, 'major'), 'major') : 0,
-    minor: device ? decodeNumber(field(block, 'minor'), 'minor') : 0,
+    major: device ? numberIn(block, 'major') : 0,
+    minor: device ? numberIn(block, 'minor') : 0,
   };
 }
 
@@ -106,26 +108,34 @@ function withPrefix(block: Uint8Array): ByteString {
 /** The sum of all bytes, with the checksum itself taken as spaces. Some old archivers took bytes as signed. */
 function assertChecksum(block: Uint8Array): void {
   const [at, length] = FIELD.checksum;
-  let unsigned = 0;
+  let unsigned = 0x20 * length;
   let high = 0;
   for (let i = 0; i < BLOCK; i++) {
-    const byte = i >= at && i < at + length ? 0x20 : block[i]!;
+    const byte = block[i]!;
     unsigned += byte;
     high += byte >> 7;
   }
-  const wanted = decodeNumber(field(block, 'checksum'), 'checksum');
+  for (let i = at; i < at + length; i++) {
+    unsigned -= block[i]!;
+    high -= block[i]! >> 7;
+  }
+  const wanted = numberIn(block, 'checksum');
   if (wanted !== unsigned && wanted !== unsigned - 256 * high)
     throw corrupt(`its checksum is ${unsigned}, not ${wanted} as it says`);
 }
 
-/** Octal digits, or GNU's base 256: the first bit set, then a big-endian number in two's complement. */
-export function decodeNumber(bytes: Uint8Array, what: string): number {
-  const first = bytes[0]!;
-  if ((first & 0x80) !== 0) return decodeBase256(bytes, what);
+/**
+ * Octal digits, or GNU's base 256: the first bit set, then a big-endian number in two's complement.
+ * @param what for the message
+ * @param at where it begins, and its length: an archive has too many numbers for a view of each
+ */
+export function decodeNumber(bytes: Uint8Array, what: string, at = 0, length = bytes.length): number {
+  if ((bytes[at]! & 0x80) !== 0) return decodeBase256(bytes.subarray(at, at + length), what);
+  const end = at + length;
   let value = 0;
-  let i = 0;
-  while (i < bytes.length && bytes[i] === 0x20) i++;
-  for (; i < bytes.length && bytes[i] !== 0 && bytes[i] !== 0x20; i++) {
+  let i = at;
+  while (i < end && bytes[i] === 0x20) i++;
+  for (; i < end && bytes[i] !== 0 && bytes[i] !== 0x20; i++) {
     const digit = bytes[i]! - 0x30;
     if (digit < 0 || digit > 7) throw corrupt(`${what} is no octal number`);
     value = value * 8 + digit;

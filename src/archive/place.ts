@@ -9,6 +9,7 @@ import type { Attributes } from './attributes.ts';
 import { DIRECTORY, type Directories } from './directories.ts';
 import type { Entry } from './entries.ts';
 import { type ByteString, displayName, pathBytes } from './names.ts';
+import type { NewFile } from './new-files.ts';
 import type { UnpackOptions, UnpackResult } from './unpack-options.ts';
 import { isWhiteout, setOpaque } from './whiteouts.ts';
 
@@ -18,6 +19,8 @@ export interface Tree {
   root: number;
   options: UnpackOptions;
   directories: Directories;
+  /** What a file gets that is made there; undefined: nobody knows. */
+  newFile: NewFile | undefined;
   /** What directories get in the end. */
   pending: Map<ByteString, Attributes>;
   result: UnpackResult;

@@ -45,12 +45,16 @@ function putDirectory(tree: Tree, entry: Entry, place: Place): void {
 }
 
 async function putFile(tree: Tree, entry: Entry, place: Place): Promise<void> {
-  const fd = take(tree, entry, place, (name) => rawSyscall('openat', place.directory, name, CREATE, 0o600));
+  const attributes = attributesOf(tree, entry);
+  const { newFile } = tree;
+  const asMade = newFile !== undefined && (attributes.mode & ~newFile.mode) === 0;
+  const mode = asMade ? attributes.mode : 0o600;
+  const fd = take(tree, entry, place, (name) => rawSyscall('openat', place.directory, name, CREATE, mode));
   const what = `unpack ${displayName(place.path)}`;
   try {
     tree.options.recorder?.content(place.path, entry.regions);
     await writeBody(fd, entry, what);
-    setAttributes(fd, attributesOf(tree, entry), what);
+    setAttributes(fd, attributes, what, asMade ? { ...newFile, mode } : undefined);
   } finally {
     close(fd);
   }
@@ -124,7 +128,9 @@ function putNode(tree: Tree, entry: Entry, kind: keyof typeof nodeTypes, place: 
     // Who swapped it must not get the attributes of another file, such as a setuid bit.
     if (statInode(pin, what).type !== type)
       throw new SystemError(`${what}: it was replaced meanwhile`, -errno('ESTALE'));
-    setAttributes(pin, attributesOf(tree, entry), what, kind === 'symlink');
+    const attributes = attributesOf(tree, entry);
+    // A symlink has no mode.
+    setAttributes(pin, attributes, what, kind === 'symlink' ? { mode: attributes.mode } : {});
   } finally {
     close(pin);
   }

@@ -17,6 +17,8 @@ export interface UnpackOptions {
   rename?: ((path: ByteString) => ByteString | undefined) | undefined;
   /** A directory is not replaced by something else, nor the other way round (`cp`); without it, the later one wins. */
   keepKinds?: boolean | undefined;
+  /** The root is new and empty, and nobody else's: what files get there is tried out once. */
+  fresh?: boolean | undefined;
   /** Attributes of directories that no entry describes; the root's are the one of the empty path. */
   inherited?: ((path: ByteString) => Attributes | undefined) | undefined;
   /** Is told each entry before it is unpacked. `size`: bytes of the file. */

@@ -13,6 +13,7 @@ import { type Entry, readEntries } from './entries.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
 import { expectLongWork } from './long-work.ts';
 import { type ByteString, displayName, joinPath, splitPath } from './names.ts';
+import { tryNewFile } from './new-files.ts';
 import { hideBelow, makeDirectory, type Tree } from './place.ts';
 import type { ByteSource } from './source.ts';
 import { attributesOf, pathOfName, unpackEntry } from './unpack-entry.ts';
@@ -45,6 +46,7 @@ export async function unpackTar(
       if (makeDirectory(place))
         pending.set(place.path, options.inherited?.(place.path) ?? { ...IMPLICIT, mtime });
     }),
+    newFile: options.fresh ? tryNewFile(root) : undefined,
     pending,
     result: { bytes: 0, entries: 0, opaqueRoot: false },
   };
@@ -66,7 +68,7 @@ const IMPLICIT = { mode: 0o755, uid: 0, gid: 0, xattrs: [] } as const;
 
 /** Messages name the entry. */
 async function unpackNamed(tree: Tree, entry: Entry): Promise<void> {
-  tree.options.onEntry?.(displayName(entry.name), entry.size);
+  if (tree.options.onEntry !== undefined) tree.options.onEntry(displayName(entry.name), entry.size);
   tree.result.entries++;
   try {
     await unpackOne(tree, entry);

@@ -52,8 +52,8 @@ export function writeFrame(folder: string, path: string): FrameWriter {
   const fd = syscall(`make ${path}`, 'openat', AT_FDCWD, path, how, 0o600);
   const buffer = new Uint8Array(CHUNK);
   let used = 0;
-  let frames: Uint8Array[] = [];
-  let framed = 0;
+  const framed = new Uint8Array(CHUNK);
+  let framedBytes = 0;
   let aside = -1;
   let asides = 0;
 
@@ -74,18 +74,22 @@ export function writeFrame(folder: string, path: string): FrameWriter {
   const putMark = (mark: Mark): void => put(utf8.encode(`${JSON.stringify(mark)}\n`));
   /** Bytes of the archive that have come in pieces are one record. */
   const putFrames = (): void => {
-    if (framed === 0) return;
-    putMark({ frame: framed });
-    for (const bytes of frames) put(bytes);
-    frames = [];
-    framed = 0;
+    if (framedBytes === 0) return;
+    putMark({ frame: framedBytes });
+    put(framed.subarray(0, framedBytes));
+    framedBytes = 0;
   };
 
   return {
     frame(bytes) {
-      frames.push(bytes.slice());
-      framed += bytes.length;
-      if (framed >= CHUNK) putFrames();
+      for (let at = 0; at < bytes.length; ) {
+        if (framedBytes === CHUNK) putFrames();
+        const part = at === 0 ? bytes : bytes.subarray(at);
+        const fitting = part.length <= CHUNK - framedBytes ? part : part.subarray(0, CHUNK - framedBytes);
+        framed.set(fitting, framedBytes);
+        framedBytes += fitting.length;
+        at += fitting.length;
+      }
     },
     content(path, regions) {
       if (regions.length === 0) return;

@@ -202,7 +202,8 @@ async function firstName(start: Uint8Array): Promise<string> {
 
 async function importRoot(input: Input, tar: ByteSource, guarded: boolean): Promise<Imported> {
   const onEntry = (name: string): void => {
-    if (ARCHIVE_FILES.includes(cleanName(name))) throw new ArchiveFound();
+    if (ARCHIVE_FILES.some((file) => name.endsWith(file) && cleanName(name) === file))
+      throw new ArchiveFound();
   };
   const options = { ...input.options, from: input.given, onEntry: guarded ? onEntry : undefined };
   return { kind: 'rootfs', image: await importRootfs(input.dataRoot, tar, options) };

@@ -178,6 +178,7 @@ async function fillLayer(
   try {
     const result = await unpackTar(root, count.source, {
       whiteouts: 'overlay',
+      fresh: true,
       limits: options.limits,
       unterminated: options.diffId !== undefined, // what is missing shows in the digest
       onEntry: options.onEntry,
