@@ -25,12 +25,13 @@ const flags = [
 /**
  * Compiles a TypeScript program for this machine's architecture.
  * @param entry the module that runs first
+ * @param threads modules that run in threads of their own: nothing imports them
  */
-export function buildExecutable(entry: string, outfile: string): void {
+export function buildExecutable(entry: string, outfile: string, threads: readonly string[] = []): void {
   const digest = sourceDigest();
   const defines = [`--define=TINYRUN_BUILD="${digest}"`, `--define=TINYRUN_COMMIT="${commit()}"`];
   replace(outfile, (file) => {
-    run([process.execPath, 'build', ...flags, ...defines, entry, '--outfile', file]);
+    run([process.execPath, 'build', ...flags, ...defines, entry, ...threads, '--outfile', file]);
     injectPrelude(file, hostArch, digest);
   });
 }
@@ -54,5 +55,7 @@ function commit(): string {
 
 if (import.meta.main) {
   buildNative();
-  buildExecutable(join(top, 'src/cli/main.ts'), join(top, 'dist/tinyrun'));
+  buildExecutable(join(top, 'src/cli/main.ts'), join(top, 'dist/tinyrun'), [
+    join(top, 'src/archive/hash-thread.ts'),
+  ]);
 }

@@ -3,7 +3,7 @@
 // (Folders and locks: layer-folders.ts. What is not used goes: layer-remove.ts. Containers' own: container-layer.ts.)
 
 import { close, syscall } from '../../native-bindings/libc.ts';
-import { digestingSource } from '../archive/digest.ts';
+import { hashingAside } from '../archive/hashing.ts';
 import type { Limits } from '../archive/limits.ts';
 import type { ByteSink, ByteSource } from '../archive/source.ts';
 import { unpackTar } from '../archive/unpack.ts';
@@ -174,7 +174,7 @@ async function fillLayer(
   const lowers = below.map((layer) => `${layerFolder(dataRoot, layer)}/diff`).reverse();
   const root = syscall(`open ${path}/diff`, 'openat', AT_FDCWD, `${path}/diff`, DIRECTORY, 0);
   const recorder = writeFrame(path, `${path}/${ENTRY}/${FRAME}`);
-  const count = digestingSource(tar);
+  const count = hashingAside(tar);
   try {
     const result = await unpackTar(root, count.source, {
       whiteouts: 'overlay',
@@ -186,7 +186,7 @@ async function fillLayer(
       recorder,
     });
     recorder.end();
-    const diffId = count.digest();
+    const diffId = await count.digest();
     if (options.diffId !== undefined && diffId !== options.diffId)
       throw new TinyrunError('ARCHIVE', `the layer's digest is ${diffId}, not ${options.diffId}`, {
         hint: 'the archive was damaged or changed after it was made',
@@ -201,6 +201,7 @@ async function fillLayer(
     syscall(`sync ${path}`, 'syncfs', root);
     return layer;
   } finally {
+    count.close();
     recorder.close();
     close(root);
   }
