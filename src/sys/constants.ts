@@ -11,6 +11,7 @@ export const constants: Readonly<Record<string, number>> = {
   MS_SHARED: 0x100000,
   // <sys/mount.h>: umount(2)
   MNT_DETACH: 2,
+  UMOUNT_NOFOLLOW: 8,
   // <linux/mount.h>: mount_setattr(2), fsmount(2)
   MOUNT_ATTR_RDONLY: 1,
   MOUNT_ATTR_NOSUID: 2,
@@ -293,7 +294,6 @@ function otherConstants(): Readonly<Record<string, number>> {
     // <sys/mount.h>: umount(2)
     MNT_FORCE: 1,
     MNT_EXPIRE: 4,
-    UMOUNT_NOFOLLOW: 8,
 
     // <linux/mount.h>: mount_setattr(2), fsmount(2)
     MOUNT_ATTR_SIZE_VER0: 0x20,

@@ -185,7 +185,7 @@ const pairs: Pair[] = [
 ];
 
 const EXEC_FAILED =
-  /^tinyrun: exec failed: ([^\n]*it was killed; the container has ended|cannot exec in a (stopped|paused) container|container does not exist|[^\n]+: E(SRCH|NOENT|NODEV|NOMEM) )/;
+  /^tinyrun: exec failed: ([^\n]*it was killed; the container has ended|cannot exec in a (stopped|paused) container|container does not exist|container [^ ]+ was paused or deleted just now|[^\n]+: E(SRCH|NOENT|NODEV|NOMEM) )/;
 pairs.push(
   ...(
     [
