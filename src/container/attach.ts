@@ -49,6 +49,15 @@ export async function attach(root: string, container: Attached, options: AttachO
       data: { id: container.id },
     });
   const monitor = openMonitor(root, container.id);
+  if (monitor === undefined && status === 'running')
+    throw new TinyrunError(
+      'STATE',
+      'You cannot attach to a container whose monitor was killed: nobody reads its output',
+      {
+        hint: 'stop it and start it again',
+        data: { id: container.id },
+      },
+    );
   if (monitor === undefined)
     throw new TinyrunError('STATE', 'You cannot attach to a stopped container, start it first', {
       data: { id: container.id },

@@ -38,9 +38,18 @@ export function locate(root: number, path: string, follow: boolean): Located {
     const parent = openInside(root, above, DIRECTORY);
     const base = isName ? last : '.';
     if (parent === undefined) return { kind: 'missing', parent, base };
-    const { kind, link } = lookAt(parent, base);
+    const { kind, link, owner } = lookAt(parent, base);
     if (link === undefined || !follow) return { kind, parent, base };
+    const mayFollow = isTrusted(parent, owner, path);
     close(parent);
+    if (!mayFollow)
+      throw new TinyrunError(
+        'USAGE',
+        `follow ${path}: EACCES it is a symlink of user ${owner}, where everybody may make one`,
+        {
+          hint: 'name what it leads to, or use another directory',
+        },
+      );
     here = link.startsWith('/') ? link : `${above}/${link}`;
   }
   throw new TinyrunError('USAGE', `follow ${path}: ELOOP too many symlinks`);
@@ -66,17 +75,29 @@ export function openInside(root: number, path: string, flags: number): number | 
   return must(fd, `open ${path}`);
 }
 
-function lookAt(parent: number, base: string): { kind: Kind; link?: string } {
+function lookAt(parent: number, base: string): { kind: Kind; link?: string; owner?: number } {
   const pin = rawSyscall('openat', parent, base, PIN, 0);
   if (pin === errno('ENOENT')) return { kind: 'missing' };
   must(pin, `look at ${base}`);
   try {
-    const { type } = statInode(pin, `look at ${base}`);
-    if (type === S_IFLNK) return { kind: 'file', link: readLink(pin, base) };
+    const { type, uid } = statInode(pin, `look at ${base}`);
+    if (type === S_IFLNK) return { kind: 'file', link: readLink(pin, base), owner: uid };
     return { kind: type === S_IFDIR ? 'directory' : 'file' };
   } finally {
     close(pin);
   }
+}
+
+const [S_ISVTX, S_IWOTH] = [0o1000, 0o002]; // <linux/stat.h>
+
+/**
+ * Whether a symlink may be followed: the kernel's rule (protected_symlinks of proc_sys_fs(5)), which it cannot apply to one
+ * that is followed here. Without it, any user of the host could have root write where he likes, by a link in /tmp.
+ */
+function isTrusted(directory: number, owner: number | undefined, path: string): boolean {
+  const { uid, mode } = statInode(directory, `look at the directory of ${path}`);
+  const isOpen = (mode & S_ISVTX) !== 0 && (mode & S_IWOTH) !== 0;
+  return !isOpen || owner === uid || owner === process.geteuid?.();
 }
 
 const decoder = new TextDecoder();

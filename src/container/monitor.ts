@@ -3,6 +3,7 @@
 import { close, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
 import { AT_FDCWD, readSmall } from '../disk/files.ts';
 import { INPUT_FD } from '../plan/monitor.ts';
+import { HOST_NAME } from '../plan/process.ts';
 import { lockContainer } from '../runtime/removal.ts';
 import { findContainer } from '../runtime/store.ts';
 import { errnos } from '../sys/errno.ts';
@@ -18,9 +19,12 @@ export function openMonitor(root: string, id: string): number | undefined {
   const parent = parentOf(container.init.pid);
   const pidfd = parent === undefined ? -1 : rawSyscall('pidfd_open', parent, 0);
   if (pidfd < 0) return undefined;
-  // Looked at once more: init was its child all the time, and so it is no other process.
+  // Looked at once more: init was its child all the time, and so it is no other process. Who reaps orphans is no monitor: a
+  // container can outlive its own (prctl(2), PR_SET_PDEATHSIG), and nothing of its is to reach init of the host.
   const now = findContainer(root, id);
-  if (now?.state.pid === container.init.pid && parentOf(container.init.pid) === parent) return pidfd;
+  const isMonitor = readSmall(AT_FDCWD, `/proc/${parent}/comm`) === `${HOST_NAME}\n`;
+  if (isMonitor && now?.state.pid === container.init.pid && parentOf(container.init.pid) === parent)
+    return pidfd;
   close(pidfd);
   return undefined;
 }

@@ -8,7 +8,7 @@ import * as o from '../program/ops.ts';
 import { DUMP_LOG, type DumpFacts, type DumpOptions, dumpArguments } from './criu.ts';
 import { CHILD_BUFFERS, planChild, planTellFailure } from './criu-process.ts';
 import type { HostFacts } from './host.ts';
-import { planName } from './process.ts';
+import { HOST_NAME, planName } from './process.ts';
 import { planLog } from './program.ts';
 import { planBlockSignals } from './signals.ts';
 import { makeDirectories, planWriteWhole } from './state.ts';
@@ -66,7 +66,7 @@ function planDump(input: CheckpointInput, note: string): Op[] {
   const name = `criu ${preDump ? 'pre-dump' : 'dump'}`;
   return [
     ...planLog(input),
-    planName('tinyrun:host'),
+    planName(HOST_NAME),
     ...planBlockSignals(),
     o.openat(o.AT_FDCWD, `${stateRoot}/${id}/${INIT_STAT}`, ['O_RDONLY', 'O_NOFOLLOW'], {
       ...words(`open the lock of container ${id}`, LOCK),

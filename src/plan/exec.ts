@@ -25,7 +25,15 @@ import { handshakeBuffers, planDeathWatch, READY } from './lifeline.ts';
 import { planRlimits, planScheduling } from './limits.ts';
 import { HIDE, hasUser, planBecomeRoot } from './namespaces.ts';
 import { planPidFile } from './pid.ts';
-import { planCloseDescriptors, planCwd, planExec, planName, planUmask, processBuffers } from './process.ts';
+import {
+  HOST_NAME,
+  planCloseDescriptors,
+  planCwd,
+  planExec,
+  planName,
+  planUmask,
+  processBuffers,
+} from './process.ts';
 import { planLog, planProgram } from './program.ts';
 import { planGiveBackTerminal, planKeys, planRelay, planTakeTerminal, relayBuffers } from './relay.ts';
 import { planHandListener, planListenerSockets, seccompBuffers } from './seccomp.ts';
@@ -70,7 +78,7 @@ function planSetUp(input: ExecInput): Op[] {
     o.close(o.reg(fd), runtime(`close ${fd}`, 'Only the process has this end: so its closing can be seen.'));
   return [
     ...planLog(input),
-    planName('tinyrun:host'),
+    planName(HOST_NAME),
     ...planBlockSignals(),
     planUmask(0, 'Files get the modes that are asked for.', 'runtime'),
     ...planFindInit(input),

@@ -51,6 +51,7 @@ import { planMaskedPaths, planReadonlyPaths } from './paths.ts';
 import { planPidFile } from './pid.ts';
 import { Places } from './place.ts';
 import {
+  HOST_NAME,
   planCloseDescriptors,
   planCwd,
   planExec,
@@ -119,7 +120,7 @@ function planHost(input: PlanInput, mounts: readonly PlannedMount[], state: Stat
 function planSetUp(input: PlanInput, mounts: readonly PlannedMount[], state: StateFile): Op[] {
   return [
     ...planLog(input),
-    planName('tinyrun:host'),
+    planName(HOST_NAME),
     ...planBlockSignals(),
     ...planPart(input), // here the caller's process and ours part
     planUmask(0, 'Files get the modes that are asked for.', 'runtime'),

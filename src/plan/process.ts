@@ -9,6 +9,9 @@ import { CLOSE, cleanInside, planParts, ROOT } from './mount-point.ts';
 const CWD_SIZE = 4096; // PATH_MAX
 export const processBuffers = [{ name: 'cwd', size: CWD_SIZE }];
 
+/** What ps shows of the program that stays beside a container; its monitor is known by it. */
+export const HOST_NAME = 'tinyrun:host';
+
 export const planName = (name: string): Op =>
   o.prctl('PR_SET_NAME', [name], {
     what: `call this process ${name}`,

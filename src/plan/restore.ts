@@ -30,7 +30,7 @@ import { CLOSE, cleanInside, type Kind, planParts, ROOT } from './mount-point.ts
 import { bindSource } from './mounts.ts';
 import { namespaceBuffers } from './namespaces.ts';
 import { planPidFile } from './pid.ts';
-import { planName, planUmask } from './process.ts';
+import { HOST_NAME, planName, planUmask } from './process.ts';
 import { planLog } from './program.ts';
 import { MAKE_SLAVES, planRootTree } from './rootfs.ts';
 import { planReleaseScope } from './scope.ts';
@@ -97,7 +97,7 @@ function planSetUp(input: RestoreInput, rootfs: string, state: StateFile): Op[] 
   const { options, self, id, host, exits } = input;
   return [
     ...planLog(input),
-    planName('tinyrun:host'),
+    planName(HOST_NAME),
     ...planBlockSignals(),
     planUmask(0, 'Files get the modes that are asked for.', 'runtime'),
     ...planTakeId(input),

@@ -24,10 +24,14 @@ export const volumesOf = (dataRoot: string): string => `${dataRoot}/volumes`;
 export const openVolumes = (dataRoot: string): number | undefined =>
   openDirectory(AT_FDCWD, volumesOf(dataRoot));
 
-/** Makes DATA_ROOT/volumes where it is missing. Nobody but root looks into it; a container's user passes through. */
+/**
+ * Makes DATA_ROOT/volumes where it is missing. Only root gets through it: a container may put setuid files and devices into
+ * a volume, which are of use to whoever reaches them on the host (moby CVE-2021-41091).
+ */
 export function makeVolumes(dataRoot: string): void {
   const path = volumesOf(dataRoot);
-  makeDirectories(path, 0o701);
+  makeDirectories(dataRoot);
+  makeDirectories(path, 0o700);
   makeDirectories(`${path}/${ASIDE}`, 0o700);
 }
 
@@ -66,7 +70,6 @@ export function makeAside(dataRoot: string): Aside {
       flag('O_RDONLY', 'O_DIRECTORY', 'O_CLOEXEC'),
       0,
     );
-    syscall(`set the mode of ${name}`, 'fchmod', fd, 0o701);
     lockOpen(fd);
     return { fd, name, path: `${volumesOf(dataRoot)}/${name}` };
   });

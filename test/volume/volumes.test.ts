@@ -14,7 +14,7 @@ test('V3: create prints the name and makes _data, drwxr-xr-x, below the data roo
   withStore((store) => {
     assert.is(store.output('create', 'volume-data'), 'volume-data');
     assert.is(mode(store.data('volume-data')), '755');
-    assert.is(mode(join(store.volumes, 'volume-data')), '701');
+    assert.is(mode(join(store.volumes, 'volume-data')), '700');
     assert.equal(leftAside(store), []);
   }));
 

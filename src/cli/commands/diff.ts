@@ -1,6 +1,7 @@
 // tinyrun diff CONTAINER: a line for each path that it has added, changed or deleted.
 import { findChanges } from '../../container/changes.ts';
 import { resolveContainer } from '../../container/find.ts';
+import { printable } from '../../errors.ts';
 import { containerLayer } from '../../image/container-layer.ts';
 import { print } from '../../runtime/log.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
@@ -12,7 +13,7 @@ export function run(line: CommandLine, { dataRoot }: GlobalOptions): number {
   print(
     1,
     findChanges(upper, lowers)
-      .map(({ kind, path }) => `${kind} ${path}\n`)
+      .map(({ kind, path }) => `${kind} ${printable(path, false)}\n`)
       .join(''),
   );
   return 0;

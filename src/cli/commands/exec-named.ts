@@ -1,18 +1,12 @@
 // tinyrun exec [-i] [-t] [-d] [-e] [-u] [-w] [--privileged] CONTAINER COMMAND: in a container with a record.
-import {
-  flag as constant,
-  memfdCreate,
-  open,
-  rawSyscall,
-  readInto,
-  writeAll,
-} from '../../../native-bindings/libc.ts';
+import { flag as constant, memfdCreate, open, rawSyscall, writeAll } from '../../../native-bindings/libc.ts';
 import { execProcessOf } from '../../container/exec.ts';
 import { parseEnvironment } from '../../container/key-value.ts';
 import type { ContainerRecord } from '../../container/record.ts';
 import { TinyrunError } from '../../errors.ts';
 import type { Process } from '../../oci/config.ts';
 import { DOCKER_EXITS, EXIT, execInContainer } from '../../runtime/exec.ts';
+import { createLog, type Log } from '../../runtime/log.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
 import { probeHost } from '../../runtime/probe.ts';
 import { readSavedConfig } from '../../runtime/saved-config.ts';
@@ -72,20 +66,32 @@ function closeStdin(): void {
 }
 
 /**
- * Starts a process that nobody stays with: what it prints must not hold up who waits for the end of our output. So it is
- * started by a child of ours, whose messages are shown when it has done its work.
+ * Starts a process that nobody stays with: what it prints goes nowhere, and must not hold up who waits for the end of our
+ * output. So it is started by a child of ours, whose messages come to us by a log file of its own: the process never has it.
  */
 function startDetached(global: GlobalOptions, id: string, started: Process): number {
-  const messages = memfdCreate('messages', 0);
-  const file = memfdCreate('process', 0);
+  const messages = memfdCreate('messages', constant('MFD_CLOEXEC'));
+  const file = memfdCreate('process', constant('MFD_CLOEXEC'));
   writeAll(file, new TextEncoder().encode(JSON.stringify(started)));
-  const words = [...globalWords(global), 'exec', '--detach', '--process', '/proc/self/fd/3', id];
-  const { exitCode } = Bun.spawnSync([process.execPath, ...words], {
-    stdio: ['ignore', 'ignore', messages, file],
-  });
-  rawSyscall('lseek', messages, 0, 0);
-  const bytes = new Uint8Array(65536);
-  const got = readInto(messages, bytes);
-  if (exitCode !== 0 && got > 0) writeAll(2, bytes.subarray(0, got));
+  const log = `/proc/${process.pid}/fd/${messages}`;
+  const words = globalWords({ ...global, log, logFormat: 'json' });
+  const { exitCode } = Bun.spawnSync(
+    [process.execPath, ...words, 'exec', '--detach', '--process', '/proc/self/fd/3', id],
+    { stdio: ['ignore', 'ignore', 'ignore', file] },
+  );
+  passOn(createLog(global), messages);
   return exitCode === EXIT ? DOCKER_EXITS.failure : exitCode;
+}
+
+/** Says what is in a log file of the form JSON: the first lines, should there be many. */
+function passOn(log: Log, file: number): void {
+  const bytes = new Uint8Array(1 << 16);
+  const got = rawSyscall('pread64', file, bytes, bytes.length, 0);
+  if (got < 0) throw new SystemError('read the messages', -got);
+  for (const line of new TextDecoder().decode(bytes.subarray(0, got)).split('\n').slice(0, -1)) {
+    const { level, msg }: { level: string; msg: string } = JSON.parse(line);
+    if (level === 'error') log.error(msg);
+    else if (level === 'warning') log.warn(msg);
+    else log.debug(msg);
+  }
 }
