@@ -5,7 +5,7 @@
 //   C   changed: something below has it; a directory also if only something in it has changed
 //   D   deleted: a whiteout, or a name of a directory that the container has made anew
 
-import { close, flag, rawSyscall } from '../../native-bindings/libc.ts';
+import { close, flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
 import { type ByteString, byteString, displayName, joinPath, pathBytes } from '../archive/names.ts';
 import { isOpaque, isWhiteout } from '../archive/whiteouts.ts';
 import { readNames } from '../disk/files.ts';
@@ -17,6 +17,7 @@ export interface Change {
   path: string;
 }
 
+const PATH_MAX = 4096;
 const PIN = flag('O_PATH', 'O_NOFOLLOW', 'O_CLOEXEC');
 const DIRECTORY = flag('O_RDONLY', 'O_DIRECTORY', 'O_NOFOLLOW', 'O_CLOEXEC');
 
@@ -71,8 +72,12 @@ function enter(
   upper: number,
   below: readonly number[],
 ): void {
+  const what = `open ${displayName(joinPath(path, name))}`;
+  // No depth that a container may make is to end this process: deeper than this no path names anything.
+  if (path.length > PATH_MAX) throw new SystemError(what, -errno('ENAMETOOLONG'));
   const here = rawSyscall('openat', upper, pathBytes(name), DIRECTORY, 0);
-  if (here < 0) return; // it went meanwhile
+  if (['ENOENT', 'ENOTDIR', 'ELOOP'].some((gone) => here === errno(gone))) return; // it went meanwhile
+  must(here, what);
   const under = contributing(below, name);
   try {
     compare(changes, joinPath(path, name), here, under);

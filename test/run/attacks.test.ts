@@ -13,6 +13,8 @@ import {
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { flag, rawSyscall } from '../../native-bindings/libc.ts';
+import { DIRECTORY } from '../../src/disk/files.ts';
 import { runCommand, until } from '../support/container.ts';
 import { withStore } from '../support/store.ts';
 
@@ -115,6 +117,28 @@ test('exec --detach: what the process prints fills no memory, and its stderr is 
     assert.match(stderr, /^tinyrun: exec failed: .*\/missing.*\n$/);
     assert.is(code, 126);
     assert.match(readFileSync(log, 'utf8'), /^time="[^"]+" level=error msg="exec failed: .*"\n$/);
+  }));
+
+/** Directories in each other, which no path leads to. */
+function makeDeep(top: string, depth: number): void {
+  let fd = rawSyscall('openat', flag('AT_FDCWD'), top, DIRECTORY, 0);
+  for (let level = 0; level < depth; level++) {
+    assert.is(rawSyscall('mkdirat', fd, 'dddd', 0o755), 0);
+    const below = rawSyscall('openat', fd, 'dddd', DIRECTORY, 0);
+    rawSyscall('close', fd);
+    fd = below;
+  }
+  rawSyscall('close', fd);
+}
+
+test('diff: directories that are deeper than any path do not end it, nor do they hide what is in them', () =>
+  withStore(({ out, t, dataRoot }) => {
+    const id = out('create', '--name', 'box', 'bb');
+    makeDeep(join(dataRoot, 'overlay2', id, 'diff'), 1000);
+    const { stderr, code } = t('diff', 'box');
+    assert.match(stderr, /^tinyrun: open dddd\/.*: (ENAMETOOLONG|EMFILE) /);
+    assert.is(code, 1);
+    out('rm', 'box');
   }));
 
 test.run();

@@ -121,7 +121,7 @@ test('export and import need a place that is no terminal, and say what is missin
     store.output('create', 'data');
     const onTerminal = (args: readonly string[]): string =>
       runCommand(['script', '-qec', storeCommand(store.top, args).join(' '), '/dev/null']).stdout;
-    assert.match(onTerminal(['volume', 'export', 'data']), 'refusing to write an archive to a terminal');
+    assert.match(onTerminal(['volume', 'export', 'data']), 'cowardly refusing to save to a terminal');
     assert.match(onTerminal(['volume', 'import', 'data']), 'standard input is a terminal');
     assert.match(store.refusal('export', 'nosuch'), 'get nosuch: no such volume');
     assert.match(store.refusal('import', 'data', '/no/such.tar'), 'ENOENT');

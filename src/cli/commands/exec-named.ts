@@ -1,5 +1,12 @@
 // tinyrun exec [-i] [-t] [-d] [-e] [-u] [-w] [--privileged] CONTAINER COMMAND: in a container with a record.
-import { flag as constant, memfdCreate, open, rawSyscall, writeAll } from '../../../native-bindings/libc.ts';
+import {
+  flag as constant,
+  memfdCreate,
+  open,
+  rawSyscall,
+  SystemError,
+  writeAll,
+} from '../../../native-bindings/libc.ts';
 import { execProcessOf } from '../../container/exec.ts';
 import { parseEnvironment } from '../../container/key-value.ts';
 import type { ContainerRecord } from '../../container/record.ts';
