@@ -14,7 +14,7 @@ import { scaled } from './support/time.ts';
 const top = join(import.meta.dir, '..');
 const SECONDS_A_FILE = scaled(180);
 /** Folders whose tests make containers: one at a time, since they share the machine's cgroups and mounts. */
-const serial = /^test\/(run|engine)\//;
+const serial = /^test\/(run|engine|checklist)\//;
 
 interface Outcome {
   passed: number;
