@@ -112,9 +112,23 @@ export function syscall(what: string, name: string, ...args: SyscallArg[]): numb
 // Files
 
 /** openat2(2): opens `path` below `dir` (AT_FDCWD: the working directory), with RESOLVE_* rules. */
-export function openat2(dir: number, path: string, flags: number, mode = 0, resolve = 0): number {
-  const how = new Uint8Array(new BigUint64Array([BigInt(flags), BigInt(mode), BigInt(resolve)]).buffer);
-  return syscall(`open ${path}`, 'openat2', dir, path, how, how.length);
+export function openat2(dir: number, path: string, flags: number, resolve: number): number {
+  const fd = rawOpenat2(dir, path, flags, resolve);
+  if (fd < 0) throw new SystemError(`open ${path}`, -fd);
+  return fd;
+}
+
+/**
+ * The same, tried again where the kernel asks for that: something on the machine was renamed while a `..` was followed.
+ * @param path NUL-terminated if it is bytes
+ * @returns the fd or the negative errno
+ */
+export function rawOpenat2(dir: number, path: string | Uint8Array, flags: number, resolve: number): number {
+  const how = new Uint8Array(new BigUint64Array([BigInt(flags), 0n, BigInt(resolve)]).buffer); // struct open_how
+  for (let tries = 1; ; tries++) {
+    const fd = rawSyscall('openat2', dir, path, how, how.length);
+    if (fd !== -EAGAIN || tries === 100) return fd;
+  }
 }
 
 /** open(2); always close-on-exec. Returns the fd or the negative errno. */
@@ -170,7 +184,7 @@ export function memfdCreate(name: string, flags: number): number {
 // Processes
 
 /** A NULL-terminated array of strings for execve(2); `keep` must live until the call. */
-export function stringVector(strings: readonly string[]): { vector: Uint8Array; keep: Uint8Array[] } {
+function stringVector(strings: readonly string[]): { vector: Uint8Array; keep: Uint8Array[] } {
   const keep = strings.map((string) => utf8.encode(string + '\0'));
   const vector = new BigUint64Array(strings.length + 1);
   for (let i = 0; i < keep.length; i++) vector[i] = BigInt(ptr(keep[i]!));
@@ -206,9 +220,6 @@ export const pidfdOpen = (pid: number): number =>
 export const unshare = (flags: number): number => syscall('unshare', 'unshare', flags);
 /** setns(2): joins the namespace that `fd` refers to; `type` is CLONE_NEW* or 0. */
 export const setns = (fd: number, type: number): number => syscall('join a namespace', 'setns', fd, type);
-/** pivot_root(2). */
-export const pivotRoot = (newRoot: string, putOld: string): number =>
-  syscall(`pivot_root to ${newRoot}`, 'pivot_root', newRoot, putOld);
 /** chroot(2). */
 export const chroot = (path: string): number => syscall(`chroot to ${path}`, 'chroot', path);
 

@@ -24,7 +24,7 @@ const OVERLAY = /^(trusted|user)\.overlay\./;
 const KEPT = /^(user\.|trusted\.|security\.capability$|system\.posix_acl_(access|default)$)/;
 
 /** Whether an extended attribute goes into archives and comes out of them. */
-export const isPortable = (name: ByteString): boolean => KEPT.test(name) && !OVERLAY.test(name);
+const isPortable = (name: ByteString): boolean => KEPT.test(name) && !OVERLAY.test(name);
 
 /**
  * Sets all attributes of a file.

@@ -2,19 +2,16 @@
 // place. It is found from the root by openat2(2), which neither leaves the root nor follows a symlink, whoever made that:
 // an entry before, a container that runs meanwhile. What is missing on the way is made step by step.
 
-import { close, flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
+import { close, flag, rawOpenat2, SystemError } from '../../native-bindings/libc.ts';
 import { errno } from '../disk/inode.ts';
 import { TinyrunError } from '../errors.ts';
 import { type ByteString, displayName, pathBytes, splitPath } from './names.ts';
 
-/** How a directory is opened: to be looked at, or to make something in it. */
-export const DIRECTORY = flag('O_RDONLY', 'O_DIRECTORY', 'O_NOFOLLOW', 'O_CLOEXEC');
 const RESOLVE = flag('RESOLVE_BENEATH', 'RESOLVE_NO_SYMLINKS', 'RESOLVE_NO_MAGICLINKS');
 
 /** openat2(2) below a root, without following anything. Returns the fd or the negative errno. */
 export function openBeneath(root: number, path: ByteString, flags: number): number {
-  const how = new Uint8Array(new BigUint64Array([BigInt(flags), 0n, BigInt(RESOLVE)]).buffer);
-  return rawSyscall('openat2', root, pathBytes(path === '' ? '.' : path), how, how.length);
+  return rawOpenat2(root, pathBytes(path === '' ? '.' : path), flags, RESOLVE);
 }
 
 /** Without O_NOFOLLOW, so that a symlink is told from other things in the way: ELOOP. */

@@ -5,6 +5,7 @@
 // told to `onChanged`; one that disappears is left out.
 
 import { close, flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
+import { readLinkBytes } from '../disk/files.ts';
 import { errno, type Inode, must, pathOf, S_IFDIR, S_IFLNK, S_IFREG } from '../disk/inode.ts';
 import { TinyrunError } from '../errors.ts';
 import { readXattrs } from './attributes.ts';
@@ -51,7 +52,6 @@ interface Pack {
 const AT_FDCWD = flag('AT_FDCWD');
 const READ = flag('O_RDONLY', 'O_NONBLOCK', 'O_CLOEXEC');
 const [SEEK_DATA, SEEK_HOLE] = [flag('SEEK_DATA'), flag('SEEK_HOLE')];
-const PATH_MAX = 4096;
 
 /**
  * Packs a tree.
@@ -144,9 +144,7 @@ async function packEntry(pack: Pack, path: ByteString, fd: number, inode: Inode)
 }
 
 function readLink(fd: number, what: string): ByteString {
-  const target = new Uint8Array(PATH_MAX);
-  const length = must(rawSyscall('readlinkat', fd, '', target, PATH_MAX), `${what}: read the symlink`);
-  return byteString(target.subarray(0, length));
+  return byteString(readLinkBytes(fd, '', `${what}: read the symlink`)!);
 }
 
 /** <linux/kdev_t.h>: new_decode_dev. */

@@ -2,11 +2,11 @@
 // and the kinds of both say. Of two entries of one name, the later one wins.
 
 import { close, flag, rawSyscall } from '../../native-bindings/libc.ts';
-import { removeTree } from '../disk/files.ts';
+import { DIRECTORY, removeTree } from '../disk/files.ts';
 import { errno, must, S_IFDIR, statInode } from '../disk/inode.ts';
 import { TinyrunError } from '../errors.ts';
 import type { Attributes } from './attributes.ts';
-import { DIRECTORY, type Directories } from './directories.ts';
+import type { Directories } from './directories.ts';
 import type { Entry } from './entries.ts';
 import { type ByteString, displayName, pathBytes } from './names.ts';
 import type { NewFile } from './new-files.ts';

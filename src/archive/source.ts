@@ -55,16 +55,6 @@ export async function* sourceOfBytes(...chunks: readonly Uint8Array[]): ByteSour
 /** Writes to a descriptor, which is not closed. */
 export const sinkOfFd = (fd: number): ByteSink => ({ write: (bytes) => writeAll(fd, bytes) });
 
-/** Writes all that a source gives. Returns the bytes. */
-export async function copyTo(source: ByteSource, sink: ByteSink): Promise<number> {
-  let bytes = 0;
-  for await (const chunk of source) {
-    await sink.write(chunk);
-    bytes += chunk.length;
-  }
-  return bytes;
-}
-
 /** All of a source at once. For what is small: it ends with an error behind `limit` bytes. */
 export async function readAll(source: ByteSource, limit: number, tooLong: () => Error): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];

@@ -5,10 +5,11 @@
 // directories come last: what is made in one changes its time, and inherits of its mode and ACL.
 
 import { close } from '../../native-bindings/libc.ts';
+import { DIRECTORY } from '../disk/files.ts';
 import { errno, must } from '../disk/inode.ts';
 import { TinyrunError } from '../errors.ts';
 import { type Attributes, setAttributes } from './attributes.ts';
-import { DIRECTORY, directoriesOf, openBeneath } from './directories.ts';
+import { directoriesOf, openBeneath } from './directories.ts';
 import { type Entry, readEntries } from './entries.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
 import { expectLongWork } from './long-work.ts';

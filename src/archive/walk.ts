@@ -2,10 +2,10 @@
 // The tree may be a container's, and change meanwhile: each name is used once, to pin a file by a descriptor, whatever is
 // there then. Directories are found from the root without following anything.
 
-import { close, flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
-import { readNames } from '../disk/files.ts';
+import { close, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
+import { DIRECTORY, PIN, readNames } from '../disk/files.ts';
 import { errno, type Inode, must, S_IFDIR, statInode } from '../disk/inode.ts';
-import { DIRECTORY, openBeneath } from './directories.ts';
+import { openBeneath } from './directories.ts';
 import { type ByteString, byteString, displayName, joinPath, pathBytes } from './names.ts';
 
 /** A file of the tree, pinned; `fd` is closed when the next one is asked for. */
@@ -16,8 +16,6 @@ export interface Found {
   fd: number;
   inode: Inode;
 }
-
-const PIN = flag('O_PATH', 'O_NOFOLLOW', 'O_CLOEXEC');
 
 /**
  * All files of a tree. What disappears meanwhile is left out.

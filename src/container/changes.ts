@@ -8,7 +8,7 @@
 import { close, flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
 import { type ByteString, byteString, displayName, joinPath, pathBytes } from '../archive/names.ts';
 import { isOpaque, isWhiteout } from '../archive/whiteouts.ts';
-import { readNames } from '../disk/files.ts';
+import { DIRECTORY, PIN, readNames } from '../disk/files.ts';
 import { errno, type Inode, must, S_IFDIR, statInode } from '../disk/inode.ts';
 
 export interface Change {
@@ -18,8 +18,6 @@ export interface Change {
 }
 
 const PATH_MAX = 4096;
-const PIN = flag('O_PATH', 'O_NOFOLLOW', 'O_CLOEXEC');
-const DIRECTORY = flag('O_RDONLY', 'O_DIRECTORY', 'O_NOFOLLOW', 'O_CLOEXEC');
 
 /**
  * Compares an upper layer with the directories below it.

@@ -1,7 +1,7 @@
 // Devices of the host that a container may use: those of --device, and all of them for a privileged one.
 
 import { close, flag, open, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
-import { AT_FDCWD, openDirectory, readDirectory } from '../disk/files.ts';
+import { listDirectory } from '../disk/files.ts';
 import { TinyrunError } from '../errors.ts';
 import type { Device } from '../oci/config.ts';
 import { errnoName, errnoWords } from '../sys/errno.ts';
@@ -42,19 +42,13 @@ function mappedDevices({ PathOnHost, PathInContainer, CgroupPermissions }: Devic
 }
 
 function devicesBelow(directory: string, inContainer: string): Device[] {
-  const fd = openDirectory(AT_FDCWD, directory);
-  if (fd === undefined) return [];
-  try {
-    const names = readDirectory(fd).filter((name) => !OWN.includes(name) && name !== 'console');
-    return names.sort().flatMap((name) => {
-      const [path, target] = [`${directory}/${name}`, `${inContainer}/${name}`];
-      const found = lookAt(path, target, false);
-      if (found === 'directory') return devicesBelow(path, target);
-      return typeof found === 'object' ? [found] : [];
-    });
-  } finally {
-    close(fd);
-  }
+  const names = listDirectory(directory).filter((name) => !OWN.includes(name) && name !== 'console');
+  return names.sort().flatMap((name) => {
+    const [path, target] = [`${directory}/${name}`, `${inContainer}/${name}`];
+    const found = lookAt(path, target, false);
+    if (found === 'directory') return devicesBelow(path, target);
+    return typeof found === 'object' ? [found] : [];
+  });
 }
 
 /**

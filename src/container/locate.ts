@@ -2,7 +2,8 @@
 // (openat2(2), RESOLVE_IN_ROOT), once, and used by descriptor from then on, so a symlink that a container puts in the way
 // meanwhile leads nowhere (CVE-2018-15664, CVE-2019-10152).
 
-import { close, flag, rawSyscall } from '../../native-bindings/libc.ts';
+import { close, flag, rawOpenat2, rawSyscall } from '../../native-bindings/libc.ts';
+import { PIN, readLink } from '../disk/files.ts';
 import { errno, must, S_IFDIR, S_IFLNK, statInode } from '../disk/inode.ts';
 import { TinyrunError } from '../errors.ts';
 import type { Kind } from './copy-rules.ts';
@@ -17,7 +18,6 @@ export interface Located {
 }
 
 const DIRECTORY = flag('O_PATH', 'O_DIRECTORY', 'O_CLOEXEC');
-const PIN = flag('O_PATH', 'O_NOFOLLOW', 'O_CLOEXEC');
 const IN_ROOT = flag('RESOLVE_IN_ROOT', 'RESOLVE_NO_MAGICLINKS');
 const MOST_LINKS = 40; // path_resolution(7)
 
@@ -66,23 +66,19 @@ export function forget({ parent }: Located): void {
  * @throws SystemError
  */
 export function openInside(root: number, path: string, flags: number): number | undefined {
-  const how = new Uint8Array(new BigUint64Array([BigInt(flags), 0n, BigInt(IN_ROOT)]).buffer);
-  let fd = rawSyscall('openat2', root, path, how, how.length);
-  // Something was renamed at the same moment, openat2(2).
-  for (let tries = 0; fd === errno('EAGAIN') && tries < 100; tries++)
-    fd = rawSyscall('openat2', root, path, how, how.length);
+  const fd = rawOpenat2(root, path, flags, IN_ROOT);
   if (fd === errno('ENOENT') || fd === errno('ENOTDIR')) return undefined;
   return must(fd, `open ${path}`);
 }
 
-function lookAt(parent: number, base: string): { kind: Kind; link?: string; owner?: number } {
+function lookAt(parent: number, base: string): { kind: Kind; link?: string | undefined; owner?: number } {
   const pin = rawSyscall('openat', parent, base, PIN, 0);
   if (pin === errno('ENOENT')) return { kind: 'missing' };
   must(pin, `look at ${base}`);
   try {
     const { type, uid } = statInode(pin, `look at ${base}`);
-    if (type === S_IFLNK) return { kind: 'file', link: readLink(pin, base), owner: uid };
-    return { kind: type === S_IFDIR ? 'directory' : 'file' };
+    const link = type === S_IFLNK ? readLink(pin, '', `read symlink ${base}`) : undefined;
+    return { kind: type === S_IFDIR ? 'directory' : 'file', link, owner: uid };
   } finally {
     close(pin);
   }
@@ -98,12 +94,4 @@ function isTrusted(directory: number, owner: number | undefined, path: string): 
   const { uid, mode } = statInode(directory, `look at the directory of ${path}`);
   const isOpen = (mode & S_ISVTX) !== 0 && (mode & S_IWOTH) !== 0;
   return !isOpen || owner === uid || owner === process.geteuid?.();
-}
-
-const decoder = new TextDecoder();
-
-function readLink(pin: number, base: string): string {
-  const into = new Uint8Array(4096); // PATH_MAX
-  const length = must(rawSyscall('readlinkat', pin, '', into, into.length), `read symlink ${base}`);
-  return decoder.decode(into.subarray(0, length));
 }

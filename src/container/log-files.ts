@@ -3,7 +3,7 @@
 // what they are, not by their names.
 
 import { close, flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
-import { AT_FDCWD, openDirectory, readDirectory } from '../disk/files.ts';
+import { AT_FDCWD, listDirectory } from '../disk/files.ts';
 import { TinyrunError } from '../errors.ts';
 import { CHUNK, RECORD_HEADER } from '../plan/output-log.ts';
 import { errnos } from '../sys/errno.ts';
@@ -102,16 +102,10 @@ function openNewer(directory: string, inode: string | undefined): LogFile[] {
 
 /** The newest first. */
 function namesIn(directory: string): string[] {
-  const fd = openDirectory(AT_FDCWD, directory);
-  if (fd === undefined) return [];
-  try {
-    const number = (name: string): number => Number(name.slice('log.'.length) || 0);
-    return readDirectory(fd)
-      .filter((name) => /^log(\.[1-9]\d*)?$/.test(name))
-      .sort((a, b) => number(a) - number(b));
-  } finally {
-    close(fd);
-  }
+  const number = (name: string): number => Number(name.slice('log.'.length) || 0);
+  return listDirectory(directory)
+    .filter((name) => /^log(\.[1-9]\d*)?$/.test(name))
+    .sort((a, b) => number(a) - number(b));
 }
 
 function openFile(path: string): LogFile | undefined {

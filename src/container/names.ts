@@ -3,7 +3,7 @@
 // holds the lock of DATA_ROOT/containers.
 
 import { rawSyscall, SystemError, syscall } from '../../native-bindings/libc.ts';
-import { AT_FDCWD, exists } from '../disk/files.ts';
+import { AT_FDCWD, exists, readLink } from '../disk/files.ts';
 import { makeDirectories, syncDirectory } from '../disk/write.ts';
 import { TinyrunError } from '../errors.ts';
 import { CONTAINER_RECORD } from '../oci/state.ts';
@@ -11,7 +11,6 @@ import { errnos } from '../sys/errno.ts';
 import { ADJECTIVES, NOUNS } from './name-words.ts';
 import { containerDirectory, isContainerId } from './record.ts';
 
-const decoder = new TextDecoder();
 const namesDirectory = (dataRoot: string): string => `${dataRoot}/names`;
 
 /** Docker's rule, but that one character is enough. */
@@ -35,14 +34,8 @@ export function assertContainerName(name: string): void {
 /** The id that a name stands for; undefined where nobody has it. */
 export function idOfName(dataRoot: string, name: string): string | undefined {
   if (!NAME.test(name)) return undefined;
-  const into = new Uint8Array(128);
-  const path = `${namesDirectory(dataRoot)}/${name}`;
-  const size = rawSyscall('readlinkat', AT_FDCWD, path, into, into.length);
-  const missing = size === -errnos['ENOENT']! || size === -errnos['EINVAL']! || size === -errnos['ENOTDIR']!;
-  if (missing || size === -errnos['ENAMETOOLONG']!) return undefined;
-  if (size < 0) throw new SystemError(`read the name ${path}`, -size);
-  const id = decoder.decode(into.subarray(0, size));
-  return isContainerId(id) ? id : undefined;
+  const id = readLink(AT_FDCWD, `${namesDirectory(dataRoot)}/${name}`);
+  return id !== undefined && isContainerId(id) ? id : undefined;
 }
 
 /**

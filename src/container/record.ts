@@ -10,8 +10,8 @@
 // (repair.ts).
 
 import { close, flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
-import { AT_FDCWD, exists, openDirectory, readDirectory, readSmall } from '../disk/files.ts';
-import { lockDirectory } from '../disk/lock.ts';
+import { AT_FDCWD, exists, listDirectory, readSmall } from '../disk/files.ts';
+import { lockDirectory, lockOpen } from '../disk/lock.ts';
 import { makeDirectories, writeFileAtomic } from '../disk/write.ts';
 import { TinyrunError } from '../errors.ts';
 import { CONTAINER_RECORD } from '../oci/state.ts';
@@ -87,15 +87,8 @@ export function writeRecord(dataRoot: string, record: ContainerRecord): void {
 }
 
 /** The ids that have a directory here, with a record or without, sorted. */
-export function listContainerIds(dataRoot: string): string[] {
-  const fd = openDirectory(AT_FDCWD, containersDirectory(dataRoot));
-  if (fd === undefined) return [];
-  try {
-    return readDirectory(fd).filter(isContainerId).sort();
-  } finally {
-    close(fd);
-  }
-}
+export const listContainerIds = (dataRoot: string): string[] =>
+  listDirectory(containersDirectory(dataRoot)).filter(isContainerId).sort();
 
 /**
  * All containers that have a record, the newest first.
@@ -150,8 +143,7 @@ export function holdRecord(dataRoot: string, id: string, how: 'shared' | 'alone'
   const path = `${containerDirectory(dataRoot, id)}/${CONTAINER_RECORD}`;
   const fd = rawSyscall('openat', AT_FDCWD, path, flag('O_RDONLY', 'O_NOFOLLOW', 'O_CLOEXEC'), 0);
   if (fd < 0) return undefined;
-  const mode = how === 'shared' ? flag('LOCK_SH', 'LOCK_NB') : flag('LOCK_EX');
-  if (rawSyscall('flock', fd, mode) === 0) return fd;
+  if (lockOpen(fd, how === 'shared' ? { shared: true, wait: false } : {})) return fd;
   close(fd);
   return undefined;
 }

@@ -98,7 +98,7 @@ export async function withContainerRoot<T>(
 }
 
 /** Undefined where the process has ended. */
-export async function withRunningRoot<T>(
+async function withRunningRoot<T>(
   process: Process,
   wanted: Wanted,
   use: (root: number) => Promise<T>,

@@ -6,14 +6,14 @@
 // It is made before anything else is and goes last. So what a killed tinyrun has left is found without looking at every
 // container: the next command that makes or removes one takes it away.
 
-import { close, flag, rawSyscall, SystemError, syscall } from '../../native-bindings/libc.ts';
-import { AT_FDCWD, exists, openDirectory, readDirectory } from '../disk/files.ts';
+import { close, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
+import { AT_FDCWD, exists, listDirectory, openDirectory, readLink } from '../disk/files.ts';
+import { lockOpen } from '../disk/lock.ts';
 import { makeDirectories } from '../disk/write.ts';
 import { errnos } from '../sys/errno.ts';
 import { removeParts } from './parts.ts';
 import { containerDirectory, containersDirectory, isContainerId, readRecord } from './record.ts';
 
-const decoder = new TextDecoder();
 const notesDirectory = (dataRoot: string): string => `${containersDirectory(dataRoot)}/.unfinished`;
 const notePath = (dataRoot: string, id: string): string => `${notesDirectory(dataRoot)}/${id}`;
 
@@ -38,13 +38,8 @@ export function forgetUnfinished(dataRoot: string, id: string): void {
  * @param root state root: a container that runs is none of those
  */
 export async function removeUnfinished(root: string, dataRoot: string): Promise<void> {
-  const notes = openDirectory(AT_FDCWD, notesDirectory(dataRoot));
-  if (notes === undefined) return;
-  try {
-    for (const id of readDirectory(notes).filter(isContainerId)) await repair(root, dataRoot, id);
-  } finally {
-    close(notes);
-  }
+  const notes = listDirectory(notesDirectory(dataRoot));
+  for (const id of notes.filter(isContainerId)) await repair(root, dataRoot, id);
 }
 
 async function repair(root: string, dataRoot: string, id: string): Promise<void> {
@@ -72,16 +67,11 @@ function isToStay(dataRoot: string, id: string): boolean {
 function tryLock(path: string): number | 'held' | undefined {
   const fd = openDirectory(AT_FDCWD, path);
   if (fd === undefined) return undefined;
-  const result = rawSyscall('flock', fd, flag('LOCK_EX', 'LOCK_NB'));
-  if (result === 0) return fd;
+  if (lockOpen(fd, { wait: false })) return fd;
   close(fd);
-  if (result === -errnos['EAGAIN']!) return 'held';
-  throw new SystemError(`lock ${path}`, -result);
+  return 'held';
 }
 
 function readNote(dataRoot: string, id: string): string {
-  const into = new Uint8Array(512);
-  const path = notePath(dataRoot, id);
-  const size = syscall(`read ${path}`, 'readlinkat', AT_FDCWD, path, into, into.length);
-  return decoder.decode(into.subarray(0, size));
+  return readLink(AT_FDCWD, notePath(dataRoot, id)) ?? '';
 }

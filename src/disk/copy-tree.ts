@@ -6,8 +6,9 @@
 // (inode.ts). Nothing is read or changed but below the two directories. A tree may be as deep as it likes: only the
 // innermost directory is open, and the way back is `..`, checked to be where we came from.
 
-import { close, flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
+import { close, flag, rawOpenat2, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
 import { cloneContents, copyContents } from './copy-contents.ts';
+import { AT_FDCWD, DIRECTORY, PIN } from './files.ts';
 import {
   copyAttributes,
   copyFileAttributes,
@@ -23,10 +24,7 @@ import {
   statInode,
 } from './inode.ts';
 
-const AT_FDCWD = flag('AT_FDCWD');
 const AT_SYMLINK_FOLLOW = flag('AT_SYMLINK_FOLLOW');
-const PIN = flag('O_PATH', 'O_NOFOLLOW', 'O_CLOEXEC');
-const DIRECTORY = flag('O_RDONLY', 'O_DIRECTORY', 'O_NOFOLLOW', 'O_CLOEXEC');
 const READ = flag('O_RDONLY', 'O_CLOEXEC');
 /** A fifo in the place of a file is not waited for. */
 const READ_NAMED = flag('O_RDONLY', 'O_NOFOLLOW', 'O_NONBLOCK', 'O_CLOEXEC');
@@ -307,10 +305,9 @@ function copyOnce(
 function linkTo(top: number, first: Uint8Array, dir: number, name: Name, what: string): boolean {
   if (first.length >= PATH_MAX) return false;
   const resolve = flag('RESOLVE_BENEATH', 'RESOLVE_NO_SYMLINKS');
-  const how = new Uint8Array(new BigUint64Array([BigInt(PIN), 0n, BigInt(resolve)]).buffer);
   const path = Buffer.concat([first, Buffer.from('\0')]);
   const words = `${what}: link it to ${decodeName(first)}`;
-  return using(must(rawSyscall('openat2', top, path, how, how.length), words), (pin) => {
+  return using(must(rawOpenat2(top, path, PIN, resolve), words), (pin) => {
     const result = rawSyscall('linkat', AT_FDCWD, pathOf(pin), dir, name, AT_SYMLINK_FOLLOW);
     if (result === errno('EMLINK')) return false;
     must(result, words);

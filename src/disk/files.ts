@@ -1,7 +1,7 @@
 // Directories through raw system calls, for the state store: node:fs costs a millisecond to load, and has no functions
 // relative to an open directory, without which a path may lead elsewhere the second time it is used.
 
-import { close, flag, rawSyscall, readInto, SystemError } from '../../native-bindings/libc.ts';
+import { close, flag, rawOpenat2, rawSyscall, readInto, SystemError } from '../../native-bindings/libc.ts';
 import { errnos } from '../sys/errno.ts';
 
 const errno = (name: string): number => -errnos[name]!;
@@ -9,6 +9,9 @@ const errno = (name: string): number => -errnos[name]!;
 export const AT_FDCWD = flag('AT_FDCWD');
 const AT_REMOVEDIR = flag('AT_REMOVEDIR');
 export const DIRECTORY = flag('O_RDONLY', 'O_DIRECTORY', 'O_NOFOLLOW', 'O_CLOEXEC');
+
+/** Pins a name, whatever it is, symlinks too: it is neither opened nor followed. */
+export const PIN = flag('O_PATH', 'O_NOFOLLOW', 'O_CLOEXEC');
 
 /** A directory entry's name, NUL-terminated: names need not be UTF-8. */
 export type Name = Uint8Array;
@@ -73,6 +76,26 @@ export function readSmallBytes(dir: number, path: string, limit = 1 << 20): Uint
 }
 
 /**
+ * Where a symlink points to; undefined where there is none, or something else.
+ * @param path empty: the symlink that `dir` itself is, pinned
+ * @throws SystemError
+ */
+export function readLink(dir: number, path: string, what = `read symlink ${path}`): string | undefined {
+  const target = readLinkBytes(dir, path, what);
+  return target === undefined ? undefined : decoder.decode(target);
+}
+
+/** The same as bytes. */
+export function readLinkBytes(dir: number, path: string, what: string): Uint8Array | undefined {
+  const target = new Uint8Array(4096); // PATH_MAX
+  const size = rawSyscall('readlinkat', dir, path, target, target.length);
+  if (NO_LINK.some((name) => size === errno(name))) return undefined;
+  if (size < 0) throw new SystemError(what, -size);
+  return target.subarray(0, size);
+}
+const NO_LINK = ['ENOENT', 'ENOTDIR', 'EINVAL', 'ENAMETOOLONG'];
+
+/**
  * The uid that owns what an fd refers to: statx(2).
  * @throws SystemError
  */
@@ -98,6 +121,20 @@ function statx(fd: number): DataView {
  * @throws SystemError
  */
 export const readDirectory = (fd: number): string[] => readNames(fd).map(decodeName);
+
+/**
+ * The same of a directory by its path; none where there is none.
+ * @throws SystemError
+ */
+export function listDirectory(path: string): string[] {
+  const fd = openDirectory(AT_FDCWD, path);
+  if (fd === undefined) return [];
+  try {
+    return readDirectory(fd);
+  } finally {
+    close(fd);
+  }
+}
 
 /**
  * The same as bytes: in a directory that is not trusted, a name may be no text.
@@ -202,8 +239,7 @@ function removeEmpty(parent: Place, name: Name, path: string): boolean {
 /** Opens a subdirectory. EXDEV: something is mounted there, whose contents are not ours to remove. */
 function openBelow(parent: Place, name: Name, path: string): number {
   const resolve = flag('RESOLVE_BENEATH', 'RESOLVE_NO_SYMLINKS', 'RESOLVE_NO_XDEV');
-  const how = new Uint8Array(new BigUint64Array([BigInt(DIRECTORY), 0n, BigInt(resolve)]).buffer);
-  const fd = rawSyscall('openat2', parent.fd, name, how, how.length);
+  const fd = rawOpenat2(parent.fd, name, DIRECTORY, resolve);
   if (fd < 0) throw new SystemError(`remove ${path}: open it`, -fd);
   return fd;
 }

@@ -3,8 +3,9 @@
 // What the kernel offers by path only goes through /proc/self/fd/N, which leads to the pinned file itself, be it a
 // symlink (proc_pid_fd(5)).
 
-import { flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
+import { close, flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
 import { errnos } from '../sys/errno.ts';
+import { AT_FDCWD, openDirectory } from './files.ts';
 
 export const errno = (name: string): number => -errnos[name]!;
 
@@ -82,6 +83,20 @@ export function statInode(fd: number, what: string): Inode {
     mtime: { seconds: Number(statxView.getBigInt64(112, true)), nanoseconds: u32(120) },
     times,
   };
+}
+
+/**
+ * Whether an open directory still has its name: who waited for its lock asks, for it may have been removed meanwhile.
+ * @throws SystemError
+ */
+export function isAt(fd: number, path: string): boolean {
+  const now = openDirectory(AT_FDCWD, path);
+  if (now === undefined) return false;
+  try {
+    return statInode(fd, path).identity === statInode(now, path).identity;
+  } finally {
+    close(now);
+  }
 }
 
 /** Gives the file of `to` the owner, mode, extended attributes and times of the one of `from`; throws SystemError. */

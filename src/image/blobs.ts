@@ -56,7 +56,7 @@ export function openDirectoryBlobs(path: string): Blobs {
   /** fd of a file; undefined where there is none. */
   const openFile = (name: string): number | undefined => {
     try {
-      const fd = openat2(directory, name, READ, 0, BELOW);
+      const fd = openat2(directory, name, READ, BELOW);
       if (statInode(fd, `look at ${path}/${name}`).type === S_IFREG) return fd;
       close(fd);
     } catch (error) {

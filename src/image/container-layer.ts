@@ -12,7 +12,7 @@ import {
   endDraft,
   overlayFolder,
   publishDraft,
-  readLink,
+  readShortName,
   removeLeftovers,
   withdraw,
   withLayersLocked,
@@ -77,7 +77,7 @@ export function createContainerLayer(
     const half = withdraw(dataRoot, initName(containerId));
     if (half !== undefined) endDraft(half);
     makeFolder(dataRoot, initName(containerId), lower, topFolder, fillInit);
-    const init = readLink(dataRoot, initName(containerId))!;
+    const init = readShortName(dataRoot, initName(containerId))!;
     makeFolder(dataRoot, containerId, lower === undefined ? `l/${init}` : `l/${init}:${lower}`, topFolder);
   });
   return layer;

@@ -12,13 +12,13 @@
 
 import { close, flag, syscall, writeAll } from '../../native-bindings/libc.ts';
 import { decompress } from '../archive/compress.ts';
-import { DIRECTORY, openBeneath } from '../archive/directories.ts';
+import { openBeneath } from '../archive/directories.ts';
 import { type ByteString, displayName, splitPath } from '../archive/names.ts';
 import { outputTo } from '../archive/output.ts';
 import { type Reader, readerOf } from '../archive/reader.ts';
 import { type ByteSink, sourceOfFile } from '../archive/source.ts';
 import type { Recorder } from '../archive/unpack-options.ts';
-import { AT_FDCWD } from '../disk/files.ts';
+import { AT_FDCWD, DIRECTORY } from '../disk/files.ts';
 import { must } from '../disk/inode.ts';
 import { TinyrunError } from '../errors.ts';
 

@@ -3,11 +3,11 @@
 
 import { close, syscall } from '../../native-bindings/libc.ts';
 import { type Attributes, readXattrs } from '../archive/attributes.ts';
-import { DIRECTORY, openBeneath } from '../archive/directories.ts';
+import { openBeneath } from '../archive/directories.ts';
 import { type ByteString, byteString, displayName, splitPath } from '../archive/names.ts';
 import { hideBelow } from '../archive/place.ts';
 import { isOpaque, makeWhiteout } from '../archive/whiteouts.ts';
-import { AT_FDCWD, readNames } from '../disk/files.ts';
+import { AT_FDCWD, DIRECTORY, readNames } from '../disk/files.ts';
 import { errno, must, statInode } from '../disk/inode.ts';
 
 /**

@@ -12,13 +12,14 @@ import {
   AT_FDCWD,
   DIRECTORY,
   exists,
+  listDirectory,
   openDirectory,
   readDirectory,
   readSmall,
   removeTree,
 } from '../disk/files.ts';
 import { errno, statInode } from '../disk/inode.ts';
-import { lockDirectory } from '../disk/lock.ts';
+import { lockDirectory, lockOpen } from '../disk/lock.ts';
 import { makeDirectories, writeFileAtomic } from '../disk/write.ts';
 import { imageFolder, makeImageFolders } from './folders.ts';
 
@@ -26,14 +27,14 @@ export const overlayFolder = (dataRoot: string): string => `${dataRoot}/overlay2
 export const layerdbFolder = (dataRoot: string): string => `${imageFolder(dataRoot)}/layerdb/sha256`;
 
 /** Layer directories: the driver reads, everybody else is kept out. */
-export const FOLDER_MODE = 0o710;
+const FOLDER_MODE = 0o710;
 const TEMPORARY = '.tmp-';
 /** The name of a layer's entry of layerdb while it is in the layer's own directory. */
 export const ENTRY = 'layerdb';
 const ENTRY_NAME = /^[0-9a-f]{64}$/;
 
 /** Makes the folders that are missing. */
-export function makeLayerFolders(dataRoot: string): void {
+function makeLayerFolders(dataRoot: string): void {
   makeImageFolders(dataRoot);
   makeDirectories(`${overlayFolder(dataRoot)}/l`, FOLDER_MODE);
   makeDirectories(layerdbFolder(dataRoot), 0o700);
@@ -137,8 +138,7 @@ function findLeftovers(dataRoot: string): Draft[] {
 function lockLeftover(folder: number, name: string): number | undefined {
   const fd = openDirectory(folder, name);
   if (fd === undefined) return undefined;
-  const locked = rawSyscall('flock', fd, flag('LOCK_EX', 'LOCK_NB')) === 0;
-  if (locked && statInode(fd, `look at ${name}`).links > 0) return fd;
+  if (lockOpen(fd, { wait: false }) && statInode(fd, `look at ${name}`).links > 0) return fd;
   close(fd);
   return undefined;
 }
@@ -179,18 +179,11 @@ const newLink = (): string =>
 export const newCacheId = (): string => crypto.getRandomValues(new Uint8Array(32)).toHex();
 
 /** The short name of a layer's directory that is there; undefined where it is damaged. */
-export function readLink(dataRoot: string, name: string): string | undefined {
+export function readShortName(dataRoot: string, name: string): string | undefined {
   const link = readSmall(AT_FDCWD, `${overlayFolder(dataRoot)}/${name}/link`);
   return link !== undefined && LINK.test(link) ? link : undefined;
 }
 
 /** Names of layers' directories, and of containers' ones. */
-export function listFolders(dataRoot: string): string[] {
-  const fd = openDirectory(AT_FDCWD, overlayFolder(dataRoot));
-  if (fd === undefined) return [];
-  try {
-    return readDirectory(fd).filter((name) => name !== 'l' && !name.startsWith(TEMPORARY));
-  } finally {
-    close(fd);
-  }
-}
+export const listFolders = (dataRoot: string): string[] =>
+  listDirectory(overlayFolder(dataRoot)).filter((name) => name !== 'l' && !name.startsWith(TEMPORARY));

@@ -7,7 +7,7 @@ import {
   endDraft,
   listFolders,
   overlayFolder,
-  readLink,
+  readShortName,
   removeLeftovers,
   withdraw,
   withLayersLocked,
@@ -40,7 +40,7 @@ function findUnused(dataRoot: string, used: ReadonlySet<string>): Layer[] {
   const inUse = linksOfContainers(dataRoot, new Set(layers.map(({ cacheId }) => cacheId)));
   const keep = new Set<string>();
   for (const layer of layers) {
-    const link = readLink(dataRoot, layer.cacheId);
+    const link = readShortName(dataRoot, layer.cacheId);
     if (!used.has(layer.chainId) && !(link !== undefined && inUse.has(link))) continue;
     for (let below: Layer | undefined = layer; below !== undefined && !keep.has(below.chainId); ) {
       keep.add(below.chainId);

@@ -7,7 +7,7 @@ import { hashingAside } from '../archive/hashing.ts';
 import type { Limits } from '../archive/limits.ts';
 import type { ByteSink, ByteSource } from '../archive/source.ts';
 import { unpackTar } from '../archive/unpack.ts';
-import { AT_FDCWD, DIRECTORY, openDirectory, readDirectory, readSmall } from '../disk/files.ts';
+import { AT_FDCWD, DIRECTORY, listDirectory, openDirectory, readSmall } from '../disk/files.ts';
 import { syncDirectory, writeFileAtomic } from '../disk/write.ts';
 import { TinyrunError } from '../errors.ts';
 import { chainIdOf } from './chain-id.ts';
@@ -22,7 +22,7 @@ import {
   newCacheId,
   overlayFolder,
   publishDraft,
-  readLink,
+  readShortName,
   removeLeftovers,
   withLayersLocked,
 } from './layer-folders.ts';
@@ -105,18 +105,11 @@ export const lowerDirectories = (dataRoot: string, chainId: string): string[] =>
     .reverse();
 
 /** Chain ids of all layers. */
-export function listLayers(dataRoot: string): string[] {
-  const fd = openDirectory(AT_FDCWD, layerdbFolder(dataRoot));
-  if (fd === undefined) return [];
-  try {
-    return readDirectory(fd)
-      .map((name) => `sha256:${name}`)
-      .filter(isDigest)
-      .sort();
-  } finally {
-    close(fd);
-  }
-}
+export const listLayers = (dataRoot: string): string[] =>
+  listDirectory(layerdbFolder(dataRoot))
+    .map((name) => `sha256:${name}`)
+    .filter(isDigest)
+    .sort();
 
 export interface AddOptions {
   /** What the archive's digest must be. */
@@ -225,7 +218,7 @@ function writeEntry({ dataRoot, path }: Draft, layer: Layer, below: Layer | unde
 
 /** What stands in the file `lower` of what lies upon a layer: short names, topmost first. */
 export function lowerFile(dataRoot: string, layer: Pick<Layer, 'cacheId' | 'chainId'>): string {
-  const link = readLink(dataRoot, layer.cacheId);
+  const link = readShortName(dataRoot, layer.cacheId);
   if (link === undefined) throw damaged(layer.chainId, 'it has no short name');
   const lower = readSmall(AT_FDCWD, `${layerFolder(dataRoot, layer)}/lower`);
   return lower === undefined ? `l/${link}` : `l/${link}:${lower}`;

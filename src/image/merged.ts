@@ -3,12 +3,12 @@
 // from an open directory, so that nothing outside of the layers is ever opened. Documentation/filesystems/overlayfs.rst.
 
 import { close, flag, open, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
+import { PIN, readLink } from '../disk/files.ts';
 import { errno, pathOf, S_IFDIR, S_IFLNK, S_IFREG, statInode } from '../disk/inode.ts';
 import { TinyrunError } from '../errors.ts';
 
 const S_IFCHR = 0o020000;
 const MOST_LINKS = 40; // as the kernel, path_resolution(7)
-const PATH_MAX = 4096;
 const decoder = new TextDecoder();
 
 /** What is at a path: open descriptors (O_PATH), to be closed. Of a directory all that are merged in it, the topmost first. */
@@ -74,7 +74,7 @@ const closeAll = ({ fds }: MergedEntry): void => {
 function lookUp(directories: readonly number[], name: string): Step | undefined {
   const merged: number[] = [];
   for (const directory of directories) {
-    const fd = rawSyscall('openat', directory, name, flag('O_PATH', 'O_NOFOLLOW', 'O_CLOEXEC'), 0);
+    const fd = rawSyscall('openat', directory, name, PIN, 0);
     if (fd === errno('ENOENT') || fd === errno('ENAMETOOLONG')) continue;
     if (fd < 0) throw new SystemError(`open ${name} in a layer`, -fd);
     const { type, device } = statInode(fd, `look at ${name} in a layer`);
@@ -87,7 +87,8 @@ function lookUp(directories: readonly number[], name: string): Step | undefined 
       close(fd); // hidden by a directory above, or a whiteout: what is below of this name is not seen
       break;
     }
-    if (type === S_IFLNK) return { type: 'other', fds: [fd], target: targetOf(fd) };
+    if (type === S_IFLNK)
+      return { type: 'other', fds: [fd], target: readLink(fd, '', 'read a symbolic link of a layer') ?? '' };
     return { type: type === S_IFREG ? 'file' : 'other', fds: [fd] };
   }
   return merged.length === 0 ? undefined : { type: 'directory', fds: merged };
@@ -98,13 +99,6 @@ function isOpaque(fd: number): boolean {
   const into = new Uint8Array(2);
   const size = rawSyscall('getxattr', pathOf(fd), 'trusted.overlay.opaque', into, into.length);
   return size === 1 && into[0] === 'y'.charCodeAt(0);
-}
-
-function targetOf(link: number): string {
-  const into = new Uint8Array(PATH_MAX);
-  const size = rawSyscall('readlinkat', link, '', into, into.length);
-  if (size < 0) throw new SystemError('read a symbolic link of a layer', -size);
-  return decoder.decode(into.subarray(0, size));
 }
 
 /**

@@ -2,8 +2,8 @@
 //
 // A config is written before the first name of it and goes after the last one, so a name always means an image that is whole.
 
-import { close, rawSyscall } from '../../native-bindings/libc.ts';
-import { AT_FDCWD, openDirectory, readDirectory, readSmall, readSmallBytes } from '../disk/files.ts';
+import { rawSyscall } from '../../native-bindings/libc.ts';
+import { AT_FDCWD, listDirectory, readSmall, readSmallBytes } from '../disk/files.ts';
 import { writeFileAtomic } from '../disk/write.ts';
 import { TinyrunError } from '../errors.ts';
 import { chainIdsOf } from './chain-id.ts';
@@ -83,16 +83,11 @@ function idOfPrefix(dataRoot: string, called: string): string | undefined {
 }
 
 /** The ids of all images, sorted. */
-export function listImageIds(dataRoot: string): string[] {
-  const folder = openDirectory(AT_FDCWD, configFolder(dataRoot));
-  if (folder === undefined) return [];
-  try {
-    const ids = readDirectory(folder).map((name) => `sha256:${name}`);
-    return ids.filter(isDigest).sort();
-  } finally {
-    close(folder);
-  }
-}
+export const listImageIds = (dataRoot: string): string[] =>
+  listDirectory(configFolder(dataRoot))
+    .map((name) => `sha256:${name}`)
+    .filter(isDigest)
+    .sort();
 
 /**
  * All images, the newest first.

@@ -1,6 +1,6 @@
 // What a mount hides: the names that the root's layers have in the directory that it is mounted on.
 
-import { close, flag, rawSyscall } from '../../native-bindings/libc.ts';
+import { close, flag, rawOpenat2 } from '../../native-bindings/libc.ts';
 import { DIRECTORY, readDirectory } from '../disk/files.ts';
 import { S_IFDIR } from '../disk/inode.ts';
 import { copiesOf, isWhiteout, type LayerCopy, shownOf } from './layers.ts';
@@ -53,8 +53,7 @@ function namesIn(layer: RootLayer, path: string): { name: string; isThere: boole
   const top = openLayer(layer.path);
   if (top === undefined) return [];
   const resolve = flag('RESOLVE_BENEATH', 'RESOLVE_NO_SYMLINKS', 'RESOLVE_NO_XDEV');
-  const how = new Uint8Array(new BigUint64Array([BigInt(DIRECTORY), 0n, BigInt(resolve)]).buffer);
-  const fd = rawSyscall('openat2', top, path, how, how.length);
+  const fd = rawOpenat2(top, path, DIRECTORY, resolve);
   close(top);
   if (fd < 0) return [];
   try {

@@ -1,7 +1,8 @@
 // Looking at files below a directory of a container: by descriptor, without opening them, and never out of it. No name
 // is trusted: each is opened with openat2(2), where symlinks lead nowhere and a device is not touched (O_PATH).
 
-import { close, flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
+import { close, flag, rawOpenat2, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
+import { PIN, readLink } from '../disk/files.ts';
 import { type Inode, pathOf, S_IFDIR, S_IFLNK, statInode } from '../disk/inode.ts';
 import { errnos } from '../sys/errno.ts';
 
@@ -18,7 +19,6 @@ export interface Seen extends Inode {
   appendOnly: boolean;
 }
 
-const PIN = flag('O_PATH', 'O_NOFOLLOW', 'O_CLOEXEC');
 /** A container changes what is there while we look: then it is no more than gone. */
 const GONE = ['ENOENT', 'ENOTDIR', 'ELOOP', 'EXDEV', 'ENAMETOOLONG', 'EAGAIN', 'ESTALE'];
 
@@ -31,8 +31,7 @@ const GONE = ['ENOENT', 'ENOTDIR', 'ELOOP', 'EXDEV', 'ENAMETOOLONG', 'EAGAIN', '
  */
 export function lookAt(directory: number, path: string, mounts: boolean): Seen | undefined {
   const resolve = flag('RESOLVE_BENEATH', 'RESOLVE_NO_SYMLINKS', ...(mounts ? [] : ['RESOLVE_NO_XDEV']));
-  const how = new Uint8Array(new BigUint64Array([BigInt(PIN), 0n, BigInt(resolve)]).buffer);
-  const fd = rawSyscall('openat2', directory, path === '' ? '.' : path, how, how.length);
+  const fd = rawOpenat2(directory, path === '' ? '.' : path, PIN, resolve);
   if (GONE.some((name) => fd === -errnos[name]!)) return undefined;
   if (fd < 0) throw new SystemError(`look at ${path}`, -fd);
   try {
@@ -53,7 +52,7 @@ export function lookAtOpen(fd: number, what: string): Seen {
   const inode = statInode(fd, `look at ${what}`);
   return {
     ...inode,
-    link: inode.type === S_IFLNK ? readLink(fd, what) : undefined,
+    link: inode.type === S_IFLNK ? targetOf(fd, what) : undefined,
     opaque: inode.type === S_IFDIR && isOpaque(fd),
     ...moreOf(fd, what),
   };
@@ -75,16 +74,13 @@ function moreOf(fd: number, what: string): Pick<Seen, 'mountId' | 'immutable' | 
   };
 }
 
-const decoder = new TextDecoder();
-
-function readLink(fd: number, what: string): string {
-  const bytes = new Uint8Array(4096); // PATH_MAX
-  const length = rawSyscall('readlinkat', fd, '', bytes, bytes.length);
+function targetOf(link: number, what: string): string {
+  const target = readLink(link, '', `read symlink ${what}`);
+  if (target !== undefined) return target;
   // In proc, `self` is who looks, and we are no process of the container's: its first one is meant.
-  if (length === -errnos['ENOENT']! && what.endsWith('proc/self')) return '1';
-  if (length === -errnos['ENOENT']! && what.endsWith('proc/thread-self')) return '1/task/1';
-  if (length < 0) throw new SystemError(`read symlink ${what}`, -length);
-  return decoder.decode(bytes.subarray(0, length));
+  if (what.endsWith('proc/self')) return '1';
+  if (what.endsWith('proc/thread-self')) return '1/task/1';
+  throw new SystemError(`read symlink ${what}`, errnos['ENOENT']!);
 }
 
 /** Overlays of root mark it with a trusted attribute, those of a user namespace with one of the user's. */

@@ -1,7 +1,8 @@
 // Whether two containers share a file in memory: the page cache keeps the pages of an inode once, whoever reads it. Seen
 // live: one container's file is read, and then the pages that are in memory are counted through the other one.
 
-import { close, flag, rawSyscall, readInto, SystemError } from '../../native-bindings/libc.ts';
+import { close, flag, rawOpenat2, rawSyscall, readInto, SystemError } from '../../native-bindings/libc.ts';
+import { PIN } from '../disk/files.ts';
 import { inodeNumber, pathOf, S_IFREG, statInode } from '../disk/inode.ts';
 import { TinyrunError } from '../errors.ts';
 import type { MountTree } from './mount-tree.ts';
@@ -67,9 +68,7 @@ export function openShared(subject: Subject, tree: MountTree, path: string): Sha
 /** Pinned first: a device or a fifo that took its place is not opened. */
 function openRegular(root: number, path: string): number {
   const resolve = flag('RESOLVE_IN_ROOT', 'RESOLVE_NO_SYMLINKS');
-  const flags = flag('O_PATH', 'O_NOFOLLOW', 'O_CLOEXEC');
-  const how = new Uint8Array(new BigUint64Array([BigInt(flags), 0n, BigInt(resolve)]).buffer);
-  const pin = rawSyscall('openat2', root, path, how, how.length);
+  const pin = rawOpenat2(root, path, PIN, resolve);
   if (pin < 0) throw new SystemError(`open ${path}`, -pin);
   try {
     if (statInode(pin, path).type !== S_IFREG)
@@ -84,7 +83,7 @@ function openRegular(root: number, path: string): number {
 
 /** In an overlay a file has numbers of the overlay's: those of the real one are asked for on the host. */
 function namesOf(hostPath: string): Pick<SharedFile, 'identity' | 'inode'> {
-  const fd = rawSyscall('openat', flag('AT_FDCWD'), hostPath, flag('O_PATH', 'O_NOFOLLOW', 'O_CLOEXEC'), 0);
+  const fd = rawSyscall('openat', flag('AT_FDCWD'), hostPath, PIN, 0);
   if (fd < 0) throw new SystemError(`look at ${hostPath}`, -fd);
   try {
     const inode = statInode(fd, hostPath);

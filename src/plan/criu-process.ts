@@ -8,7 +8,7 @@ import type { HostFacts } from './host.ts';
 import { planRestoreSignals } from './signals.ts';
 
 /** None of criu's or tinyrun's own exit codes. */
-export const NOT_EXECUTED = 70;
+const NOT_EXECUTED = 70;
 
 /** Where criu finds ip(8), tar(1) and their like; and where criu itself is looked for. */
 export const TOOLS_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';

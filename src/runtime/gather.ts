@@ -9,7 +9,6 @@ import type { NetDeviceInput, PlanInput, RootfsInput, RootlessInput } from '../p
 import { hasNew } from '../plan/namespaces.ts';
 import { hasNetDevices } from '../plan/net-devices.ts';
 import { hasRdt } from '../plan/rdt.ts';
-import { errnos } from '../sys/errno.ts';
 import { parseBundle } from './bundle.ts';
 import { placeCgroup } from './cgroup.ts';
 import { configPath, readConfig } from './config-file.ts';
@@ -19,8 +18,8 @@ import type { Log } from './log.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
 import { checkTerminal, keepOpen, openLog, openTrace, reports } from './outputs.ts';
 import { callerEnvironment } from './prelude.ts';
-import { refused, statPath } from './probe.ts';
 import { probeCgroups } from './probe-cgroups.ts';
+import { statDirectory } from './probe-rootfs.ts';
 import type { GatheredMounts } from './volumes.ts';
 
 /**
@@ -241,12 +240,4 @@ function assertNoOwnFiles({ addHosts, dns, dnsSearch }: RunOptions): void {
           hint: 'give --overlay, too',
         },
       );
-}
-
-/** The mode and owner of a directory that must be there. */
-export function statDirectory(path: string, from: string): { mode: number; uid: number; gid: number } {
-  const stat = statPath(path);
-  if (typeof stat === 'number') throw refused('CONFIG', `${from}: open rootfs ${path}`, -stat);
-  if (stat.kind !== 'directory') throw refused('CONFIG', `${from}: open rootfs ${path}`, errnos['ENOTDIR']!);
-  return stat;
 }

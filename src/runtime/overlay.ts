@@ -9,9 +9,9 @@ import { parseLayersAnnotation } from '../plan/overlay.ts';
 import { hostnameFile, hostsFile } from '../rootfs/hosts.ts';
 import { parseAddHost, parseDns, parseDnsSearch } from '../rootfs/network-flags.ts';
 import { resolvConf } from '../rootfs/resolv-conf.ts';
-import { statDirectory } from './gather.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
 import { readText } from './probe.ts';
+import { statDirectory } from './probe-rootfs.ts';
 
 /** Files of the host that the container's own are made from; beyond this they are not what they should be. */
 const HOST_FILE_LIMIT = 1 << 20;

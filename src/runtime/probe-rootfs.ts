@@ -1,11 +1,18 @@
 // What is in a rootfs, which is not trusted: whatever symlinks are there, nothing outside of it is opened. openat2(2).
 
-import { close, flag, open, openat2, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
+import {
+  close,
+  flag,
+  open,
+  openat2,
+  rawOpenat2,
+  rawSyscall,
+  SystemError,
+} from '../../native-bindings/libc.ts';
+import { PIN, readLink } from '../disk/files.ts';
 import { errnos } from '../sys/errno.ts';
-import { readFd, refused } from './probe.ts';
+import { readFd, refused, statPath } from './probe.ts';
 
-const decoder = new TextDecoder();
-const O_PATH = flag('O_PATH');
 const IN_ROOT = flag('RESOLVE_IN_ROOT', 'RESOLVE_NO_MAGICLINKS');
 
 /** Bounds for files of a rootfs that is not trusted. */
@@ -39,8 +46,7 @@ export function homeIn(passwd: string | undefined, uid: number): string {
 function readInRoot(root: string, path: string, limit: number): string | undefined {
   const dir = openRoot(root);
   if (dir < 0) return undefined;
-  const how = new BigUint64Array([BigInt(O_PATH | flag('O_CLOEXEC')), 0n, BigInt(IN_ROOT)]);
-  const pinned = rawSyscall('openat2', dir, path, new Uint8Array(how.buffer), 24);
+  const pinned = openInRoot(dir, path);
   close(dir);
   if (pinned < 0) return undefined;
   // A device would be opened with the host's rights, and opening is enough to set a watchdog going, or to rewind a tape.
@@ -99,11 +105,12 @@ function readLinkInRoots(roots: readonly string[], path: string): string | undef
     const dir = openRoot(root);
     if (dir < 0) continue;
     try {
-      const link = openat2(dir, path, O_PATH | flag('O_NOFOLLOW', 'O_CLOEXEC'), 0, IN_ROOT);
-      const into = new Uint8Array(4096);
-      const size = rawSyscall('readlinkat', link, '', into, into.length);
-      close(link);
-      return size < 0 ? undefined : decoder.decode(into.subarray(0, size));
+      const link = openat2(dir, path, PIN, IN_ROOT);
+      try {
+        return readLink(link, '');
+      } finally {
+        close(link);
+      }
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
     } finally {
@@ -124,10 +131,20 @@ export function existsInRoot(dir: number, path: string, plain: boolean): boolean
 }
 
 /** Pins what is at a path in a root: a descriptor of O_PATH, or the negative errno. */
-export function openInRoot(dir: number, path: string, resolve = 0): number {
-  const how = new BigUint64Array([BigInt(O_PATH | flag('O_CLOEXEC')), 0n, BigInt(IN_ROOT | resolve)]);
-  return rawSyscall('openat2', dir, path, new Uint8Array(how.buffer), 24);
-}
+export const openInRoot = (dir: number, path: string, resolve = 0): number =>
+  rawOpenat2(dir, path, flag('O_PATH', 'O_CLOEXEC'), IN_ROOT | resolve);
 
 /** Opens a root for `existsInRoot`; the negative errno if it cannot. */
 export const openRoot = (path: string): number => open(path, flag('O_PATH', 'O_DIRECTORY'));
+
+/**
+ * The mode and owner of the rootfs, or of one of its layers.
+ * @param from what names it, for the message
+ * @throws TinyrunError CONFIG if no directory is there
+ */
+export function statDirectory(path: string, from: string): { mode: number; uid: number; gid: number } {
+  const stat = statPath(path);
+  if (typeof stat === 'number') throw refused('CONFIG', `${from}: open rootfs ${path}`, -stat);
+  if (stat.kind !== 'directory') throw refused('CONFIG', `${from}: open rootfs ${path}`, errnos['ENOTDIR']!);
+  return stat;
+}

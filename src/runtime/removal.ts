@@ -2,6 +2,7 @@
 
 import { close, flag, open, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
 import { AT_FDCWD, exists, modeOf, openDirectory, readDirectory, removeTree } from '../disk/files.ts';
+import { lockOpen } from '../disk/lock.ts';
 import { TinyrunError } from '../errors.ts';
 import {
   CONTAINER_RECORD,
@@ -39,8 +40,7 @@ export function withChanges<T>(
     return container;
   };
   try {
-    const result = rawSyscall('flock', fd, flag('LOCK_EX'));
-    if (result < 0) throw new SystemError(`lock container ${id}`, -result);
+    lockOpen(fd);
     const container = legal();
     try {
       return change(container);
@@ -60,8 +60,7 @@ const openStat = (root: string, id: string): number =>
 function awaitChanges(root: string, id: string): void {
   const fd = openStat(root, id);
   if (fd < 0) return;
-  const lock = (): number => rawSyscall('flock', fd, flag('LOCK_EX', 'LOCK_NB'));
-  for (let waited = 0; waited < PATIENCE_MS && lock() === -errnos['EAGAIN']!; waited++) Bun.sleepSync(1);
+  for (let waited = 0; waited < PATIENCE_MS && !lockOpen(fd, { wait: false }); waited++) Bun.sleepSync(1);
   close(fd);
 }
 
@@ -73,12 +72,10 @@ export function lockContainer(root: string, id: string): Lock {
   return withRoot(root, 'gone', (rootFd) => {
     const fd = openDirectory(rootFd, id);
     if (fd === undefined) return 'gone';
-    const result = rawSyscall('flock', fd, flag('LOCK_EX', 'LOCK_NB'));
-    if (result === 0 && exists(rootFd, id)) return { fd };
+    const locked = lockOpen(fd, { wait: false });
+    if (locked && exists(rootFd, id)) return { fd };
     close(fd);
-    if (result === 0) return 'gone'; // its host program removed it before we got the lock
-    if (result === -errnos['EAGAIN']!) return 'held';
-    throw new SystemError(`lock container ${id}`, -result);
+    return locked ? 'gone' : 'held'; // gone: its host program removed it before we got the lock
   });
 }
 
@@ -97,10 +94,8 @@ function withRoot<T>(root: string, absent: T, use: (rootFd: number) => T): T {
 function lockRoot(root: string): number | undefined {
   const rootFd = openDirectory(AT_FDCWD, root);
   if (rootFd === undefined) return undefined;
-  const result = rawSyscall('flock', rootFd, flag('LOCK_EX'));
-  if (result === 0) return rootFd;
-  close(rootFd);
-  throw new SystemError(`lock the state root ${root}`, -result);
+  lockOpen(rootFd);
+  return rootFd;
 }
 
 /** What a container has besides its state directory; the state of one that was ever there. */
@@ -215,7 +210,7 @@ async function removeOrphan(root: string, id: string, dataDirectory: string): Pr
   const files = openDirectory(AT_FDCWD, dataDirectory);
   if (files === undefined) return false;
   try {
-    if (rawSyscall('flock', files, flag('LOCK_EX', 'LOCK_NB')) < 0) return false;
+    if (!lockOpen(files, { wait: false })) return false;
     rawSyscall('mkdirat', AT_FDCWD, root, 0o711);
     const rootFd = lockRoot(root);
     if (rootFd === undefined) return false;

@@ -10,7 +10,7 @@
 // state.json in place, and is repeated.
 
 import { close, flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
-import { AT_FDCWD, exists, openDirectory, ownerOf, readDirectory, readSmall } from '../disk/files.ts';
+import { AT_FDCWD, exists, listDirectory, openDirectory, ownerOf, readSmall } from '../disk/files.ts';
 import { TinyrunError } from '../errors.ts';
 import { CGROUP_PATHS, CREATING_FIFO, EXEC_FIFO, INIT_STAT, type State } from '../oci/state.ts';
 import { errnos } from '../sys/errno.ts';
@@ -77,15 +77,7 @@ export const notFound = (root: string, id: string): TinyrunError =>
   new TinyrunError('NOT_FOUND', `container does not exist: ${id}`, { data: { id, root } });
 
 /** The ids that have a state directory, half-made or not, sorted. */
-export function listIds(root: string): string[] {
-  const fd = openDirectory(AT_FDCWD, root);
-  if (fd === undefined) return [];
-  try {
-    return readDirectory(fd).filter(isId).sort();
-  } finally {
-    close(fd);
-  }
-}
+export const listIds = (root: string): string[] => listDirectory(root).filter(isId).sort();
 
 /** Annotations may fill all that a config.json may be long (config-file.ts). */
 const STATE_LIMIT = 32 * 1024 * 1024;

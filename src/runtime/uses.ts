@@ -3,7 +3,8 @@
 
 import { close, fcntl, flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
 import { AT_FDCWD, exists, openDirectory, removeTree } from '../disk/files.ts';
-import { statInode } from '../disk/inode.ts';
+import { isAt } from '../disk/inode.ts';
+import { lockOpen } from '../disk/lock.ts';
 import { makeDirectories } from '../disk/write.ts';
 import { TinyrunError } from '../errors.ts';
 import { CONTAINER_RECORD } from '../oci/state.ts';
@@ -37,27 +38,19 @@ export function lockUses({ root, dataRoot }: GlobalOptions, id: string): UsesInp
     if (made < 0 && made !== -errnos['EEXIST']!) throw new SystemError(`make directory ${path}`, -made);
     const fd = openDirectory(AT_FDCWD, path);
     if (fd === undefined) continue; // who has made it before us has removed it
-    const locked = rawSyscall('flock', fd, flag('LOCK_EX', 'LOCK_NB'));
+    const locked = lockOpen(fd, { wait: false });
     const taken =
-      locked < 0 || exists(AT_FDCWD, `${path}/${CONTAINER_RECORD}`) || exists(AT_FDCWD, `${root}/${id}`);
+      !locked || exists(AT_FDCWD, `${path}/${CONTAINER_RECORD}`) || exists(AT_FDCWD, `${root}/${id}`);
     if (!taken && isAt(fd, path)) {
       const lock = fcntl(fd, flag('F_DUPFD_CLOEXEC'), LOCK);
       close(fd);
       return usesInput(dataRoot, id, keepOpen(lock));
     }
-    if (locked === 0 && made === 0) rawSyscall('unlinkat', AT_FDCWD, path, flag('AT_REMOVEDIR'));
+    if (locked && made === 0) rawSyscall('unlinkat', AT_FDCWD, path, flag('AT_REMOVEDIR'));
     close(fd);
     if (taken)
       throw new TinyrunError('EXISTS', `container with given ID already exists: ${id}`, { data: { id } });
   }
-}
-
-function isAt(fd: number, path: string): boolean {
-  const now = openDirectory(AT_FDCWD, path);
-  if (now === undefined) return false;
-  const same = statInode(fd, path).identity === statInode(now, path).identity;
-  close(now);
-  return same;
 }
 
 /** Takes back what gatherVolumes made for a container that does not come to be. Throws TinyrunError, SystemError. */

@@ -21,7 +21,7 @@ export function readInstruction(filter: Uint8Array, index: number): Instruction 
 }
 
 /** How many instructions a filter has. */
-export const instructionCount = (filter: Uint8Array): number => filter.length / INSTRUCTION;
+const instructionCount = (filter: Uint8Array): number => filter.length / INSTRUCTION;
 
 const COMPARISONS: Readonly<Record<number, string>> = { 16: '==', 32: '>', 48: '>=', 64: '&' };
 const ALU: Readonly<Record<number, string>> = {

@@ -1,8 +1,8 @@
 // The option U: all that is in a mount's source is given to the container's user. As hostile as a volume may be, nothing but
 // what is in it gets another owner: each name is pinned by a descriptor that follows no symlink, and no mount is entered.
 
-import { close, flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
-import { readNames } from '../disk/files.ts';
+import { close, flag, rawOpenat2, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
+import { PIN, readNames } from '../disk/files.ts';
 import { decodeName, errno, must, S_IFDIR, statInode } from '../disk/inode.ts';
 import { TinyrunError } from '../errors.ts';
 import type { FlagMount } from '../plan/input.ts';
@@ -11,7 +11,6 @@ import type { Owner } from './prepare.ts';
 /** Directories of the host that would be of no use to it any more. */
 const PROTECTED =
   /^\/(|bin|boot|dev|etc|home|lib|lib32|lib64|libx32|media|mnt|opt|proc|root|run|sbin|srv|sys|tmp|usr|var|var\/(lib|log|run|tmp))$/;
-const PIN = flag('O_PATH', 'O_NOFOLLOW', 'O_CLOEXEC');
 const WITHIN = flag('RESOLVE_BENEATH', 'RESOLVE_NO_MAGICLINKS', 'RESOLVE_NO_XDEV'); // O_NOFOLLOW pins a symlink itself
 
 /**
@@ -62,10 +61,9 @@ function giveBelow(pin: number, path: string, owner: Owner): void {
     `open ${path}`,
   );
   try {
-    const how = new Uint8Array(new BigUint64Array([BigInt(PIN), 0n, BigInt(WITHIN)]).buffer);
     for (const name of readNames(directory)) {
       const below = `${path}/${decodeName(name.subarray(0, -1))}`;
-      const fd = rawSyscall('openat2', directory, name, how, how.length);
+      const fd = rawOpenat2(directory, name, PIN, WITHIN);
       // Another mount, which is not the source; or it is gone meanwhile.
       if (fd === errno('EXDEV') || fd === errno('ENOENT')) continue;
       giveAll(must(fd, `open ${below}`), below, owner);

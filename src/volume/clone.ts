@@ -14,8 +14,8 @@ import { createVolume } from './store.ts';
 import type { Volume } from './volume.ts';
 
 /** Labels of a snapshot: the volume that it is of, and when it was made (RFC 3339). */
-export const SNAPSHOT_OF = 'io.tinyrun.snapshot.of';
-export const SNAPSHOT_AT = 'io.tinyrun.snapshot.at';
+const SNAPSHOT_OF = 'io.tinyrun.snapshot.of';
+const SNAPSHOT_AT = 'io.tinyrun.snapshot.at';
 
 export interface CloneOptions {
   labels?: Readonly<Record<string, string>>;
@@ -49,7 +49,7 @@ export async function cloneVolume(
 }
 
 /** A snapshot is named by its time, to the second. */
-export const snapshotName = (volume: string, at: Date): string =>
+const snapshotName = (volume: string, at: Date): string =>
   `${volume}-${at.toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`;
 
 /**

@@ -7,7 +7,7 @@
 //
 // They are beside _data, where no container sees them, or inside of the volume where that is another filesystem.
 
-import { close, flag, rawSyscall, SystemError, syscall } from '../../native-bindings/libc.ts';
+import { close, flag, rawOpenat2, rawSyscall, SystemError, syscall } from '../../native-bindings/libc.ts';
 import { startProgress } from '../archive/progress.ts';
 import { copyTree } from '../disk/copy-tree.ts';
 import { AT_FDCWD, exists, openDirectory, readDirectory, readNames, removeTree } from '../disk/files.ts';
@@ -16,7 +16,6 @@ import { lockDirectory } from '../disk/lock.ts';
 import { TinyrunError } from '../errors.ts';
 import { errnos } from '../sys/errno.ts';
 import type { Owner } from './prepare.ts';
-import { openBelow } from './subpath.ts';
 
 const COPYING = '.tinyrun-copy-up';
 const COPIED = '.tinyrun-copied-up';
@@ -80,7 +79,7 @@ function fillLocked({ name, directory, root, destination, owner }: Filling, plac
     if (isFilled(directory)) return;
     const path = destination.slice(1) || '.';
     const resolve = flag('RESOLVE_IN_ROOT', 'RESOLVE_NO_MAGICLINKS');
-    const from = openBelow(root, path, flag('O_RDONLY', 'O_DIRECTORY'), resolve);
+    const from = rawOpenat2(root, path, flag('O_RDONLY', 'O_DIRECTORY', 'O_CLOEXEC'), resolve);
     if (from < 0) {
       // Nothing there, or nothing that could be copied: the mount itself will say what is wrong with it.
       if (isFresh(directory)) giveTo(directory, owner);

@@ -1,7 +1,4 @@
-// The container that --volumes-from names: by id, by a unique prefix of it, or by name; running, ended or merely created.
-
-import { close, flag, rawSyscall } from '../../native-bindings/libc.ts';
-import { AT_FDCWD, exists, openDirectory, readDirectory } from '../disk/files.ts';
+import { AT_FDCWD, exists, listDirectory, readLink } from '../disk/files.ts';
 import { TinyrunError } from '../errors.ts';
 import { containersOf, readUses, type Uses, usesDirectory } from './uses.ts';
 
@@ -27,7 +24,7 @@ function findId(dataRoot: string, stateRoot: string, name: string): string | und
   if (isThere(name)) return name;
   const named = linkedTo(`${dataRoot}/names/${name}`);
   if (named !== undefined && isThere(named)) return named;
-  const ids = new Set([...namesIn(containersOf(dataRoot)), ...namesIn(stateRoot)]);
+  const ids = new Set([...listDirectory(containersOf(dataRoot)), ...listDirectory(stateRoot)]);
   const found = [...ids].filter((id) => id.startsWith(name) && isThere(id));
   if (found.length > 1)
     throw new TinyrunError('NOT_FOUND', `multiple IDs found with provided prefix: ${name}`, {
@@ -44,18 +41,4 @@ function isContainer(dataRoot: string, stateRoot: string, id: string): boolean {
   return exists(AT_FDCWD, `${uses?.stateRoot ?? stateRoot}/${id}`);
 }
 
-function linkedTo(path: string): string | undefined {
-  const target = new Uint8Array(4096);
-  const size = rawSyscall('readlinkat', flag('AT_FDCWD'), path, target, target.length);
-  return size > 0 ? new TextDecoder().decode(target.subarray(0, size)).replace(/^.*\//, '') : undefined;
-}
-
-function namesIn(path: string): string[] {
-  const fd = openDirectory(AT_FDCWD, path);
-  if (fd === undefined) return [];
-  try {
-    return readDirectory(fd);
-  } finally {
-    close(fd);
-  }
-}
+const linkedTo = (path: string): string | undefined => readLink(AT_FDCWD, path)?.replace(/^.*\//, '');

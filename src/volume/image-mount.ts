@@ -1,6 +1,6 @@
 // --mount type=image: the merged layers of an image, read-only.
 
-import { close, flag } from '../../native-bindings/libc.ts';
+import { close } from '../../native-bindings/libc.ts';
 import { S_IFDIR, statInode } from '../disk/inode.ts';
 import { TinyrunError } from '../errors.ts';
 import { lowerDirectories } from '../image/layers.ts';
@@ -32,7 +32,7 @@ export function openImage(request: VolumeMount, dataRoot: string): FlagMount {
   try {
     const { subpath } = image;
     if (lowers.length === 1) return openSubpath(mount, view, subpath, `image ${source}`);
-    const part = openBelow(view, subpath, flag('O_PATH'), flag('RESOLVE_BENEATH', 'RESOLVE_NO_MAGICLINKS'));
+    const part = openBelow(view, subpath);
     if (part < 0) throw subpathError(mount, subpath, `image ${source}`, -part);
     const kind = statInode(part, subpath).type === S_IFDIR ? 'directory' : 'file';
     close(part);

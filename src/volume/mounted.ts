@@ -4,7 +4,7 @@
 
 import { close } from '../../native-bindings/libc.ts';
 import { AT_FDCWD, exists, openDirectory, readSmall } from '../disk/files.ts';
-import { statInode } from '../disk/inode.ts';
+import { isAt } from '../disk/inode.ts';
 import { lockOpen } from '../disk/lock.ts';
 import { writeFileAtomic } from '../disk/write.ts';
 import { TinyrunError } from '../errors.ts';
@@ -106,7 +106,7 @@ export const unmountAll = (place: VolumePlace, record: VolumeRecord, driver: Vol
  * volume waits.
  * @throws TinyrunError NOT_FOUND
  */
-export async function withVolume<T>(
+async function withVolume<T>(
   dataRoot: string,
   name: string,
   work: (place: VolumePlace, record: VolumeRecord, driver: VolumeDriver) => T | Promise<T>,
@@ -124,15 +124,6 @@ export async function withVolume<T>(
   } finally {
     close(fd);
   }
-}
-
-/** Whether a directory still has this name. */
-function isAt(fd: number, path: string): boolean {
-  const now = openDirectory(AT_FDCWD, path);
-  if (now === undefined) return false;
-  const same = statInode(fd, path).identity === statInode(now, path).identity;
-  close(now);
-  return same;
 }
 
 /** The holders that are still there; the others are taken away first. */

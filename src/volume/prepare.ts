@@ -124,7 +124,7 @@ export async function attachUse(
 }
 
 /** The host program looks for this file at its end: more is to be undone than a program can do. Throws SystemError. */
-export function markUndo(dataRoot: string, id: string): void {
+function markUndo(dataRoot: string, id: string): void {
   const path = `${usesDirectory(dataRoot, id)}/${UNDO}`;
   const how = flag('O_WRONLY', 'O_CREAT', 'O_CLOEXEC');
   close(syscall(`make ${path}`, 'openat', flag('AT_FDCWD'), path, how, 0o600));

@@ -126,7 +126,7 @@ function isDirectory(volumes: number, path: string): boolean {
 }
 
 /** @throws TinyrunError HOST */
-export function parseRecord(name: string, text: string): VolumeRecord {
+function parseRecord(name: string, text: string): VolumeRecord {
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -1,7 +1,7 @@
 // A part of a volume or of an image: resolved once, inside of it, and from then on used by its descriptor. Whoever writes to
 // the volume may put a symbolic link anywhere in it at any time.
 
-import { close, fcntl, flag, rawSyscall } from '../../native-bindings/libc.ts';
+import { close, fcntl, flag, rawOpenat2, rawSyscall } from '../../native-bindings/libc.ts';
 import { S_IFDIR, statInode } from '../disk/inode.ts';
 import { TinyrunError } from '../errors.ts';
 import type { FlagMount } from '../plan/input.ts';
@@ -20,11 +20,9 @@ export function openDirectoryAt(path: string, what: string): number {
   return fd;
 }
 
-/** openat2(2) below a directory. Returns a descriptor or the negative errno. */
-export function openBelow(directory: number, path: string, flags: number, resolve: number): number {
-  const how = new BigUint64Array([BigInt(flags | flag('O_CLOEXEC')), 0n, BigInt(resolve)]);
-  return rawSyscall('openat2', directory, path, new Uint8Array(how.buffer), 24);
-}
+/** Pins what is at a relative path, symlinks and all, but never outside. Returns a descriptor or the negative errno. */
+export const openBelow = (directory: number, path: string): number =>
+  rawOpenat2(directory, path, flag('O_PATH', 'O_CLOEXEC'), flag('RESOLVE_BENEATH', 'RESOLVE_NO_MAGICLINKS'));
 
 /**
  * The same mount, of a part of its source.
@@ -34,7 +32,7 @@ export function openBelow(directory: number, path: string, flags: number, resolv
  * @throws TinyrunError CONFIG where it is not there, or leads out
  */
 export function openSubpath(mount: FlagMount, directory: number, subpath: string, whose: string): FlagMount {
-  const fd = openBelow(directory, subpath, flag('O_PATH'), flag('RESOLVE_BENEATH', 'RESOLVE_NO_MAGICLINKS'));
+  const fd = openBelow(directory, subpath);
   if (fd >= 0) {
     const kind = statInode(fd, subpath).type === S_IFDIR ? 'directory' : 'file';
     return { ...mount, fd: inheritable(fd), kind };

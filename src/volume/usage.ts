@@ -3,14 +3,11 @@
 // only the innermost directory is open, so that no depth is too deep.
 
 import { close, flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
-import { AT_FDCWD, type Name, readNames } from '../disk/files.ts';
+import { AT_FDCWD, DIRECTORY, type Name, PIN, readNames } from '../disk/files.ts';
 import { errno, type Inode, S_IFDIR, S_IFREG, statInode } from '../disk/inode.ts';
 import { volumesOf } from './directory.ts';
 import { driverOf } from './driver.ts';
 import type { Volume } from './volume.ts';
-
-const PIN = flag('O_PATH', 'O_NOFOLLOW', 'O_CLOEXEC');
-const DIRECTORY = flag('O_RDONLY', 'O_DIRECTORY', 'O_NOFOLLOW', 'O_CLOEXEC');
 
 export interface Usage {
   /** Of each file its length, or what is allocated of it where that is less. */

@@ -60,7 +60,7 @@ function inTree(mounts: readonly MountEntry[]): { mount: MountEntry; branch: str
 }
 
 /** As mountinfo has it; of a planned one, as it is asked for. */
-export function propagationOf({ propagation, options }: MountEntry): string {
+function propagationOf({ propagation, options }: MountEntry): string {
   const { shared, master, from, unbindable } = propagation;
   const groups = [
     ...(shared === undefined ? [] : [`shared:${shared}`]),

@@ -1,8 +1,7 @@
 // The statistics of a container: which files of which directory, and the text of one line of `events`.
 
-import { close } from '../../../native-bindings/libc.ts';
 import { isUnified } from '../../cgroup/path.ts';
-import { AT_FDCWD, openDirectory, readDirectory } from '../../disk/files.ts';
+import { listDirectory } from '../../disk/files.ts';
 import { exactJson } from '../../oci/json.ts';
 import { type Cgroups, directoryV1, directoryV2, readCgroupFile } from './files.ts';
 import type { ReadFile, Statistics } from './statistics.ts';
@@ -25,16 +24,10 @@ export const statisticsLine = (id: string, data: Statistics): string =>
 
 /** The sizes of huge pages that this kernel has, as files of the hugetlb controller are named: `2MB`, `1GB`. */
 function hugePageSizes(): string[] {
-  const fd = openDirectory(AT_FDCWD, '/sys/kernel/mm/hugepages');
-  if (fd === undefined) return [];
-  try {
-    return readDirectory(fd).flatMap((name) => {
-      const kilobytes = /^hugepages-(\d+)kB$/.exec(name)?.[1];
-      return kilobytes === undefined ? [] : [pageSize(Number(kilobytes))];
-    });
-  } finally {
-    close(fd);
-  }
+  return listDirectory('/sys/kernel/mm/hugepages').flatMap((name) => {
+    const kilobytes = /^hugepages-(\d+)kB$/.exec(name)?.[1];
+    return kilobytes === undefined ? [] : [pageSize(Number(kilobytes))];
+  });
 }
 
 /** @param kilobytes a power of two */

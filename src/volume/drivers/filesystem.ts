@@ -140,5 +140,4 @@ function hintFor({ device, type }: FilesystemMount, errno: string): string {
 }
 
 /** Options as text without the passwords of cifs. */
-export const maskPassword = (text: string): string =>
-  text.replace(/\b(pass(?:word)?2?)=[^,]*/g, '$1=********');
+const maskPassword = (text: string): string => text.replace(/\b(pass(?:word)?2?)=[^,]*/g, '$1=********');

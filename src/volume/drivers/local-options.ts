@@ -41,7 +41,7 @@ export function assertLocalOptions(name: string, options: Options): void {
 
 const UNITS = 'bkmgtp';
 /** What ext4 takes at least. */
-export const LEAST_SIZE = 1 << 20;
+const LEAST_SIZE = 1 << 20;
 
 /**
  * The bytes of a size in Docker's form: a number, with a unit of 1024 behind it (`10m`, `1.5GB`, `512KiB`).

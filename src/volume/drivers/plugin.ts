@@ -2,7 +2,7 @@
 // of those that were made here, with labels, and who uses them.
 
 import { close, flag, rawSyscall, SystemError } from '../../../native-bindings/libc.ts';
-import { AT_FDCWD } from '../../disk/files.ts';
+import { AT_FDCWD, readLink } from '../../disk/files.ts';
 import { pathOf } from '../../disk/inode.ts';
 import { TinyrunError } from '../../errors.ts';
 import type { VolumeDriver, VolumeFacts } from '../driver.ts';
@@ -102,8 +102,8 @@ function checkMountpoint(plugin: string, name: string, dataRoot: string, mountpo
   const fd = rawSyscall('openat', AT_FDCWD, mountpoint, how, 0);
   if (fd < 0) throw refuse(new SystemError('that is no directory', -fd).message);
   try {
-    const real = readLink(pathOf(fd));
-    if (real === '/') throw refuse('that is the root of the host');
+    const real = readLink(AT_FDCWD, pathOf(fd));
+    if (real === undefined || real === '/') throw refuse('that is the root of the host');
     if (isBelow(real, dataRoot) || isBelow(dataRoot, real))
       throw refuse(`tinyrun keeps its own data there (${dataRoot})`);
     return real;
@@ -114,13 +114,6 @@ function checkMountpoint(plugin: string, name: string, dataRoot: string, mountpo
 
 const isBelow = (path: string, directory: string): boolean =>
   path === directory || path.startsWith(`${directory}/`);
-
-function readLink(path: string): string {
-  const target = new Uint8Array(4096);
-  const size = rawSyscall('readlinkat', AT_FDCWD, path, target, target.length);
-  if (size < 0) throw new SystemError(`read ${path}`, -size);
-  return new TextDecoder().decode(target.subarray(0, size));
-}
 
 /** A volume that a plugin has. */
 export interface PluginVolume extends VolumeFacts {
