@@ -11,9 +11,8 @@ import { findContainerRecord } from '../container/find.ts';
 import { parseEnvironment, parseLines, toPairs, toRecord } from '../container/key-value.ts';
 import type { ConfigFlags } from '../container/merge-config.ts';
 import { type ModeFlag, parseMode } from '../container/modes.ts';
-import { parseBytes, parseCpus, parseInteger } from '../container/quantity.ts';
+import { parseInteger } from '../container/quantity.ts';
 import { parseSecurityOptions } from '../container/security-opt.ts';
-import { parseUlimit } from '../container/ulimit.ts';
 import { AT_FDCWD, exists } from '../disk/files.ts';
 import { TinyrunError } from '../errors.ts';
 import type { AttachInput } from '../plan/input.ts';
@@ -22,7 +21,7 @@ import { readText, refused } from '../runtime/probe.ts';
 import { parseSignal } from '../sys/signals.ts';
 import { type CommandLine, flag, text, texts } from './command-line.ts';
 import { absolute } from './global.ts';
-import { assertLimits, parseLogConfig } from './limit-options.ts';
+import { assertLimits, parseLogConfig, sizeOption, toLimits } from './limit-options.ts';
 import { path } from './run-options.ts';
 
 /**
@@ -123,17 +122,8 @@ function readFile(file: string, cwd: string, from: string): string {
 }
 
 function toHostConfig(line: CommandLine, global: GlobalOptions, cwd: string): HostConfig {
-  const size = (name: string): number => {
-    const value = text(line, name);
-    return value === undefined || value === '' ? 0 : parseBytes(value, `--${name}`);
-  };
-  const integer = (name: string): number => {
-    const value = text(line, name);
-    return value === undefined || value === '' ? 0 : parseInteger(value, `--${name}`);
-  };
   const mode = (name: ModeFlag): string =>
     parseMode(name, text(line, name), (called) => idOf(global, called));
-  const memory = size('memory');
   const security = securityOptions(line, cwd);
   return {
     Binds: texts(line, 'volume'),
@@ -163,20 +153,10 @@ function toHostConfig(line: CommandLine, global: GlobalOptions, cwd: string): Ho
     DnsOptions: texts(line, 'dns-option'),
     DnsSearch: texts(line, 'dns-search'),
     ExtraHosts: texts(line, 'add-host'),
-    OomScoreAdj: integer('oom-score-adj'),
-    ShmSize: size('shm-size') || DEFAULT_SHM_SIZE,
+    ShmSize: sizeOption(line, 'shm-size') || DEFAULT_SHM_SIZE,
     Sysctls: toPairs(texts(line, 'sysctl'), '--sysctl'),
     Devices: texts(line, 'device').map(parseDevice),
-    Ulimits: texts(line, 'ulimit').map(parseUlimit),
-    Memory: memory,
-    MemoryReservation: size('memory-reservation'),
-    MemorySwap: text(line, 'memory-swap') === '-1' ? -1 : size('memory-swap'),
-    NanoCpus: parseCpus(text(line, 'cpus') || '0'),
-    CpuShares: integer('cpu-shares'),
-    CpusetCpus: text(line, 'cpuset-cpus') ?? '',
-    CpusetMems: text(line, 'cpuset-mems') ?? '',
-    PidsLimit: integer('pids-limit'),
-    BlkioWeight: integer('blkio-weight'),
+    ...toLimits(line),
     CgroupParent: text(line, 'cgroup-parent') ?? '',
     Init: flag(line, 'init'),
   };

@@ -1,15 +1,65 @@
-// Docker's checks of a container's limits, and what --log-driver and --log-opt say.
+// The limits of a container as Docker's flags say them, Docker's checks of them, and what --log-driver and --log-opt say.
 
 import { availableParallelism } from 'node:os';
 import type { HostConfig } from '../container/config.ts';
 import { toPairs } from '../container/key-value.ts';
-import { parseBytes, parseInteger } from '../container/quantity.ts';
+import { parseBytes, parseCpus, parseInteger } from '../container/quantity.ts';
+import { parseUlimit } from '../container/ulimit.ts';
 import { TinyrunError } from '../errors.ts';
+import { type CommandLine, text, texts } from './command-line.ts';
 
 const usage = (message: string): TinyrunError => new TinyrunError('USAGE', message);
 
 /** Bytes: with less, no program starts. */
 const LEAST_MEMORY = 6 * 1024 * 1024;
+
+type Limits = Pick<
+  HostConfig,
+  | 'OomScoreAdj'
+  | 'Ulimits'
+  | 'Memory'
+  | 'MemoryReservation'
+  | 'MemorySwap'
+  | 'NanoCpus'
+  | 'CpuShares'
+  | 'CpusetCpus'
+  | 'CpusetMems'
+  | 'PidsLimit'
+  | 'BlkioWeight'
+>;
+
+/**
+ * Reads the limits; what is not given is 0 or empty, which is no limit.
+ * @throws TinyrunError USAGE
+ */
+export function toLimits(line: CommandLine): Limits {
+  const integer = (name: string): number => {
+    const value = text(line, name);
+    return value === undefined || value === '' ? 0 : parseInteger(value, `--${name}`);
+  };
+  return {
+    OomScoreAdj: integer('oom-score-adj'),
+    Ulimits: texts(line, 'ulimit').map(parseUlimit),
+    Memory: sizeOption(line, 'memory'),
+    MemoryReservation: sizeOption(line, 'memory-reservation'),
+    MemorySwap: text(line, 'memory-swap') === '-1' ? -1 : sizeOption(line, 'memory-swap'),
+    NanoCpus: parseCpus(text(line, 'cpus') || '0'),
+    CpuShares: integer('cpu-shares'),
+    CpusetCpus: text(line, 'cpuset-cpus') ?? '',
+    CpusetMems: text(line, 'cpuset-mems') ?? '',
+    PidsLimit: integer('pids-limit'),
+    BlkioWeight: integer('blkio-weight'),
+  };
+}
+
+/**
+ * An option that is a number of bytes with an optional unit; 0 where it is not given.
+ * @throws TinyrunError USAGE
+ */
+export function sizeOption(line: CommandLine, name: string): number {
+  const value = text(line, name);
+  return value === undefined || value === '' ? 0 : parseBytes(value, `--${name}`);
+}
 
 /**
  * Checks the limits, and sets what follows from others.

@@ -3,7 +3,7 @@
 
 import type { Config, Mount } from '../oci/config.ts';
 import { parseMountOptions } from '../oci/mount-options.ts';
-import { cleanInside } from '../plan/mount-point.ts';
+import { cleanInside } from '../plan/clean-inside.ts';
 import type { MountPoint, Use } from '../volume/uses.ts';
 import { joined } from './mountinfo.ts';
 import type { Subject } from './subject.ts';

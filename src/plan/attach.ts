@@ -4,8 +4,8 @@ import { TinyrunError } from '../errors.ts';
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import type { PlanInput, SourceKind } from './input.ts';
+import { bindSource, type PlannedMount } from './mount-list.ts';
 import { type Kind, planTarget, type Target } from './mount-point.ts';
-import { bindSource, type PlannedMount } from './mounts.ts';
 import { isKernelFilesystem, type Place } from './place.ts';
 
 /**

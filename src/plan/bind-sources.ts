@@ -12,8 +12,9 @@ import {
   planOpenIdMaps,
 } from './idmap.ts';
 import type { PlanInput } from './input.ts';
+import { bindSource, describeMount, isShared, type PlannedMount } from './mount-list.ts';
 import { planOverlayMount } from './mount-overlay.ts';
-import { bindSource, describeMount, isShared, type PlannedMount, planAttributes } from './mounts.ts';
+import { planAttributes } from './mounts.ts';
 import { makeDirectories } from './state.ts';
 
 /** What binds depend on. */

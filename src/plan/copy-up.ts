@@ -10,7 +10,7 @@
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import type { PlanInput } from './input.ts';
-import type { PlannedMount } from './mounts.ts';
+import type { PlannedMount } from './mount-list.ts';
 
 /** Descriptors as digits, all of one length: what an earlier mount has left in the buffer is written over. */
 const DIGITS = { width: 10, pad: '0' };

@@ -3,10 +3,10 @@
 // restore of the same bundle finds by the same name: both lists come from here.
 
 import { parseMountOptions } from '../oci/mount-options.ts';
+import { cleanInside } from './clean-inside.ts';
 import type { PlanInput } from './input.ts';
 import { listCgroupBinds } from './mount-cgroup.ts';
-import { cleanInside } from './mount-point.ts';
-import { bindSource } from './mounts.ts';
+import { bindSource } from './mount-list.ts';
 
 /** What dump and restore have in common; flags of runc's command line. */
 export interface CriuOptions {

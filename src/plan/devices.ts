@@ -5,8 +5,9 @@ import type { Device } from '../oci/config.ts';
 import { parseMountOptions } from '../oci/mount-options.ts';
 import type { ErrorPolicy, Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
+import { cleanInside } from './clean-inside.ts';
 import type { PlanInput } from './input.ts';
-import { CLOSE, cleanInside, planMountPoint, planTarget } from './mount-point.ts';
+import { CLOSE, planMountPoint, planTarget } from './mount-point.ts';
 import { hasUser } from './namespaces.ts';
 import type { Place, Places } from './place.ts';
 

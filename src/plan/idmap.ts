@@ -14,7 +14,7 @@ import type { IdMapping } from '../oci/config.ts';
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import type { PlanInput } from './input.ts';
-import type { PlannedMount } from './mounts.ts';
+import type { PlannedMount } from './mount-list.ts';
 import { planMap } from './namespaces.ts';
 import { PROC_PID } from './pid.ts';
 

@@ -6,9 +6,10 @@
 import type { CgroupHierarchy } from '../cgroup/path.ts';
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
+import { cleanInside } from './clean-inside.ts';
 import type { PlanInput } from './input.ts';
-import { cleanInside, planTarget } from './mount-point.ts';
-import type { PlannedMount } from './mounts.ts';
+import type { PlannedMount } from './mount-list.ts';
+import { planTarget } from './mount-point.ts';
 import { hasNew } from './namespaces.ts';
 import type { Places } from './place.ts';
 

@@ -3,7 +3,7 @@
 
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
-import type { PlannedMount } from './mounts.ts';
+import type { PlannedMount } from './mount-list.ts';
 import type { Place } from './place.ts';
 
 const MODE_AT = 28; // struct statx, stx_mode

@@ -7,16 +7,6 @@ import * as o from '../program/ops.ts';
 import type { Place, ReadOnlyMount } from './place.ts';
 import { planScaffold } from './scaffold.ts';
 
-/** `/a/../b//c/` -> `b/c`; `/` -> ``. Purely textual, like path.Clean: what runc does with destinations. */
-export function cleanInside(path: string): string {
-  const parts: string[] = [];
-  for (const part of path.split('/')) {
-    if (part === '..') parts.pop();
-    else if (part !== '' && part !== '.') parts.push(part);
-  }
-  return parts.join('/');
-}
-
 /** A directory and a path below it, where something can be attached. */
 export interface Target {
   ops: Op[];

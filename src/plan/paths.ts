@@ -5,9 +5,10 @@
 
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
+import { cleanInside } from './clean-inside.ts';
 import type { PlanInput } from './input.ts';
 import { mountContext } from './labels.ts';
-import { CLOSE, cleanInside } from './mount-point.ts';
+import { CLOSE } from './mount-point.ts';
 import type { Places } from './place.ts';
 
 type Explain = (what: string, why?: string) => Words;

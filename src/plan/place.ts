@@ -7,7 +7,7 @@
 //
 // What was present and has vanished meanwhile is an error of the op, never a mount in another place.
 
-import type { PlannedMount } from './mounts.ts';
+import type { PlannedMount } from './mount-list.ts';
 
 export type Place =
   | { known: 'trusted'; reg: string; path: string; type: 'kernel' | 'tmpfs' }

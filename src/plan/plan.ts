@@ -33,7 +33,8 @@ import { planMemoryPolicy } from './memory-policy.ts';
 import { momentBuffers, planOpenKept, planWriteStarted } from './moments.ts';
 import { monitorBuffers, planMonitor } from './monitor.ts';
 import { cgroupBuffers, planCgroupSources } from './mount-cgroup.ts';
-import { listMounts, type PlannedMount, planMounts } from './mounts.ts';
+import { listMounts, type PlannedMount } from './mount-list.ts';
+import { planMounts } from './mounts.ts';
 import {
   hasNew,
   hasUser,

@@ -3,8 +3,9 @@
 
 import type { ErrorPolicy, Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
+import { cleanInside } from './clean-inside.ts';
 import type { ProcessInput } from './input.ts';
-import { CLOSE, cleanInside, planParts, ROOT } from './mount-point.ts';
+import { CLOSE, planParts, ROOT } from './mount-point.ts';
 
 const CWD_SIZE = 4096; // PATH_MAX
 export const processBuffers = [{ name: 'cwd', size: CWD_SIZE }];

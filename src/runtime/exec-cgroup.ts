@@ -2,7 +2,7 @@
 // words.
 
 import { TinyrunError } from '../errors.ts';
-import { cleanInside } from '../plan/mount-point.ts';
+import { cleanInside } from '../plan/clean-inside.ts';
 
 interface Place {
   controllers: string;

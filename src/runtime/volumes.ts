@@ -5,7 +5,7 @@ import { TinyrunError } from '../errors.ts';
 import type { Config } from '../oci/config.ts';
 import type { HostFacts } from '../plan/host.ts';
 import type { FlagMount, UsesInput } from '../plan/input.ts';
-import { configMounts } from '../plan/mounts.ts';
+import { configMounts } from '../plan/mount-list.ts';
 import { isVolume, parseConfigVolume } from '../volume/config-volumes.ts';
 import { parseTmpfsFlag, parseVolumeFlag } from '../volume/flag.ts';
 import type { VolumeMount } from '../volume/mount.ts';

@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { cleanInside, planMountPoint } from '../../src/plan/mount-point.ts';
+import { cleanInside } from '../../src/plan/clean-inside.ts';
+import { planMountPoint } from '../../src/plan/mount-point.ts';
 import { textsOf } from '../support/plan-input.ts';
 
 test('cleanInside: a path below the root, without a way out of it', () => {

@@ -4,7 +4,8 @@ import { TinyrunError } from '../../src/errors.ts';
 import type { Mount } from '../../src/oci/config.ts';
 import { planBindSources } from '../../src/plan/bind-sources.ts';
 import type { FlagMount } from '../../src/plan/input.ts';
-import { bindSource, listMounts, planMounts } from '../../src/plan/mounts.ts';
+import { bindSource, listMounts } from '../../src/plan/mount-list.ts';
+import { planMounts } from '../../src/plan/mounts.ts';
 import { Places } from '../../src/plan/place.ts';
 import {
   type Change,

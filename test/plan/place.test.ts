@@ -1,8 +1,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Mount } from '../../src/oci/config.ts';
+import { listMounts } from '../../src/plan/mount-list.ts';
 import { planTarget } from '../../src/plan/mount-point.ts';
-import { listMounts } from '../../src/plan/mounts.ts';
 import { type Place, Places } from '../../src/plan/place.ts';
 import { minimalConfig, planInput, textsOf } from '../support/plan-input.ts';
 

@@ -98,7 +98,7 @@ test('logs --follow goes over to the next file', () =>
     const follower = start(store, ['logs', '-f', 'c']);
     const text = await new Response(follower.stdout).text();
     assert.is(text, Array.from({ length: 3000 }, (_, i) => `this is line number ${i}\n`).join(''));
-    assert.ok(readdirSync(directoryOf(store)).filter((name) => name.startsWith('log.')).length > 5);
+    assert.ok(readdirSync(directoryOf(store)).filter((name) => name.startsWith('log.')).length >= 2);
   }));
 
 test('logs of a container that keeps none, and of none', () =>
