@@ -1,12 +1,13 @@
 // The bytes of one file into another, by the kernel alone: copy_file_range(2), which shares blocks where both are on a
 // filesystem that can (btrfs, xfs), and sendfile(2) between different ones. Holes stay holes: lseek(2), "SEEK_DATA".
 
-import { flag, rawSyscall, readInto, writeAll } from '../../native-bindings/libc.ts';
+import { flag, rawSyscall } from '../../native-bindings/libc.ts';
 import { errno, must } from './inode.ts';
 
 const [SEEK_SET, SEEK_DATA, SEEK_HOLE] = [flag('SEEK_SET'), flag('SEEK_DATA'), flag('SEEK_HOLE')];
 
 const FICLONE = flag('FICLONE');
+const EINTR = errno('EINTR');
 
 /** Up to this size a file is read and written: quicker than to set up what moves pages inside of the kernel. */
 const SMALL = 32 * 1024;
@@ -35,12 +36,7 @@ export function cloneContents(from: number, to: number, what: string): boolean {
  */
 export function copyContents(from: number, to: number, size: number, what: string, stored = 0): void {
   if (stored >= size && size <= SMALL) {
-    for (let left = size; left > 0; ) {
-      const got = must(readInto(from, buffer.subarray(0, left)), what);
-      if (got === 0) return;
-      writeAll(to, buffer.subarray(0, got));
-      left -= got;
-    }
+    copySmall(from, to, size, what);
     return;
   }
   if (stored >= size) {
@@ -62,6 +58,19 @@ export function copyContents(from: number, to: number, size: number, what: strin
   must(rawSyscall('ftruncate', to, size), what);
 }
 
+/** Copies at most as many bytes as the buffer takes; fewer if the file ends before. */
+function copySmall(from: number, to: number, size: number, what: string): void {
+  for (let left = size; left > 0; ) {
+    const got = must(rawSyscall('read', from, buffer, left), what);
+    if (got === 0) return;
+    for (let at = 0; at < got; ) {
+      const wrote = rawSyscall('write', to, at === 0 ? buffer : buffer.subarray(at), got - at);
+      if (wrote !== EINTR) at += must(wrote, what);
+    }
+    left -= got;
+  }
+}
+
 /** Copies so many bytes from position to position; fewer if the file ends before. */
 function copyRange(from: number, to: number, length: number, what: string): void {
   let shared = true;
@@ -72,7 +81,7 @@ function copyRange(from: number, to: number, length: number, what: string): void
     if (copied === 0) return;
     if (copied > 0) left -= copied;
     else if (shared && UNSHARED.includes(copied)) shared = false;
-    else if (copied !== errno('EINTR')) must(copied, what);
+    else if (copied !== EINTR) must(copied, what);
   }
 }
 

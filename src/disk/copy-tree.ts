@@ -259,13 +259,10 @@ function copyEntry(tree: Tree, here: Directory, { isFile, name }: Entry): Direct
       const pair = openPair(pin, '.', here.to, name, `${what}: open the directory`);
       return enter(pair, join(here.path, name));
     }
-    if (inode.type !== S_IFREG)
-      copyOnce(tree, here, name, inode, what, () =>
-        using(copyNode(pin, here.to, name, inode, what), (copy) => copyAttributes(pin, copy, inode, what)),
-      );
+    if (inode.type !== S_IFREG) copyOnce(tree, here, name, inode, what, pin);
     else
       using(open(AT_FDCWD, pathOf(pin), READ, `${what}: open it`), (source) =>
-        copyOnce(tree, here, name, inode, what, () => copyFile(tree, source, here.to, name, inode, what)),
+        copyOnce(tree, here, name, inode, what, source),
       );
     return undefined;
   });
@@ -278,26 +275,23 @@ function copyAtOnce(tree: Tree, here: Directory, name: Name, what: string): bool
   try {
     const inode = statInode(source, what);
     if (inode.type !== S_IFREG) return false;
-    copyOnce(tree, here, name, inode, what, () => copyFile(tree, source, here.to, name, inode, what));
+    copyOnce(tree, here, name, inode, what, source);
     return true;
   } finally {
     close(source);
   }
 }
 
-/** Copies what is no directory; what was copied by another name before is linked to that. */
-function copyOnce(
-  tree: Tree,
-  here: Directory,
-  name: Name,
-  inode: Inode,
-  what: string,
-  copy: () => void,
-): void {
+/**
+ * Copies what is no directory; what was copied by another name before is linked to that.
+ * @param source of a regular file, open for reading; of any other the pin
+ */
+function copyOnce(tree: Tree, here: Directory, name: Name, inode: Inode, what: string, source: number): void {
   const first = inode.links > 1 ? tree.links.get(inode.identity) : undefined;
   tree.onEntry?.(inode.type === S_IFREG && first === undefined ? inode.size : 0);
   if (first !== undefined && linkTo(tree.top, first, here.to, name, what)) return;
-  copy();
+  if (inode.type === S_IFREG) copyFile(tree, source, here.to, name, inode, what);
+  else copyNode(source, here.to, name, inode, what);
   if (inode.links > 1) tree.links.set(inode.identity, join(here.path, name));
 }
 
@@ -319,25 +313,34 @@ function linkTo(top: number, first: Uint8Array, dir: number, name: Name, what: s
 function copyFile(tree: Tree, source: number, dir: number, name: Name, inode: Inode, what: string): void {
   const { size, stored, uid, gid, mode } = inode;
   const made = uid === tree.owner?.uid && gid === tree.owner.gid;
-  using(open(dir, name, CREATE, `${what}: make the file`, made ? mode & 0o777 : 0o600), (copy) => {
-    tree.clones &&= size === 0 || cloneContents(source, copy, what);
-    if (!tree.clones && size > 0) copyContents(source, copy, size, what, stored);
+  const permissions = made ? mode & 0o777 : 0o600;
+  const copy = must(rawSyscall('openat', dir, name, CREATE, permissions), what, 'make the file');
+  try {
+    if (size > 0) {
+      tree.clones &&= cloneContents(source, copy, what);
+      if (!tree.clones) copyContents(source, copy, size, what, stored);
+    }
     copyFileAttributes(source, copy, inode, made, what);
+  } finally {
+    close(copy);
+  }
+}
+
+/** Copies a symlink, device node, fifo or socket, which is pinned. */
+function copyNode(pin: number, dir: number, name: Name, inode: Inode, what: string): void {
+  makeNode(pin, dir, name, inode, what);
+  using(open(dir, name, PIN, `${what}: look at the copy`), (copy) => {
+    // Who swapped it must not get the attributes of another file, such as a setuid bit.
+    if (statInode(copy, what).type !== inode.type)
+      throw new SystemError(`${what}: the copy was replaced meanwhile`, -errno('ESTALE'));
+    copyAttributes(pin, copy, inode, what);
   });
 }
 
-/** Copies a symlink, device node, fifo or socket. Returns the copy, pinned. */
-function copyNode(pin: number, dir: number, name: Name, inode: Inode, what: string): number {
-  if (inode.type === S_IFLNK) {
+function makeNode(pin: number, dir: number, name: Name, { type, device }: Inode, what: string): void {
+  if (type === S_IFLNK) {
     const target = new Uint8Array(PATH_MAX);
-    must(rawSyscall('readlinkat', pin, '', target, PATH_MAX - 1), `${what}: read the symlink`);
-    must(rawSyscall('symlinkat', target, dir, name), `${what}: make the symlink`);
-  } else {
-    const made = rawSyscall('mknodat', dir, name, inode.type | 0o600, inode.device);
-    must(made, `${what}: make the node`);
-  }
-  const copy = open(dir, name, PIN, `${what}: look at the copy`);
-  if (statInode(copy, what).type === inode.type) return copy;
-  close(copy); // who swapped it must not get the attributes of another file, such as a setuid bit
-  throw new SystemError(`${what}: the copy was replaced meanwhile`, -errno('ESTALE'));
+    must(rawSyscall('readlinkat', pin, '', target, PATH_MAX - 1), what, 'read the symlink');
+    must(rawSyscall('symlinkat', target, dir, name), what, 'make the symlink');
+  } else must(rawSyscall('mknodat', dir, name, type | 0o600, device), what, 'make the node');
 }

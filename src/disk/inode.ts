@@ -45,31 +45,37 @@ export function inodeNumber({ identity }: Inode): bigint {
 /** What may be left as it is when attributes are set. */
 export type Kept = 'mode' | 'uid' | 'gid';
 
-/** The value of a call that must not fail; `what` is what was tried, for the message. */
-export function must(result: number, what: string): number {
-  if (result < 0) throw new SystemError(what, -result);
+/**
+ * The value of a call that must not fail.
+ * @param what was tried, for the message
+ * @param step of it: joined to it only where it fails, for a copy makes hundreds of thousands of calls
+ * @throws SystemError
+ */
+export function must(result: number, what: string, step?: string): number {
+  if (result < 0) throw new SystemError(step === undefined ? what : `${what}: ${step}`, -result);
   return result;
 }
 
 /** Where a descriptor's file is to be found by path. */
 export const pathOf = (fd: number): string => `/proc/self/fd/${fd}`;
 
-const statxBuffer = new Uint8Array(256);
-const statxView = new DataView(statxBuffer.buffer);
-const u32 = (at: number): number => statxView.getUint32(at, true);
+/** A path for AT_EMPTY_PATH. */
+const NO_PATH = new Uint8Array(1);
+/** struct statx, by bytes and by words of 32 bits: reading words is what costs the least, and a copy looks at every file. */
+const statxBytes = new Uint8Array(256);
+const words = new Uint32Array(statxBytes.buffer);
+const u32 = (at: number): number => words[at / 4]!;
 /** Sizes are exact up to 2^53. */
 const u64 = (at: number): number => u32(at + 4) * 2 ** 32 + u32(at);
+const [STX_ATIME, STX_BTIME, STX_MTIME, TIMESTAMP_SIZE] = [64, 80, 112, 16];
 
 /** Looks at a file; throws SystemError. The offsets are those of struct statx. */
 export function statInode(fd: number, what: string): Inode {
-  must(rawSyscall('statx', fd, '', AT_EMPTY_PATH, STATX_BASIC_STATS, statxBuffer), what);
-  const mode = statxView.getUint16(28, true);
+  must(rawSyscall('statx', fd, NO_PATH, AT_EMPTY_PATH, STATX_BASIC_STATS, statxBytes), what);
+  const mode = u32(28) & 0xffff;
   const [major, minor] = [u32(128), u32(132)];
-  const times = new Uint8Array(32);
-  for (let i = 0; i < 12; i++) {
-    times[i] = statxBuffer[64 + i]!; // stx_atime: seconds, nanoseconds
-    times[16 + i] = statxBuffer[112 + i]!; // stx_mtime
-  }
+  // A struct statx_timestamp is a struct timespec; the time of birth, which was not asked for, makes room.
+  statxBytes.copyWithin(STX_BTIME, STX_MTIME, STX_MTIME + TIMESTAMP_SIZE);
   return {
     type: mode & S_IFMT,
     mode: mode & 0o7777,
@@ -80,8 +86,8 @@ export function statInode(fd: number, what: string): Inode {
     device: ((minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12)) >>> 0, // <linux/kdev_t.h>: new_encode_dev
     identity: `${u32(136)}:${u32(140)}:${u32(36)}.${u32(32)}`,
     stored: 512 * u64(48),
-    mtime: { seconds: Number(statxView.getBigInt64(112, true)), nanoseconds: u32(120) },
-    times,
+    mtime: { seconds: (u32(STX_MTIME + 4) | 0) * 2 ** 32 + u32(STX_MTIME), nanoseconds: u32(STX_MTIME + 8) },
+    times: statxBytes.slice(STX_ATIME, STX_ATIME + 2 * TIMESTAMP_SIZE),
   };
 }
 
@@ -110,11 +116,11 @@ export function copyAttributes(
   const uid = keep?.has('uid') ? -1 : inode.uid;
   const gid = keep?.has('gid') ? -1 : inode.gid;
   // In this order: chown(2) takes away setuid bits and capabilities, and an ACL refines the mode.
-  must(rawSyscall('fchownat', to, '', uid, gid, AT_EMPTY_PATH), `${what}: set its owner ${uid}:${gid}`);
+  must(rawSyscall('fchownat', to, '', uid, gid, AT_EMPTY_PATH), what, `set its owner ${uid}:${gid}`);
   if (inode.type !== S_IFLNK && !keep?.has('mode'))
-    must(rawSyscall('fchmodat', flag('AT_FDCWD'), pathOf(to), inode.mode), `${what}: set its mode`);
+    must(rawSyscall('fchmodat', flag('AT_FDCWD'), pathOf(to), inode.mode), what, 'set its mode');
   copyXattrs(pathOf(from), pathOf(to), what);
-  must(rawSyscall('utimensat', to, '', inode.times, AT_EMPTY_PATH), `${what}: set its times`);
+  must(rawSyscall('utimensat', to, '', inode.times, AT_EMPTY_PATH), what, 'set its times');
 }
 
 /**
@@ -130,10 +136,10 @@ export function copyFileAttributes(
   what: string,
 ): void {
   const { uid, gid, mode } = inode;
-  if (!made) must(rawSyscall('fchown', to, uid, gid), `${what}: set its owner ${uid}:${gid}`);
-  if (!made || mode > 0o777) must(rawSyscall('fchmod', to, mode), `${what}: set its mode`);
-  copyXattrs(from, to, what);
-  must(rawSyscall('utimensat', to, null, inode.times, 0), `${what}: set its times`);
+  if (!made) must(rawSyscall('fchown', to, uid, gid), what, `set its owner ${uid}:${gid}`);
+  if (!made || mode > 0o777) must(rawSyscall('fchmod', to, mode), what, 'set its mode');
+  if (rawSyscall('flistxattr', from, null, 0) !== 0) copyXattrs(from, to, what); // most files have none
+  must(rawSyscall('utimensat', to, null, inode.times, 0), what, 'set its times');
 }
 
 /** A file for calls on extended attributes: by path, which is followed, or open. */
@@ -141,12 +147,11 @@ type File = string | number;
 
 /** Copies what the filesystem of `to` can keep: user.* is not for every kind of file and filesystem. */
 function copyXattrs(from: File, to: File, what: string): void {
-  if (typeof from === 'number' && rawSyscall('flistxattr', from, null, 0) === 0) return; // most files have none
   for (const [name, value] of xattrsOf(from, what)) {
     const call = typeof to === 'number' ? 'fsetxattr' : 'setxattr';
     const result = rawSyscall(call, to, name, value, value.length, 0);
     if (result !== errno('EOPNOTSUPP'))
-      must(result, `${what}: copy extended attribute ${decodeName(name.subarray(0, -1))}`);
+      must(result, what, `copy extended attribute ${decodeName(name.subarray(0, -1))}`);
   }
 }
 
@@ -158,7 +163,7 @@ export function* xattrsOf(file: File, what: string): Generator<[name: Uint8Array
   const [list, get] = typeof file === 'number' ? (['flistxattr', 'fgetxattr'] as const) : PATH_CALLS;
   const names = readSized((into) => rawSyscall(list, file, into, into?.length ?? 0));
   if (typeof names === 'number') {
-    if (names !== errno('EOPNOTSUPP')) must(names, `${what}: list its extended attributes`);
+    if (names !== errno('EOPNOTSUPP')) must(names, what, 'list its extended attributes');
     return;
   }
   for (let at = 0; at < names.length; at = names.indexOf(0, at) + 1) {
