@@ -54,13 +54,17 @@ function setMode(fd: number, mode: number): number {
   return result === errno('EBADF') ? rawSyscall('fchmodat', AT_FDCWD, pathOf(fd), mode) : result;
 }
 
-const times = new BigInt64Array(4);
+/** struct timespec[2], a number in two halves each: BigInts would be made for every file. */
+const times = new DataView(new ArrayBuffer(32));
 const timesBytes = new Uint8Array(times.buffer);
 
 /** Access time as well: who reads the file changes it soon enough, and two unpackings are alike. */
 function setTimes(fd: number, { seconds, nanoseconds }: Time): number {
-  times[0] = times[2] = BigInt(seconds);
-  times[1] = times[3] = BigInt(nanoseconds);
+  for (const at of [0, 16]) {
+    times.setUint32(at, seconds >>> 0, true);
+    times.setInt32(at + 4, Math.floor(seconds / 2 ** 32), true);
+    times.setUint32(at + 8, nanoseconds, true);
+  }
   return rawSyscall('utimensat', fd, '', timesBytes, AT_EMPTY_PATH);
 }
 

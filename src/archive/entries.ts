@@ -70,6 +70,16 @@ const types: Readonly<Record<string, EntryType>> = {
   [TYPE.fifo]: 'fifo',
 };
 
+/** Of blocks that are about the entry behind them. */
+const headerTypes: ReadonlySet<string> = new Set([
+  TYPE.pax,
+  TYPE.paxGlobal,
+  TYPE.gnuName,
+  TYPE.gnuLink,
+  TYPE.gnuVolume,
+]);
+const NOTHING: Records = [];
+
 const cutOff = (): TinyrunError => new TinyrunError('ARCHIVE', 'the archive is cut off');
 
 interface Archive {
@@ -149,7 +159,7 @@ async function takePayload(archive: Archive, size: number): Promise<Uint8Array> 
 
 /** Headers up to the one of an entry, which they belong to. */
 async function nextEntry(archive: Archive): Promise<Entry | undefined> {
-  let records: Records = [];
+  let records = NOTHING;
   let longName: ByteString | undefined;
   let longLink: ByteString | undefined;
   let headers = 0;
@@ -158,10 +168,7 @@ async function nextEntry(archive: Archive): Promise<Entry | undefined> {
     const bytes = await takeBlock(archive);
     if (isZero(bytes)) return undefined;
     const block = decodeBlock(bytes);
-    const isHeader = [TYPE.pax, TYPE.paxGlobal, TYPE.gnuName, TYPE.gnuLink].some(
-      (type) => type === block.type,
-    );
-    if (isHeader || block.type === TYPE.gnuVolume) {
+    if (headerTypes.has(block.type)) {
       headers += BLOCK + block.size;
       if (block.size < 0 || headers > HEADER_LIMIT)
         throw new TinyrunError('ARCHIVE', `its headers of ${headers} bytes are larger than ${HEADER_LIMIT}`);
@@ -174,11 +181,9 @@ async function nextEntry(archive: Archive): Promise<Entry | undefined> {
     }
     if (longName !== undefined) block.name = longName;
     if (longLink !== undefined) block.link = longLink;
+    if (archive.globals.size > 0) records = [...archive.globals, ...records];
     // `bytes` may be gone once more is read.
-    return await toEntry(archive, block, block.type === TYPE.gnuSparse ? bytes.slice() : bytes, [
-      ...archive.globals,
-      ...records,
-    ]);
+    return await toEntry(archive, block, block.type === TYPE.gnuSparse ? bytes.slice() : bytes, records);
   }
 }
 
@@ -202,54 +207,60 @@ async function toEntry(archive: Archive, block: Block, bytes: Uint8Array, record
       'ARCHIVE',
       `${displayName(block.name)} is of an unknown type, ${JSON.stringify(block.type)}`,
     );
-  const xattrs = new Map<ByteString, Uint8Array>();
-  const fields: Block & { time: Time } = { ...block, time: { seconds: block.mtime, nanoseconds: 0 } };
-  for (const [key, value] of records) applyRecord(fields, xattrs, key, value);
+  const fields: Fields = { block, time: { seconds: block.mtime, nanoseconds: 0 }, xattrs: new Map() };
+  for (const [key, value] of records) applyRecord(fields, key, value);
   // 2^32-1 means "no change" to chown(2).
   for (const id of ['uid', 'gid'] as const)
-    if (fields[id] < 0 || fields[id] >= 0xffff_ffff)
+    if (block[id] < 0 || block[id] >= 0xffff_ffff)
       throw new TinyrunError(
         'ARCHIVE',
-        `${displayName(fields.name)} has a ${id} that Linux has not: ${fields[id]}`,
+        `${displayName(block.name)} has a ${id} that Linux has not: ${block[id]}`,
       );
-  if (fields.size < 0) throw new TinyrunError('ARCHIVE', `${displayName(fields.name)} has a negative size`);
+  if (block.size < 0) throw new TinyrunError('ARCHIVE', `${displayName(block.name)} has a negative size`);
   // The oldest form has no type for directories; some write a size where there is no body.
-  const directory = type === 'file' && block.type === TYPE.file && fields.name.endsWith('/');
-  const stored = type === 'file' && !directory ? fields.size : 0;
+  const directory = type === 'file' && block.type === TYPE.file && block.name.endsWith('/');
+  const stored = type === 'file' && !directory ? block.size : 0;
   const { regions, size, left } = await findData(archive, block, bytes, records, stored);
+  const read = readBody(archive, left);
   return {
     type: directory ? 'directory' : type,
-    name: fields.name,
-    mode: fields.mode,
-    uid: fields.uid,
-    gid: fields.gid,
+    name: block.name,
+    mode: block.mode,
+    uid: block.uid,
+    gid: block.gid,
     mtime: fields.time,
-    link: fields.link,
-    major: fields.major,
-    minor: fields.minor,
-    xattrs: [...xattrs],
+    link: block.link,
+    major: block.major,
+    minor: block.minor,
+    xattrs: [...fields.xattrs],
     size,
     regions,
-    ...bodyOf(archive, left),
+    read,
+    get body() {
+      return chunksOf(read);
+    },
   };
 }
 
+/** What is known of an entry; records change what its block says. */
+interface Fields {
+  block: Block;
+  time: Time;
+  xattrs: Map<ByteString, Uint8Array>;
+}
+
 /** Later records win; an empty value takes back what an earlier one or the block says. */
-function applyRecord(
-  fields: Block & { time: Time },
-  xattrs: Map<ByteString, Uint8Array>,
-  key: ByteString,
-  value: Uint8Array,
-): void {
+function applyRecord(fields: Fields, key: ByteString, value: Uint8Array): void {
+  const { block, xattrs } = fields;
   if (key.startsWith(XATTR)) {
     const name = key.slice(XATTR.length);
     if (name === '' || name.includes('\0'))
       throw new TinyrunError('ARCHIVE', 'an extended attribute without a name');
     xattrs.set(name, value);
   } else if (value.length > 0) {
-    if (key === 'path' || key === 'GNU.sparse.name') fields.name = pathOf(value, key);
-    else if (key === 'linkpath') fields.link = pathOf(value, key);
-    else if (key === 'size' || key === 'uid' || key === 'gid') fields[key] = parseCount(value, key);
+    if (key === 'path' || key === 'GNU.sparse.name') block.name = pathOf(value, key);
+    else if (key === 'linkpath') block.link = pathOf(value, key);
+    else if (key === 'size' || key === 'uid' || key === 'gid') block[key] = parseCount(value, key);
     else if (key === 'mtime') fields.time = parseTime(value, key);
   }
 }
@@ -299,11 +310,11 @@ async function readGnuMap(archive: Archive, header: Uint8Array): Promise<Region[
   return regions;
 }
 
-/** The body's bytes, then its padding, which is no content. */
-function bodyOf(archive: Archive, stored: number): Pick<Entry, 'read' | 'body'> {
+/** Reads the body's bytes, then its padding, which is no content. */
+function readBody(archive: Archive, stored: number): Entry['read'] {
   let left = stored;
   let padding = (BLOCK - (stored % BLOCK)) % BLOCK;
-  const read = async (most: number): Promise<Uint8Array | undefined> => {
+  return async (most) => {
     if (left > 0) {
       const bytes = await archive.reader.some(Math.min(left, most));
       if (bytes === undefined) throw cutOff();
@@ -319,10 +330,10 @@ function bodyOf(archive: Archive, stored: number): Pick<Entry, 'read' | 'body'> 
     }
     return undefined;
   };
-  async function* chunks(): ByteSource {
-    for (let bytes = await read(2 ** 20); bytes !== undefined; bytes = await read(2 ** 20)) yield bytes;
-  }
-  return { read, body: { [Symbol.asyncIterator]: () => chunks()[Symbol.asyncIterator]() } };
+}
+
+async function* chunksOf(read: Entry['read']): ByteSource {
+  for (let bytes = await read(2 ** 20); bytes !== undefined; bytes = await read(2 ** 20)) yield bytes;
 }
 
 /** What its reader left of a body belongs to the frame. */

@@ -18,7 +18,8 @@ export interface Hashing {
   close(): void;
 }
 
-const SLOT_COUNT = 16;
+/** Together less than what takes as long to hash as a thread to start. */
+const SLOT_COUNT = 32;
 const SLOT = 256 * 1024;
 
 /** @throws TinyrunError HOST, while it is read or by `digest`, where there can be no thread */

@@ -173,7 +173,8 @@ export function encodeBlock(fields: Block): Uint8Array {
   putNumber(block, 'major', fields.major);
   putNumber(block, 'minor', fields.minor);
   field(block, 'checksum').fill(0x20);
-  const sum = block.reduce((all, byte) => all + byte, 0);
+  let sum = 0;
+  for (let i = 0; i < BLOCK; i++) sum += block[i]!;
   putText(block, 'checksum', `${sum.toString(8).padStart(6, '0')}\0 `);
   return block;
 }

@@ -43,8 +43,9 @@ export function entryPath(name: ByteString): ByteString {
       'ARCHIVE',
       `the name of ${name.length} bytes is longer than Linux takes (${PATH_MAX - 1})`,
     );
-  // The usual one, `a/b/c` or `a/b/`, is its own path.
-  if (!/(^|\/)(\.{0,2})(\/|$)/.test(name)) return name;
+  // Most, `a/b/c` or `./a/b/c`, are the path that they stand for.
+  const path = name.startsWith('./') ? name.slice(2) : name;
+  if (!/(^|\/)(\.{0,2})(\/|$)/.test(path)) return path;
   const parts = name.split('/').filter((part) => part !== '' && part !== '.');
   if (parts.includes('..'))
     throw new TinyrunError('ARCHIVE', 'the name has a part `..`, which leads out of the directory it is in');

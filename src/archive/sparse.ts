@@ -72,6 +72,7 @@ export type PaxSparse = { map: SparseMap } | { inBody: true; size: number } | un
 
 /** @throws TinyrunError ARCHIVE */
 export function parsePaxSparse(records: Records): PaxSparse {
+  if (records.length === 0) return undefined;
   const last = (key: string) => records.findLast(([name]) => name === `GNU.sparse.${key}`)?.[1];
   const size = last('realsize') ?? last('size');
   if (last('major') !== undefined) {

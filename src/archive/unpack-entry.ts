@@ -79,7 +79,7 @@ async function writeBody(fd: number, entry: Entry, what: string): Promise<void> 
 
 function writeAt(fd: number, bytes: Uint8Array, offset: number, what: string): void {
   for (let done = 0; done < bytes.length; ) {
-    const rest = bytes.subarray(done);
+    const rest = done === 0 ? bytes : bytes.subarray(done);
     const wrote = rawSyscall('pwrite64', fd, rest, rest.length, offset + done);
     if (wrote >= 0) done += wrote;
     else if (wrote !== errno('EINTR')) throw new SystemError(`${what}: write it`, -wrote);
