@@ -43,6 +43,8 @@ export interface Entry {
   regions: readonly Region[];
   /** The next bytes of the body, at most so many; undefined: that was all. */
   read(most: number): Promise<Uint8Array | undefined>;
+  /** The same if they are there; undefined: `read` may wait for them. */
+  readNow(most: number): Uint8Array | undefined;
   /** The body as it is stored: a file with holes without them. */
   body: ByteSource;
 }
@@ -89,6 +91,8 @@ interface Archive {
   unterminated: boolean;
   /** Records that hold for all entries behind. */
   globals: Map<ByteString, Uint8Array>;
+  /** What is left of the last entry's body, and the zeros behind it. */
+  body: { left: number; padding: number };
 }
 
 /**
@@ -103,6 +107,7 @@ export async function* readEntries(source: ByteSource, options: ReadOptions = {}
     onFrame: options.onFrame ?? (() => {}),
     unterminated: options.unterminated ?? false,
     globals: new Map(),
+    body: { left: 0, padding: 0 },
   };
   let name: ByteString = '';
   let count = 0;
@@ -115,7 +120,7 @@ export async function* readEntries(source: ByteSource, options: ReadOptions = {}
       if (count > archive.limits.entries)
         throw new TinyrunError('ARCHIVE', `it has more than ${archive.limits.entries} entries`);
       yield entry;
-      await skipBody(archive, entry);
+      if (!skipPadding(archive)) await skipBody(archive, entry);
     }
     for (let rest = await archive.reader.some(BLOCK * 128); rest !== undefined; ) {
       checkBytes(archive);
@@ -140,7 +145,10 @@ function checkBytes({ reader, limits }: Archive): void {
 
 /** A block of headers. */
 async function takeBlock(archive: Archive): Promise<Uint8Array> {
-  const block = await archive.reader.take(BLOCK);
+  return checkBlock(archive, await archive.reader.take(BLOCK));
+}
+
+function checkBlock(archive: Archive, block: Uint8Array): Uint8Array {
   checkBytes(archive);
   if (block.length < BLOCK) throw cutOff();
   archive.onFrame(block);
@@ -165,7 +173,8 @@ async function nextEntry(archive: Archive): Promise<Entry | undefined> {
   let headers = 0;
   for (;;) {
     if (headers === 0 && archive.unterminated && (await archive.reader.atEnd())) return undefined;
-    const bytes = await takeBlock(archive);
+    const there = archive.reader.takeNow(BLOCK);
+    const bytes = there === undefined ? await takeBlock(archive) : checkBlock(archive, there);
     if (isZero(bytes)) return undefined;
     const block = decodeBlock(bytes);
     if (headerTypes.has(block.type)) {
@@ -183,7 +192,10 @@ async function nextEntry(archive: Archive): Promise<Entry | undefined> {
     if (longLink !== undefined) block.link = longLink;
     if (archive.globals.size > 0) records = [...archive.globals, ...records];
     // `bytes` may be gone once more is read.
-    return await toEntry(archive, block, block.type === TYPE.gnuSparse ? bytes.slice() : bytes, records);
+    const fields = fieldsOf(block, records);
+    const header = block.type === TYPE.gnuSparse ? bytes.slice() : bytes;
+    const data = wholeData(fields, records) ?? (await findData(archive, header, fields, records));
+    return toEntry(archive, fields, data);
   }
 }
 
@@ -200,14 +212,25 @@ function setGlobals(archive: Archive, records: Records): void {
     throw new TinyrunError('ARCHIVE', `it has more than ${MOST_GLOBALS} global records`);
 }
 
-async function toEntry(archive: Archive, block: Block, bytes: Uint8Array, records: Records): Promise<Entry> {
+/** What is known of an entry; records change what its block says. */
+interface Fields {
+  block: Block;
+  type: EntryType;
+  time: Time;
+  xattrs: Map<ByteString, Uint8Array>;
+  /** Bytes of its body. */
+  stored: number;
+}
+
+function fieldsOf(block: Block, records: Records): Fields {
   const type = types[block.type];
   if (type === undefined)
     throw new TinyrunError(
       'ARCHIVE',
       `${displayName(block.name)} is of an unknown type, ${JSON.stringify(block.type)}`,
     );
-  const fields: Fields = { block, time: { seconds: block.mtime, nanoseconds: 0 }, xattrs: new Map() };
+  const time = { seconds: block.mtime, nanoseconds: 0 };
+  const fields: Fields = { block, type, time, xattrs: new Map(), stored: 0 };
   for (const [key, value] of records) applyRecord(fields, key, value);
   // 2^32-1 means "no change" to chown(2).
   for (const id of ['uid', 'gid'] as const)
@@ -218,35 +241,36 @@ async function toEntry(archive: Archive, block: Block, bytes: Uint8Array, record
       );
   if (block.size < 0) throw new TinyrunError('ARCHIVE', `${displayName(block.name)} has a negative size`);
   // The oldest form has no type for directories; some write a size where there is no body.
-  const directory = type === 'file' && block.type === TYPE.file && block.name.endsWith('/');
-  const stored = type === 'file' && !directory ? block.size : 0;
-  const { regions, size, left } = await findData(archive, block, bytes, records, stored);
-  const read = readBody(archive, left);
+  if (block.type === TYPE.file && block.name.endsWith('/')) fields.type = 'directory';
+  else if (type === 'file') fields.stored = block.size;
+  return fields;
+}
+
+function toEntry(
+  archive: Archive,
+  { block, type, time, xattrs }: Fields,
+  { regions, size, left }: Data,
+): Entry {
+  const { read, readNow } = readBody(archive, left);
   return {
-    type: directory ? 'directory' : type,
+    type,
     name: block.name,
     mode: block.mode,
     uid: block.uid,
     gid: block.gid,
-    mtime: fields.time,
+    mtime: time,
     link: block.link,
     major: block.major,
     minor: block.minor,
-    xattrs: [...fields.xattrs],
+    xattrs: [...xattrs],
     size,
     regions,
     read,
+    readNow,
     get body() {
       return chunksOf(read);
     },
   };
-}
-
-/** What is known of an entry; records change what its block says. */
-interface Fields {
-  block: Block;
-  time: Time;
-  xattrs: Map<ByteString, Uint8Array>;
 }
 
 /** Later records win; an empty value takes back what an earlier one or the block says. */
@@ -270,22 +294,33 @@ function pathOf(value: Uint8Array, key: string): ByteString {
   return byteString(value);
 }
 
-/** Where the bytes of a file lie in it, and how many of them there are in the archive. */
+/** Where the bytes of a file lie in it, and how many of them there are still in the archive. */
+interface Data {
+  regions: readonly Region[];
+  size: number;
+  left: number;
+}
+
+/** Of a file without holes, as are nearly all; undefined: it may have some. */
+function wholeData({ block, stored }: Fields, records: Records): Data | undefined {
+  if (block.type === TYPE.gnuSparse || (block.type === TYPE.file && records.length > 0)) return undefined;
+  return { regions: stored === 0 ? [] : [{ offset: 0, length: stored }], size: stored, left: stored };
+}
+
 async function findData(
   archive: Archive,
-  block: Block,
   bytes: Uint8Array,
+  fields: Fields,
   records: Records,
-  stored: number,
-): Promise<{ regions: readonly Region[]; size: number; left: number }> {
+): Promise<Data> {
+  const { block, stored } = fields;
   if (block.type === TYPE.gnuSparse) {
     const size = decodeNumber(bytes.subarray(GNU_HEADER.size, GNU_HEADER.size + 12), 'size');
     const regions = await readGnuMap(archive, bytes);
     return { ...checkMap({ regions, size }, stored), left: stored };
   }
   const sparse = parsePaxSparse(records);
-  if (sparse === undefined || block.type !== TYPE.file)
-    return { regions: stored === 0 ? [] : [{ offset: 0, length: stored }], size: stored, left: stored };
+  if (sparse === undefined) return wholeData(fields, NOTHING)!;
   if ('map' in sparse) return { ...checkMap(sparse.map, stored), left: stored };
   let taken = 0;
   const map = await readBodyMap(async () => {
@@ -310,26 +345,46 @@ async function readGnuMap(archive: Archive, header: Uint8Array): Promise<Region[
   return regions;
 }
 
-/** Reads the body's bytes, then its padding, which is no content. */
-function readBody(archive: Archive, stored: number): Entry['read'] {
-  let left = stored;
-  let padding = (BLOCK - (stored % BLOCK)) % BLOCK;
-  return async (most) => {
-    if (left > 0) {
-      const bytes = await archive.reader.some(Math.min(left, most));
-      if (bytes === undefined) throw cutOff();
-      checkBytes(archive);
-      left -= bytes.length;
-      return bytes;
-    }
-    if (padding > 0) {
-      const bytes = await archive.reader.take(padding);
-      if (bytes.length < padding && !archive.unterminated) throw cutOff();
-      padding = 0;
-      archive.onFrame(bytes);
-    }
-    return undefined;
+/** The body's bytes, then its padding, which is no content. */
+function readBody(archive: Archive, stored: number): Pick<Entry, 'read' | 'readNow'> {
+  const body = { left: stored, padding: (BLOCK - (stored % BLOCK)) % BLOCK };
+  archive.body = body;
+  const taken = (bytes: Uint8Array): Uint8Array => {
+    checkBytes(archive);
+    body.left -= bytes.length;
+    return bytes;
   };
+  return {
+    readNow(most) {
+      const bytes = body.left === 0 ? undefined : archive.reader.someNow(Math.min(body.left, most));
+      return bytes === undefined ? undefined : taken(bytes);
+    },
+    async read(most) {
+      if (body.left > 0) {
+        const bytes = await archive.reader.some(Math.min(body.left, most));
+        if (bytes === undefined) throw cutOff();
+        return taken(bytes);
+      }
+      if (body.padding > 0) {
+        const bytes = await archive.reader.take(body.padding);
+        if (bytes.length < body.padding && !archive.unterminated) throw cutOff();
+        body.padding = 0;
+        archive.onFrame(bytes);
+      }
+      return undefined;
+    },
+  };
+}
+
+/** Where nothing is left of a body, and its padding is there: returns whether that is so. */
+function skipPadding({ body, reader, onFrame }: Archive): boolean {
+  if (body.left > 0) return false;
+  if (body.padding === 0) return true;
+  const bytes = reader.takeNow(body.padding);
+  if (bytes === undefined) return false;
+  body.padding = 0;
+  onFrame(bytes);
+  return true;
 }
 
 async function* chunksOf(read: Entry['read']): ByteSource {

@@ -1,5 +1,8 @@
 // A source of chunks -> as many bytes as one wants: a window over what has arrived, without copying what lies whole in one
 // chunk. No more is held than a chunk and what was asked for.
+//
+// Nearly always it is there already. Who reads thousands of small things asks with `...Now` first: to wait for what is there
+// costs more than to read it.
 
 import type { ByteSource } from './source.ts';
 
@@ -8,8 +11,12 @@ export interface Reader {
   readonly offset: number;
   /** So many bytes; fewer only where the source ends. They are valid until the next call. */
   take(length: number): Promise<Uint8Array>;
+  /** The same if all of them are there; undefined: `take` may wait for them. */
+  takeNow(length: number): Uint8Array | undefined;
   /** What has arrived, at least one byte and at most `most`; undefined where the source ends. */
   some(most: number): Promise<Uint8Array | undefined>;
+  /** The same; undefined: nothing is there, and `some` may wait for it. */
+  someNow(most: number): Uint8Array | undefined;
   /** What has arrived, up to and with the first such byte; none where the source ends. */
   until(byte: number): Promise<Uint8Array>;
   /** Whether the source has ended. */
@@ -56,6 +63,8 @@ export function readerOf(source: ByteSource): Reader {
       }
       return whole.subarray(0, used);
     },
+    takeNow: (length) => (chunk.length - at >= length ? window(length) : undefined),
+    someNow: (most) => (at < chunk.length ? window(most) : undefined),
     async some(most) {
       return (await fill()) ? window(most) : undefined;
     },

@@ -18,9 +18,9 @@ const AT_SYMLINK_FOLLOW = flag('AT_SYMLINK_FOLLOW');
 const CHUNK = 2 ** 20;
 
 /** Unpacks an entry that is no whiteout. */
-export async function unpackEntry(tree: Tree, entry: Entry, place: Place): Promise<void> {
+export function unpackEntry(tree: Tree, entry: Entry, place: Place): void | Promise<void> {
+  if (entry.type === 'file') return putFile(tree, entry, place);
   if (entry.type === 'directory') putDirectory(tree, entry, place);
-  else if (entry.type === 'file') await putFile(tree, entry, place);
   else if (entry.type === 'link') putLink(tree, entry, place);
   else putNode(tree, entry, entry.type, place);
 }
@@ -65,7 +65,8 @@ async function writeBody(fd: number, entry: Entry, what: string): Promise<void> 
   let end = 0;
   for (const { offset, length } of entry.regions) {
     for (let at = offset; at < offset + length; ) {
-      const bytes = await entry.read(Math.min(CHUNK, offset + length - at));
+      const most = Math.min(CHUNK, offset + length - at);
+      const bytes = entry.readNow(most) ?? (await entry.read(most));
       if (bytes === undefined) throw new TinyrunError('ARCHIVE', 'the archive is cut off');
       writeAt(fd, bytes, at, what);
       at += bytes.length;

@@ -80,7 +80,8 @@ async function unpackNamed(tree: Tree, entry: Entry): Promise<void> {
   }
 }
 
-async function unpackOne(tree: Tree, entry: Entry): Promise<void> {
+/** Returns a promise only where it is one of a file's body: most is done at once. */
+function unpackOne(tree: Tree, entry: Entry): void | Promise<void> {
   const path = pathOfName(tree, entry.name);
   if (path === undefined) return;
   if (path === '') {
@@ -91,7 +92,7 @@ async function unpackOne(tree: Tree, entry: Entry): Promise<void> {
   const { parent, base } = splitPath(path);
   const whiteout = tree.options.whiteouts === 'plain' ? undefined : whiteoutOf(path);
   if (whiteout !== undefined) hide(tree, parent, whiteout);
-  else await unpackEntry(tree, entry, { path, directory: tree.directories.open(parent), base });
+  else return unpackEntry(tree, entry, { path, directory: tree.directories.open(parent), base });
 }
 
 function hide(tree: Tree, parent: ByteString, whiteout: Whiteout): void {
