@@ -131,6 +131,7 @@ export async function* readEntries(source: ByteSource, options: ReadOptions = {}
     if (!(error instanceof TinyrunError) || error.code !== 'ARCHIVE' || 'entry' in error.data) throw error;
     const place = count === 0 ? 'at its beginning' : `at or behind entry ${count}, ${displayName(name)}`;
     throw new TinyrunError('ARCHIVE', `read the archive, ${place}: ${error.message}`, {
+      ...(count === 0 && { hint: 'is it a tar archive, plain or compressed by gzip or zstd?' }),
       data: { entry: count },
     });
   } finally {

@@ -15,6 +15,7 @@ import { parseInteger } from '../container/quantity.ts';
 import { parseSecurityOptions } from '../container/security-opt.ts';
 import { AT_FDCWD, exists } from '../disk/files.ts';
 import { TinyrunError } from '../errors.ts';
+import { sysctlNamespace, sysctlPath } from '../oci/sysctl.ts';
 import type { AttachInput } from '../plan/input.ts';
 import type { GlobalOptions } from '../runtime/options.ts';
 import { readText, refused } from '../runtime/probe.ts';
@@ -121,6 +122,24 @@ function readFile(file: string, cwd: string, from: string): string {
   return found;
 }
 
+/** Refused here, where the flag can be named; that a namespace is the container's own is checked with its config. */
+function sysctls(line: CommandLine): Record<string, string> {
+  const pairs = toPairs(texts(line, 'sysctl'), '--sysctl');
+  for (const [key, value] of Object.entries(pairs)) {
+    const namespace = sysctlNamespace(sysctlPath(key) ?? '');
+    if (namespace !== undefined && namespace !== 'uts') continue;
+    const why =
+      namespace === undefined
+        ? 'it is in no namespace of a container, it would change the whole host'
+        : 'write --hostname or --domainname';
+    throw new TinyrunError(
+      'USAGE',
+      `invalid argument ${JSON.stringify(`${key}=${value}`)} for --sysctl: ${why}`,
+    );
+  }
+  return pairs;
+}
+
 function toHostConfig(line: CommandLine, global: GlobalOptions, cwd: string): HostConfig {
   const mode = (name: ModeFlag): string =>
     parseMode(name, text(line, name), (called) => idOf(global, called));
@@ -154,7 +173,7 @@ function toHostConfig(line: CommandLine, global: GlobalOptions, cwd: string): Ho
     DnsSearch: texts(line, 'dns-search'),
     ExtraHosts: texts(line, 'add-host'),
     ShmSize: sizeOption(line, 'shm-size') || DEFAULT_SHM_SIZE,
-    Sysctls: toPairs(texts(line, 'sysctl'), '--sysctl'),
+    Sysctls: sysctls(line),
     Devices: texts(line, 'device').map(parseDevice),
     ...toLimits(line),
     CgroupParent: text(line, 'cgroup-parent') ?? '',

@@ -37,9 +37,14 @@ export function parseFast(
   for (let i = found.next; i < argv.length; ) {
     const word = argv[i]!;
     if (word === '--') {
-      if (spec.rest === undefined || args.length < spec.args[0]) return undefined;
-      const rest = argv.slice(i + 1);
-      return { command: name, options, args, rest: rest.length > 0 ? rest : undefined };
+      const behind = argv.slice(i + 1);
+      const missing = spec.imageWords && args.length === 0 ? 1 : 0; // `run -- IMAGE`
+      if (args.length + missing < spec.args[0] || behind.length < missing) return undefined;
+      args.push(...behind.splice(0, missing));
+      // What such an argument is, cold.ts tells.
+      if (missing > 0 ? table === commands : spec.rest === undefined) return undefined;
+      if (behind.length > 0 && spec.rest === undefined && !imageWords) return undefined;
+      return { command: name, options, args, rest: given(behind) };
     }
     if (isOption(word)) {
       const after = readOption(argv, i, spec.options, options) ?? readOption(argv, i, globalOptions, options);

@@ -8,7 +8,8 @@ import { parseUlimit } from '../container/ulimit.ts';
 import { TinyrunError } from '../errors.ts';
 import { type CommandLine, text, texts } from './command-line.ts';
 
-const usage = (message: string): TinyrunError => new TinyrunError('USAGE', message);
+const usage = (message: string, hint?: string): TinyrunError =>
+  new TinyrunError('USAGE', message, hint === undefined ? {} : { hint });
 
 /** Bytes: with less, no program starts. */
 const LEAST_MEMORY = 6 * 1024 * 1024;
@@ -35,7 +36,7 @@ type Limits = Pick<
 export function toLimits(line: CommandLine): Limits {
   const integer = (name: string): number => {
     const value = text(line, name);
-    return value === undefined || value === '' ? 0 : parseInteger(value, `--${name}`);
+    return value === undefined ? 0 : parseInteger(value, `--${name}`);
   };
   return {
     OomScoreAdj: integer('oom-score-adj'),
@@ -43,7 +44,7 @@ export function toLimits(line: CommandLine): Limits {
     Memory: sizeOption(line, 'memory'),
     MemoryReservation: sizeOption(line, 'memory-reservation'),
     MemorySwap: text(line, 'memory-swap') === '-1' ? -1 : sizeOption(line, 'memory-swap'),
-    NanoCpus: parseCpus(text(line, 'cpus') || '0'),
+    NanoCpus: parseCpus(text(line, 'cpus') ?? '0'),
     CpuShares: integer('cpu-shares'),
     CpusetCpus: text(line, 'cpuset-cpus') ?? '',
     CpusetMems: text(line, 'cpuset-mems') ?? '',
@@ -58,7 +59,7 @@ export function toLimits(line: CommandLine): Limits {
  */
 export function sizeOption(line: CommandLine, name: string): number {
   const value = text(line, name);
-  return value === undefined || value === '' ? 0 : parseBytes(value, `--${name}`);
+  return value === undefined ? 0 : parseBytes(value, `--${name}`);
 }
 
 /**
@@ -68,18 +69,25 @@ export function sizeOption(line: CommandLine, name: string): number {
 export function assertLimits(host: HostConfig): void {
   const { Memory, MemoryReservation, MemorySwap, NanoCpus, CpuShares, BlkioWeight, OomScoreAdj, PidsLimit } =
     host;
-  if (Memory > 0 && Memory < LEAST_MEMORY) throw usage('Minimum memory limit allowed is 6MB');
+  if (Memory > 0 && Memory < LEAST_MEMORY)
+    throw usage('Minimum memory limit allowed is 6MB', `--memory is ${Memory} bytes`);
   if (Memory > 0 && MemorySwap > 0 && MemorySwap < Memory)
     throw usage('Minimum memoryswap limit should be larger than memory limit, see usage');
   if (Memory === 0 && MemorySwap > 0)
     throw usage('You should always set the Memory limit when using Memoryswap limit, see usage');
   if (MemoryReservation > 0 && MemoryReservation < LEAST_MEMORY)
-    throw usage('Minimum memory reservation allowed is 6MB');
+    throw usage(
+      'Minimum memory reservation allowed is 6MB',
+      `--memory-reservation is ${MemoryReservation} bytes`,
+    );
   if (Memory > 0 && MemoryReservation > Memory)
     throw usage('Minimum memory limit can not be less than memory reservation limit, see usage');
   const cpus = availableParallelism();
   if (NanoCpus !== 0 && (NanoCpus < 1e7 || NanoCpus > cpus * 1e9))
-    throw usage(`range of CPUs is from 0.01 to ${cpus}.00, as there are only ${cpus} CPUs available`);
+    throw usage(
+      `range of CPUs is from 0.01 to ${cpus}.00, as there are only ${cpus} CPUs available`,
+      `--cpus is ${NanoCpus / 1e9}`,
+    );
   if (CpuShares !== 0 && (CpuShares < 2 || CpuShares > 262144))
     throw usage(`invalid --cpu-shares ${CpuShares}: it is 2 to 262144`);
   if (BlkioWeight !== 0 && (BlkioWeight < 10 || BlkioWeight > 1000))
@@ -90,7 +98,7 @@ export function assertLimits(host: HostConfig): void {
     throw usage(`invalid --pids-limit ${PidsLimit}: it is a number from 1, or -1 for no limit`);
   for (const list of [host.CpusetCpus, host.CpusetMems])
     if (list !== '' && !/^\d+(-\d+)?(,\d+(-\d+)?)*$/.test(list))
-      throw usage(`Invalid value ${list} for cpuset`);
+      throw usage(`Invalid value ${list} for --cpuset-cpus or --cpuset-mems`, 'write it as 0-3,7');
 }
 
 /** What it is to be called in the options of a log, and what its value must be. */

@@ -83,7 +83,11 @@ const createOptions: OptionTable = {
   config: { type: 'text', alias: 'f', description: "another file than the bundle's config.json" },
   overlay: { type: 'flag', description: 'write to a layer of the container, not to the rootfs' },
   volume: { type: 'text', alias: 'v', repeat: true, description: '[SOURCE:]DESTINATION[:OPTION,...]' },
-  mount: { type: 'text', repeat: true, description: 'type=bind|volume|tmpfs,source=...,destination=...,...' },
+  mount: {
+    type: 'text',
+    repeat: true,
+    description: 'type=bind|volume|tmpfs|image,source=...,destination=...,...',
+  },
   tmpfs: { type: 'text', repeat: true, description: 'DESTINATION[:OPTION,...]' },
   hostname: { type: 'text', description: 'hostname in place of the one in config.json' },
   'add-host': { type: 'text', repeat: true, description: 'NAME:ADDRESS, a line of /etc/hosts' },
@@ -101,7 +105,10 @@ const createOptions: OptionTable = {
 
 const runOptions: OptionTable = {
   ...createOptions,
-  name: { type: 'text', description: 'id of the container, which is kept until it is deleted' },
+  name: {
+    type: 'text',
+    description: 'name of the container; of a bundle: its id, and it is kept until it is deleted',
+  },
   rm: { type: 'flag', description: 'delete the container when it ends, even with --name' },
   keep: { type: 'flag', description: 'keep the ended container until it is deleted' },
   detach: { type: 'flag', alias: 'd', description: 'do not wait for its end; it is kept until deleted' },

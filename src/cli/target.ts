@@ -7,8 +7,8 @@
 
 import { AT_FDCWD, exists } from '../disk/files.ts';
 import { TinyrunError } from '../errors.ts';
-import { tryReference } from '../image/reference.ts';
-import { findImage } from '../image/store.ts';
+import { parseReference, tryReference } from '../image/reference.ts';
+import { findImage, isIdPrefix } from '../image/store.ts';
 import { isId } from '../runtime/id.ts';
 import type { GlobalOptions } from '../runtime/options.ts';
 import { workingDirectory } from '../runtime/prelude.ts';
@@ -60,15 +60,30 @@ export function findTarget(
   if (target !== undefined && others.length === 0) return target;
   if (target === undefined) throw noImage(argument);
   const readings = found.map((one) => EXPLICIT[one](argument)).join(', or ');
-  throw new TinyrunError('USAGE', `${command} ${argument}: it may be ${readings}`, { hint: 'write it so' });
+  throw new TinyrunError('USAGE', `${command} ${argument}: it may be ${readings}`, {
+    hint: 'write the one that is meant in this way',
+  });
 }
 
 function noImage(argument: string): TinyrunError {
-  const name = tryReference(argument)?.familiar ?? argument;
+  const name = familiarName(argument);
   return new TinyrunError('NOT_FOUND', `Unable to find image '${name}' locally`, {
     hint: `import it (tinyrun image import FILE ${argument}; skopeo copies from a registry), or write ./${argument} for a bundle`,
     data: { image: name },
   });
+}
+
+/** @throws TinyrunError USAGE if no image can be called so */
+function familiarName(argument: string): string {
+  if (isIdPrefix(argument)) return tryReference(argument)?.familiar ?? argument;
+  try {
+    return parseReference(argument).familiar;
+  } catch (error) {
+    if (!(error instanceof TinyrunError) || argument === '') throw error;
+    throw new TinyrunError(error.code, error.message, {
+      hint: `${error.hint}; a bundle is written ./${argument}`,
+    });
+  }
 }
 
 /** What is known of a command line before its words are read: all behind an image is the program's. */
@@ -77,7 +92,9 @@ export function kindOfTarget(line: CommandLine): 'image' | 'nothing' | 'other' {
     return 'other';
   const found = readings(line);
   if (found.length === 0) return 'nothing';
-  return found.every((target) => target === 'image') ? 'image' : 'other';
+  // With words behind it that would be too many for an id, findTarget asks which it is, as without any.
+  const maybe = found.includes('image') && (found.length === 1 || line.rest !== undefined);
+  return maybe ? 'image' : 'other';
 }
 
 /** Whether a command line has runc's form, as far as can be told: its failures exit as runc's do. */

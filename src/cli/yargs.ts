@@ -56,14 +56,14 @@ async function parseCommand(argv: readonly string[], next: number): Promise<Comm
   if ((end < 0 ? words : words.slice(0, end)).some(isHelp)) return { output: await helpOf(name, spec) };
   const ended = end >= 0 && spec.rest === undefined; // as in runc, what stands behind are arguments
   const parsed = parseWords(name, table, [...argv.slice(0, next), ...(ended ? words.slice(0, end) : words)]);
-  const args = ended ? [...parsed.args, ...words.slice(end + 1)] : parsed.args;
+  let args = ended ? [...parsed.args, ...words.slice(end + 1)] : parsed.args;
+  let { rest } = parsed;
+  if (spec.imageWords && args.length === 0 && rest !== undefined) {
+    args = rest.slice(0, 1); // `run -- IMAGE`
+    rest = rest.length > 1 ? rest.slice(1) : undefined;
+  }
   checkCount(name, spec, args.length);
-  return {
-    command: name,
-    ...parsed,
-    args,
-    ...(spec.words ? { rest: programWords(behind.slice(split)) } : {}),
-  };
+  return { command: name, ...parsed, args, rest: spec.words ? programWords(behind.slice(split)) : rest };
 }
 
 /** Whether it is the first word of commands that have two. */
@@ -74,8 +74,9 @@ const isGroup = (name: string): boolean =>
 function commandCalled(words: readonly string[], at: number): NonNullable<ReturnType<typeof findCommand>> {
   const found = findCommand(commands, words, at);
   if (found !== undefined) return found;
-  const name = isGroup(words[at]!) ? `${words[at]} ${words[at + 1]}` : words[at];
-  throw usage('', `unknown command ${name}`);
+  const group = words[at]!;
+  if (!isGroup(group)) throw usage('', `unknown command ${group}`);
+  throw usage(group, `unknown command ${group} ${words[at + 1]}`);
 }
 
 /** The index of the first word that is neither an option nor the value of one. */

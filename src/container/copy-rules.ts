@@ -46,7 +46,11 @@ export function placeCopy(source: End, destination: End): Placement {
     return { into: 'parent', name: base };
   }
   if (destination.kind === 'file') {
-    if (source.kind === 'directory') throw new TinyrunError('USAGE', 'cannot copy directory');
+    if (source.kind === 'directory')
+      throw new TinyrunError(
+        'USAGE',
+        `cannot copy directory ${source.path} to ${destination.path}: it is a file`,
+      );
     if (isDirectoryPath(destination.path))
       throw new TinyrunError('USAGE', `cp to ${destination.path}: it is a file, not a directory`);
     return { into: 'parent', name: base };

@@ -1,9 +1,14 @@
 // What people call a container -> its record: its whole id, its name, or the beginning of its id that no other has; in this
 // order, as Docker.
 
+import { AT_FDCWD, exists } from '../disk/files.ts';
 import { TinyrunError } from '../errors.ts';
+import { isId } from '../runtime/id.ts';
+import type { GlobalOptions } from '../runtime/options.ts';
 import { idOfName } from './names.ts';
 import { type ContainerRecord, isContainerId, listContainerIds, readRecord } from './record.ts';
+
+type Roots = Pick<GlobalOptions, 'root' | 'dataRoot'>;
 
 /**
  * Looks a container up.
@@ -22,12 +27,22 @@ export function findContainerRecord(dataRoot: string, called: string): Container
 
 /**
  * The same, where there must be one.
- * @throws TinyrunError NOT_FOUND in Docker's words
+ * @throws TinyrunError NOT_FOUND in Docker's words; STATE if it is the id of a container of a bundle, which has no record
  */
-export function resolveContainer(dataRoot: string, called: string): ContainerRecord {
+export function resolveContainer({ root, dataRoot }: Roots, called: string): ContainerRecord {
   const record = findContainerRecord(dataRoot, called);
   if (record !== undefined) return record;
+  assertNoBundle(root, called);
   throw new TinyrunError('NOT_FOUND', `No such container: ${called}`, { data: { container: called } });
+}
+
+/** @throws TinyrunError STATE if it is the id of a container of a bundle */
+export function assertNoBundle(root: string, called: string): void {
+  if (!isId(called) || isContainerId(called) || !exists(AT_FDCWD, `${root}/${called}`)) return;
+  throw new TinyrunError('STATE', `container ${called} is of a bundle: this is for containers of images`, {
+    hint: 'list, state, start, exec, kill and delete are for both',
+    data: { container: called },
+  });
 }
 
 function idOfPrefix(dataRoot: string, prefix: string): string | undefined {

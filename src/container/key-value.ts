@@ -25,6 +25,8 @@ export function parseEnvironment(
  * @throws TinyrunError USAGE in Docker's words
  */
 export function parseLines(text: string, path: string): string[] {
+  if (text.includes('\0') || text.includes('\ufffd'))
+    throw new TinyrunError('USAGE', `${path}: it is no text: it has bytes that are not UTF-8, or NULs`);
   return text
     .replace(/^\ufeff/, '')
     .split('\n')

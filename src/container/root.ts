@@ -38,7 +38,7 @@ export async function withNamedRoot<T>(
   if (record !== undefined || bundle === undefined)
     return await withContainerRoot(
       global,
-      record ?? resolveContainer(global.dataRoot, called),
+      record ?? resolveContainer(global, called),
       'with volumes',
       (root) => use(root, ROOT),
     );

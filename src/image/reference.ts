@@ -40,7 +40,8 @@ export const isDigest = (text: string): boolean => /^sha256:[0-9a-f]{64}$/.test(
 export function parseReference(text: string): Reference {
   if (/^[0-9a-f]{64}$/.test(text))
     throw invalid(`invalid repository name (${text}), cannot specify 64-byte hexadecimal strings`);
-  if (text.length > LONGEST) throw invalid('invalid reference format');
+  if (text.length > LONGEST)
+    throw invalid(`invalid reference format: it has more than ${LONGEST} characters`);
   const { name, tag, digest } = splitReference(text);
   const { domain, path } = splitDomain(name);
   if (path.toLowerCase() !== path)
@@ -50,7 +51,7 @@ export function parseReference(text: string): Reference {
     NAME.test(repository) &&
     (tag === undefined || TAG.test(tag)) &&
     (digest === undefined || DIGEST.test(digest));
-  if (!valid) throw invalid('invalid reference format');
+  if (!valid) throw invalid(`invalid reference format: ${JSON.stringify(text)}`);
   if (digest !== undefined && !isDigest(digest)) throw invalid('unsupported digest algorithm');
   if (path.length > LONGEST_NAME)
     throw invalid(`repository name must not be more than ${LONGEST_NAME} characters`);

@@ -149,6 +149,11 @@ export async function createImage(
 export async function tagImage(dataRoot: string, called: string, name: Reference): Promise<void> {
   if (name.digest !== undefined)
     throw new TinyrunError('USAGE', 'refusing to create a tag with a digest reference');
+  if (name.familiarRepository === 'sha256')
+    throw new TinyrunError(
+      'USAGE',
+      `refusing to create an ambiguous tag using digest algorithm as name: ${name.familiar}`,
+    );
   await withImagesLocked(dataRoot, () => {
     setNames(dataRoot, resolveImage(dataRoot, called).id, [name]);
   });

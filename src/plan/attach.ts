@@ -58,7 +58,7 @@ function planOnDirectory({ index, target }: PlannedMount, ops: readonly Op[], wo
       ...words,
       what:
         `${words.what}: the source is a directory, but /${target} in the container, or something on the way to it, is a file: ` +
-        'are you trying to mount a directory onto a file (or vice-versa)?',
+        'are you trying to mount a directory onto a file (or vice-versa)? Name a file as source, or a directory as destination',
     }),
     o.label(done),
   ];
@@ -79,7 +79,7 @@ function planAttachFile(
     o.label(mismatch),
     o.fail({
       ...words,
-      what: `${words.what}: the source is a file, but /${path} in the rootfs is a directory`,
+      what: `${words.what}: the source is a file, but /${path} in the rootfs is a directory: name a file in it as destination`,
     }),
     o.label(done),
   ];

@@ -11,7 +11,7 @@ import { errnos, errnoWords } from '../sys/errno.ts';
 import { syscallNumber } from '../sys/syscalls.ts';
 import { ConstantData } from './data.ts';
 import * as layout from './layout.ts';
-import type { Arg, CallOp, Label, Op, Program, Report, Section } from './op.ts';
+import type { Arg, CallOp, Label, Op, Program, Report, Section, Words } from './op.ts';
 import { EXIT_REGISTER, STDERR_REGISTER } from './op.ts';
 
 export type Arch = 'x64' | 'arm64';
@@ -28,6 +28,10 @@ export interface Encoded {
 }
 
 type RealOp = Exclude<Op, { op: 'label' }>;
+
+/** What a failure of an op prints: a flag that comes with its value is named, since that is what its user has written. */
+export const failureOf = ({ from, what }: Words): string =>
+  from.startsWith('--') && from.includes(' ') ? `${from}: ${what}` : what;
 
 const utf8 = new TextEncoder();
 const LAST_ERRNO = 133; // EHWPOISON, <asm-generic/errno.h>
@@ -109,7 +113,7 @@ class Encoder {
         if (op.op === 'label') this.labels.set(op.name, opCount);
         else {
           opCount += 1;
-          if ('what' in op) messages.push(op.what);
+          if ('what' in op) messages.push(failureOf(op));
         }
       }
     }
@@ -287,7 +291,7 @@ class Encoder {
         this.word64(args, this.register(op.reg));
         break;
       case 'fail':
-        this.failure(at, op.what, op.fail ?? section.onFail, op.exit ?? section.exit);
+        this.failure(at, failureOf(op), op.fail ?? section.onFail, op.exit ?? section.exit);
         break;
     }
     this.head[at] = layout.kinds[op.op] | ((to === undefined ? layout.NO_REGISTER : this.register(to)) << 8);
@@ -304,7 +308,7 @@ class Encoder {
     const register = to === undefined ? layout.NO_REGISTER : this.register(to);
     this.head[at] = layout.kinds.call | (register << 8) | (args.length << 16) | (rules << 24);
     this.head[at + NUMBER] = number | (argKinds << 16);
-    this.failure(at, op.what, onError?.fail ?? section.onFail, onError?.exit ?? section.exit);
+    this.failure(at, failureOf(op), onError?.fail ?? section.onFail, onError?.exit ?? section.exit);
   }
 
   private rules({ call, onError }: CallOp, at: number, index: number): number {

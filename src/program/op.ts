@@ -38,7 +38,7 @@ export interface ErrorPolicy {
 
 /** The words of an op; all of them are text for users. */
 export interface Words {
-  /** What it does, an infinitive: `mount proc on /proc (nosuid|nodev|noexec)`. A failure prints `WHAT: ERRNO words`. */
+  /** What it does, an infinitive: `mount proc on /proc (nosuid|nodev|noexec)`. A failure prints `WHAT: ERRNO words`, behind a flag and its value. */
   what: string;
   /** One sentence for a student: why it is done, and why here. */
   why: string;

@@ -34,10 +34,26 @@ export function parseRequests(
       ? mount
       : { ...mount, volume: { driver: volumeDriver, ...mount.volume } };
   return [
-    ...volumes.map((text) => withDriver(parseVolumeFlag(text, cwd))),
-    ...mounts.map((text) => parseMountFlag(text, cwd)),
-    ...tmpfs.map(parseTmpfsFlag),
+    ...volumes.map((text) => withDriver(named('--volume', text, () => parseVolumeFlag(text, cwd)))),
+    ...mounts.map((text) => named('--mount', text, () => parseMountFlag(text, cwd))),
+    ...tmpfs.map((text) => named('--tmpfs', text, () => parseTmpfsFlag(text))),
   ];
+}
+
+/** Docker's words seldom say which of the flags they are about. */
+function named(flag: string, text: string, parse: () => VolumeMount): VolumeMount {
+  try {
+    return parse();
+  } catch (error) {
+    if (!(error instanceof TinyrunError)) throw error;
+    const { code, message, hint, data } = error;
+    const place = `it is in ${flag} ${text === '' ? "''" : text}`;
+    throw new TinyrunError(code, message, {
+      hint: hint === undefined ? place : `${hint}; ${place}`,
+      data,
+      cause: error,
+    });
+  }
 }
 
 /**

@@ -91,6 +91,9 @@ const valid: Record<string, Expected> = {
   'run --name=--rm ./b': ['run', { name: '--rm' }, ['./b']],
   'run ./b --': ['run', {}, ['./b']],
   'run ./b -- ls -l --rm -- x 1': ['run', {}, ['./b'], ['ls', '-l', '--rm', '--', 'x', '1']],
+  'run -- ./b': ['run', {}, ['./b']],
+  'run --rm -- ./b ls -l': ['run', { rm: true }, ['./b'], ['ls', '-l']],
+  'create -- c1': ['create', {}, ['c1']],
   'run --rm ./b -- -h --help': ['run', { rm: true }, ['./b'], ['-h', '--help']],
   'run ./b --debug -- --debug': ['run', { debug: true }, ['./b'], ['--debug']],
   'explain --json -v a:/b ./b -- true': ['explain', { json: true, volume: ['a:/b'] }, ['./b'], ['true']],
@@ -179,8 +182,6 @@ const invalid: Record<string, string> = {
   'state --force a': 'unknown option --force',
   'delete --force=maybe a': '--force is true or false, not "maybe"',
   run: 'run takes IMAGE [COMMAND] [ARGS...] | BUNDLE [-- ARGS...] | [--bundle BUNDLE] ID; 0 arguments were given',
-  'run -- ./b':
-    'run takes IMAGE [COMMAND] [ARGS...] | BUNDLE [-- ARGS...] | [--bundle BUNDLE] ID; 0 arguments were given',
   'run ./b ls':
     "run takes IMAGE [COMMAND] [ARGS...] | BUNDLE [-- ARGS...] | [--bundle BUNDLE] ID; 2 arguments were given; the program's own arguments stand behind --",
   'run --name': 'option --name needs a value',

@@ -97,7 +97,26 @@ test('K10: what is nothing is an image that is not here', async () => {
   await within([], (dataRoot) => {
     assert.is(refusal('x', dataRoot), "NOT_FOUND Unable to find image 'x:latest' locally");
     assert.is(refusal('x:1', dataRoot), "NOT_FOUND Unable to find image 'x:1' locally");
-    assert.is(refusal('./x', dataRoot), "NOT_FOUND Unable to find image './x' locally");
+    assert.is(refusal('0af1', dataRoot), "NOT_FOUND Unable to find image '0af1:latest' locally");
+    assert.is(
+      refusal('BB', dataRoot),
+      'USAGE invalid reference format: repository name (library/BB) must be lowercase',
+    );
+    assert.is(refusal('', dataRoot), 'USAGE invalid reference format: ""');
+  });
+});
+
+test('words behind what may be an image or an id: it is asked which, not counted', async () => {
+  await within(['.'], (dataRoot) => {
+    const parse = (text: string) => parseCold(`--data-root ${dataRoot} ${text}`.split(' '));
+    const line = parse('run bb ls -l');
+    assert.equal(line?.rest, ['ls', '-l']);
+    assert.throws(
+      () => findTarget(line!, { dataRoot }),
+      /^run bb: it may be the image bb:latest, or the id of/,
+    );
+    assert.equal(parse('run --rm -- bb ls -l')?.rest, ['ls', '-l']);
+    assert.equal(parse('create -- bb ls -l')?.rest, ['ls', '-l']);
   });
 });
 

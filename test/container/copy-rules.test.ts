@@ -15,7 +15,7 @@ const rows: Row[] = [
   ['a/d', 'directory', '/x/new', 'missing', 'parent new'],
   ['a/d', 'directory', '/x/new/', 'missing', 'parent new'],
   ['a/d/.', 'directory', '/x/new', 'missing', 'parent new'],
-  ['a/d', 'directory', '/x/old', 'file', 'USAGE cannot copy directory'],
+  ['a/d', 'directory', '/x/old', 'file', 'USAGE cannot copy directory a/d to /x/old: it is a file'],
   ['a/d', 'directory', '/x', 'directory', 'destination d'],
   ['a/d/', 'directory', '/x/', 'directory', 'destination d'],
   ['a/d/.', 'directory', '/x', 'directory', 'destination undefined'],

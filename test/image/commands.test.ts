@@ -227,6 +227,10 @@ test("image tag: mistakes in Docker's words", () =>
       mistake(store, 'tag', 'bb', `x@${idOf(store, 'bb')}`),
       /^refusing to create a tag with a digest reference/,
     );
+    assert.match(
+      mistake(store, 'tag', 'bb', `sha256:${'0'.repeat(64)}`),
+      /^refusing to create an ambiguous tag/,
+    );
   }));
 
 test('image rm: a name, then the image with the layers that nobody else has', () =>

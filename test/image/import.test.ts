@@ -384,7 +384,7 @@ test('import: what is no image is told', () =>
     writeFileSync(join(store.folder, 'cut.tar.gz'), gzipSync(base.tar).subarray(0, 100));
     mkdirSync(join(store.folder, 'directory'));
     refused(store, ['nosuch.tar'], /open nosuch\.tar: ENOENT/);
-    refused(store, ['text'], /the header is damaged/);
+    refused(store, ['text'], /import text: .*the header is damaged.*is it a tar archive/);
     refused(store, ['empty'], /cut off/);
     refused(store, ['cut.tar.gz'], /decompress the archive \(gzip\)|cut off/);
     refused(store, ['directory'], /is a directory without oci-layout/);

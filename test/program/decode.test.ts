@@ -2,7 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { printable, TinyrunError } from '../../src/errors.ts';
 import { type DecodedOp, type DecodedProgram, decode } from '../../src/program/decode.ts';
-import { type Encoded, encode, flagsValue } from '../../src/program/encode.ts';
+import { type Encoded, encode, failureOf, flagsValue } from '../../src/program/encode.ts';
 import {
   numberLabels,
   numberOps,
@@ -90,7 +90,7 @@ function expected({ op, section, number }: Place, labels: ReadonlyMap<string, nu
         })),
         ...ignore.map((errno) => ({ errno: errnos[errno], target: number + 1 })),
       ];
-      const failure = [printable(op.what, false), labels.get(fail), exit];
+      const failure = [printable(failureOf(op), false), labels.get(fail), exit];
       const noReturn = op.call === 'execve';
       return [
         op.op,
@@ -117,7 +117,7 @@ function expected({ op, section, number }: Place, labels: ReadonlyMap<string, nu
     case 'fail':
       return [
         op.op,
-        printable(op.what, false),
+        printable(failureOf(op), false),
         labels.get(op.fail ?? section.onFail),
         op.exit ?? section.exit,
       ];

@@ -1,6 +1,6 @@
 // Docker's flags of `run IMAGE`: what a program in the container sees of each.
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -132,6 +132,17 @@ const REFUSED: [string, number, string][] = [
   ['--volumes-from nobody', 125, 'nobody'],
   ['--network container:nobody', 125, 'No such container: nobody'],
   ['-v rel/x:/d', 125, 'absolute path'],
+  ['-v v:/d:foo', 125, 'invalid mode: foo; it is in --volume v:/d:foo'],
+  ['--mount type=bind,dst=/d', 125, 'must not be empty; it is in --mount type=bind,dst=/d'],
+  ['--tmpfs /d:size=x', 125, '--tmpfs /d:size=x: set tmpfs option size=x: EINVAL'],
+  ['-v /etc:/etc/passwd', 125, '--volume /etc:/etc/passwd: mount /etc on /etc/passwd'],
+  ['-v /etc/passwd:/etc', 125, '--volume /etc/passwd:/etc: mount /etc/passwd on /etc'],
+  ['--memory=', 125, 'invalid argument "" for --memory'],
+  ['--cpus=', 125, 'invalid argument "" for --cpus'],
+  ['--pids-limit=', 125, 'invalid argument "" for --pids-limit'],
+  ['--sysctl kernel.panic=1', 125, 'invalid argument "kernel.panic=1" for --sysctl: it is in no namespace'],
+  ['--sysctl kernel.hostname=x', 125, 'for --sysctl: write --hostname'],
+  ['--env-file /bin/busybox', 125, '/bin/busybox: it is no text'],
 ];
 
 test('what is wrong is refused, and leaves nothing behind', async () => {
@@ -142,6 +153,24 @@ test('what is wrong is refused, and leaves nothing behind', async () => {
       assert.match(stderr, words);
     }
     assert.equal(leftOf(store), []);
+  });
+});
+
+test('what takes a container of an image says of one of a bundle what is for it', async () => {
+  await withStore((store) => {
+    mkdirSync(`${store.root}/web`, { recursive: true });
+    for (const words of [
+      ['rm', 'web'],
+      ['rm', '-f', 'web'],
+      ['stop', 'web'],
+      ['commit', 'web'],
+      ['logs', 'web'],
+    ]) {
+      const { stderr, code } = store.t(...words);
+      assert.match(stderr, 'container web is of a bundle');
+      assert.is(code, 1);
+    }
+    assert.match(store.t('stop', 'nobody').stderr, 'No such container: nobody');
   });
 });
 

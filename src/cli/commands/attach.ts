@@ -8,7 +8,7 @@ import { type CommandLine, flag } from '../command-line.ts';
 import { toDetachKeys } from '../container-options.ts';
 
 export async function run(line: CommandLine, { root, dataRoot }: GlobalOptions): Promise<number> {
-  const { id, config } = resolveContainer(dataRoot, line.args[0]!);
+  const { id, config } = resolveContainer({ root, dataRoot }, line.args[0]!);
   const proxies = line.options['sig-proxy'] === undefined || flag(line, 'sig-proxy');
   const container = { id, directory: containerDirectory(dataRoot, id), tty: config.Tty };
   return await attach(root, container, {

@@ -8,7 +8,7 @@ import { type CommandLine, flag, text, texts } from '../command-line.ts';
 
 export async function run(line: CommandLine, global: GlobalOptions): Promise<number> {
   const [called = '', reference] = line.args;
-  const record = resolveContainer(global.dataRoot, called);
+  const record = resolveContainer(global, called);
   const image = await commitContainer(global, record, {
     name: reference === undefined ? undefined : parseReference(reference),
     author: text(line, 'author'),

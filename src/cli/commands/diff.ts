@@ -7,8 +7,9 @@ import { print } from '../../runtime/log.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
 import type { CommandLine } from '../command-line.ts';
 
-export function run(line: CommandLine, { dataRoot }: GlobalOptions): number {
-  const { id, chainId } = resolveContainer(dataRoot, line.args[0]!);
+export function run(line: CommandLine, global: GlobalOptions): number {
+  const { dataRoot } = global;
+  const { id, chainId } = resolveContainer(global, line.args[0]!);
   const { upper, lowers } = containerLayer(dataRoot, id, chainId);
   print(
     1,

@@ -6,7 +6,7 @@ import type { CommandLine } from '../command-line.ts';
 import { writeOutput } from '../output.ts';
 
 export async function run(line: CommandLine, global: GlobalOptions, cwd: string): Promise<number> {
-  const record = resolveContainer(global.dataRoot, line.args[0]!);
+  const record = resolveContainer(global, line.args[0]!);
   await writeOutput(line, cwd, (sink) => exportContainer(global, record, sink));
   return 0;
 }

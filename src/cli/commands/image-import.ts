@@ -23,6 +23,11 @@ export async function run(line: CommandLine, { dataRoot }: GlobalOptions, cwd: s
   const path = source === '-' ? '-' : absolute(source, cwd);
   try {
     print(1, report(await importImages(dataRoot, path, source, options)));
+  } catch (error) {
+    if (!(error instanceof TinyrunError) || error.code !== 'ARCHIVE') throw error;
+    const { message, hint, data } = error;
+    const named = `import ${source === '-' ? 'from standard input' : source}: ${message}`;
+    throw new TinyrunError('ARCHIVE', named, { ...(hint !== undefined && { hint }), data, cause: error });
   } finally {
     // Layers of an import that failed, now or before, are of no use.
     await collectLayers(dataRoot);
@@ -36,6 +41,7 @@ function readArguments(line: CommandLine): { source: string; reference: string |
   const [source, reference] = input === undefined ? line.args : [input, ...line.args];
   if (line.args.length === 2 && input !== undefined)
     throw new TinyrunError('USAGE', '--input and SOURCE are the same thing: give one of them');
+  if (source === '') throw new TinyrunError('USAGE', 'image import: the name of the file is empty');
   if (/^https?:\/\//.test(source ?? ''))
     throw new TinyrunError('USAGE', `${source} is not fetched: only files are imported`, {
       hint: `curl -L ${source} | tinyrun image import - NAME`,

@@ -9,7 +9,7 @@ import { type CommandLine, flag, text } from '../command-line.ts';
 import { parseMoment } from '../moment.ts';
 
 export function run(line: CommandLine, { root, dataRoot }: GlobalOptions): number {
-  const { id, name, hostConfig } = resolveContainer(dataRoot, line.args[0]!);
+  const { id, name, hostConfig } = resolveContainer({ root, dataRoot }, line.args[0]!);
   if (hostConfig.LogConfig.Type === 'none')
     throw new TinyrunError('UNSUPPORTED', `logs of ${name}: its output is not kept (--log-driver none)`, {
       data: { id },

@@ -8,6 +8,6 @@ export async function run(
   { args: [called = '', name = ''] }: CommandLine,
   global: GlobalOptions,
 ): Promise<number> {
-  await renameContainer(global.dataRoot, resolveContainer(global.dataRoot, called), name);
+  await renameContainer(global.dataRoot, resolveContainer(global, called), name);
   return 0;
 }

@@ -11,7 +11,7 @@ export async function run(line: CommandLine, global: GlobalOptions): Promise<num
   const options = toStopOptions(line);
   const restart = async (name: string): Promise<number> => {
     const stopped = await forEach([name], global, () =>
-      stopContainer(global, resolveContainer(global.dataRoot, name), options),
+      stopContainer(global, resolveContainer(global, name), options),
     );
     return stopped === 0 ? callForEach('start', [], [name], global) : stopped;
   };

@@ -1,5 +1,5 @@
 // tinyrun rm [-f] [-v] CONTAINER...: prints the names of those that are gone.
-import { findContainerRecord, resolveContainer } from '../../container/find.ts';
+import { assertNoBundle, findContainerRecord, resolveContainer } from '../../container/find.ts';
 import { removeContainer } from '../../container/remove.ts';
 import { TinyrunError } from '../../errors.ts';
 import { print } from '../../runtime/log.ts';
@@ -14,10 +14,12 @@ export function run(line: CommandLine, global: GlobalOptions): Promise<number> {
     });
   const force = flag(line, 'force');
   return forEach(line.args, global, async (name) => {
-    const { dataRoot } = global;
-    const record = force ? findContainerRecord(dataRoot, name) : resolveContainer(dataRoot, name);
-    // As Docker: one that is not there is told of, and by force no failure.
-    if (record === undefined) return print(2, `tinyrun: No such container: ${name}\n`);
+    const record = force ? findContainerRecord(global.dataRoot, name) : resolveContainer(global, name);
+    if (record === undefined) {
+      assertNoBundle(global.root, name);
+      // As Docker: one that is not there is told of, and by force no failure.
+      return print(2, `tinyrun: No such container: ${name}\n`);
+    }
     await removeContainer(global, record, { force, volumes: flag(line, 'volumes') });
     print(1, `${name}\n`);
   });

@@ -21,7 +21,7 @@ export async function run(line: CommandLine, global: GlobalOptions, cwd: string)
   if (others.length > 0 && !attached) return callForEach('start', [], line.args, global);
   if (others.length > 0)
     throw new TinyrunError('USAGE', 'you cannot start and attach multiple containers at once');
-  const record = resolveContainer(global.dataRoot, name);
+  const record = resolveContainer(global, name);
   const { id } = record;
   const lock = lockContainer(global.dataRoot, id);
   if (lock === undefined) throw new TinyrunError('NOT_FOUND', `No such container: ${name}`);

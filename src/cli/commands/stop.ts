@@ -10,7 +10,7 @@ import { toStopOptions } from '../stop-options.ts';
 export function run(line: CommandLine, global: GlobalOptions): Promise<number> {
   const options = toStopOptions(line);
   return forEach(line.args, global, async (name) => {
-    await stopContainer(global, resolveContainer(global.dataRoot, name), options);
+    await stopContainer(global, resolveContainer(global, name), options);
     print(1, `${name}\n`);
   });
 }

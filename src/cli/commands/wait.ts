@@ -8,6 +8,6 @@ import { forEach } from '../each.ts';
 
 export const run = (line: CommandLine, global: GlobalOptions): Promise<number> =>
   forEach(line.args, global, (name) => {
-    const ended = waitForContainer(global, resolveContainer(global.dataRoot, name));
+    const ended = waitForContainer(global, resolveContainer(global, name));
     print(1, `${ended?.exitCode ?? 0}\n`);
   });
