@@ -1,10 +1,11 @@
 // Docker's volume plugin protocol: against a plugin that is well behaved, against bad ones, and against a real one
 // (`rclone serve docker`).
 
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { tinyrun } from '../support/bundle.ts';
 import { runCommand, until } from '../support/container.ts';
 import { skip } from '../support/skip.ts';
 import { leftAside, mountsIn, type Store, withStore } from '../support/volumes.ts';
@@ -191,6 +192,18 @@ for (const [behaviour, message] of Object.entries(badMountpoints))
       assert.is(JSON.parse(plugin.output('inspect', 'v'))[0].Status.users, 0);
       assert.match(plugin.refusal('export', 'v', '-o', '/dev/null'), message);
     }, behaviour));
+
+test('a plugin that gives the data root by another name than the caller, who came by a symlink', () =>
+  withPlugin((plugin) => {
+    plugin.output('create', '-d', 'fake', 'v');
+    const link = join(plugin.top, 'link');
+    symlinkSync(plugin.dataRoot, link);
+    const env = { ...process.env, TINYRUN_PLUGIN_DIRS: join(plugin.top, 'sockets') };
+    const words = ['--root', join(plugin.top, 'root'), '--data-root', link, 'volume', 'mount', 'v'];
+    const { stderr, code } = runCommand([tinyrun, ...words], { env });
+    assert.match(stderr, 'tinyrun keeps its own data there');
+    assert.is(code, 1);
+  }, 'data-root'));
 
 test('addresses in .spec and .json files', () =>
   withPlugin((plugin) => {

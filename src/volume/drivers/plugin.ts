@@ -1,7 +1,7 @@
 // Drivers that are other programs: Docker's volume plugin protocol. The plugin keeps the volumes; the store keeps a record
 // of those that were made here, with labels, and who uses them.
 
-import { close, flag, rawSyscall, SystemError } from '../../../native-bindings/libc.ts';
+import { close, flag, rawSyscall, SystemError, syscall } from '../../../native-bindings/libc.ts';
 import { AT_FDCWD, readLink } from '../../disk/files.ts';
 import { pathOf } from '../../disk/inode.ts';
 import { TinyrunError } from '../../errors.ts';
@@ -87,15 +87,13 @@ function toFacts(volume: unknown): VolumeFacts {
  * @throws TinyrunError HOST
  */
 function checkMountpoint(plugin: string, name: string, dataRoot: string, mountpoint: unknown): string {
+  const shown =
+    typeof mountpoint === 'string' ? JSON.stringify(mountpoint) : `a value of type ${typeof mountpoint}`;
   const refuse = (why: string): TinyrunError =>
-    new TinyrunError(
-      'HOST',
-      `mount ${name}: plugin "${plugin}" says that it is at ${JSON.stringify(mountpoint)}: ${why}`,
-      {
-        hint: 'a plugin mounts a volume on a directory of its own',
-        data: { plugin, volume: name },
-      },
-    );
+    new TinyrunError('HOST', `mount ${name}: plugin "${plugin}" says that it is at ${shown}: ${why}`, {
+      hint: 'a plugin mounts a volume on a directory of its own',
+      data: { plugin, volume: name },
+    });
   if (typeof mountpoint !== 'string' || mountpoint === '') throw refuse('that is no path');
   if (!mountpoint.startsWith('/') || mountpoint.includes('\0')) throw refuse('that is no absolute path');
   const how = flag('O_PATH', 'O_DIRECTORY', 'O_NOFOLLOW', 'O_CLOEXEC');
@@ -104,7 +102,8 @@ function checkMountpoint(plugin: string, name: string, dataRoot: string, mountpo
   try {
     const real = readLink(AT_FDCWD, pathOf(fd));
     if (real === undefined || real === '/') throw refuse('that is the root of the host');
-    if (isBelow(real, dataRoot) || isBelow(dataRoot, real))
+    const own = realPath(dataRoot);
+    if (isBelow(real, own) || isBelow(own, real))
       throw refuse(`tinyrun keeps its own data there (${dataRoot})`);
     return real;
   } finally {
@@ -114,6 +113,16 @@ function checkMountpoint(plugin: string, name: string, dataRoot: string, mountpo
 
 const isBelow = (path: string, directory: string): boolean =>
   path === directory || path.startsWith(`${directory}/`);
+
+/** Of a directory that is there: the caller may have named it by a symlink. */
+function realPath(path: string): string {
+  const fd = syscall(`open ${path}`, 'openat', AT_FDCWD, path, flag('O_PATH', 'O_DIRECTORY', 'O_CLOEXEC'), 0);
+  try {
+    return readLink(AT_FDCWD, pathOf(fd)) ?? path;
+  } finally {
+    close(fd);
+  }
+}
 
 /** A volume that a plugin has. */
 export interface PluginVolume extends VolumeFacts {
