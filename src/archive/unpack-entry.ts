@@ -22,12 +22,22 @@ export function unpackEntry(tree: Tree, entry: Entry, place: Place): void | Prom
   if (entry.type === 'file') return putFile(tree, entry, place);
   if (entry.type === 'directory') putDirectory(tree, entry, place);
   else if (entry.type === 'link') putLink(tree, entry, place);
+  else if (isDevice(entry) && tree.options.withoutRights !== undefined)
+    tree.options.withoutRights(displayName(place.path));
   else putNode(tree, entry, entry.type, place);
 }
 
+const isDevice = ({ type }: Entry): boolean => type === 'character' || type === 'block';
+
+/** <linux/stat.h> */
+const SETUID_SETGID = 0o6000;
+
 export function attributesOf({ options }: Tree, entry: Entry): Attributes {
   const { mode, uid, gid, mtime, xattrs } = entry;
-  return { mode, mtime, xattrs, ...(options.mapOwner?.(uid, gid) ?? { uid, gid }) };
+  const owner = options.mapOwner?.(uid, gid) ?? { uid, gid };
+  if (options.withoutRights === undefined) return { mode, mtime, xattrs, ...owner };
+  const rest = xattrs.filter(([name]) => name !== 'security.capability');
+  return { mode: mode & ~SETUID_SETGID, mtime, xattrs: rest, ...owner };
 }
 
 /** The path that a name stands for, after the caller's rules; undefined: it is left out. */

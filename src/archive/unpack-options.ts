@@ -17,6 +17,11 @@ export interface UnpackOptions {
   rename?: ((path: ByteString) => ByteString | undefined) | undefined;
   /** A directory is not replaced by something else, nor the other way round (`cp`); without it, the later one wins. */
   keepKinds?: boolean | undefined;
+  /**
+   * Nothing gets rights out of the archive: no setuid and setgid bits, no file capabilities, and no devices, each of which is
+   * told. For what strangers have made, and goes where every user may reach it.
+   */
+  withoutRights?: ((device: string) => void) | undefined;
   /** The root is new and empty, and nobody else's: what files get there is tried out once. */
   fresh?: boolean | undefined;
   /** Attributes of directories that no entry describes; the root's are the one of the empty path. */

@@ -31,6 +31,8 @@ export interface CopyOptions {
   followLink: boolean;
   /** Who owns the copies; undefined: who owns the files that are copied. */
   owner: Owner | undefined;
+  /** See UnpackOptions. */
+  withoutRights?: ((device: string) => void) | undefined;
 }
 
 const DIRECTORY = flag('O_RDONLY', 'O_DIRECTORY', 'O_CLOEXEC');
@@ -58,7 +60,7 @@ export async function copyTree(from: CopyEnd, to: CopyEnd, options: CopyOptions)
     try {
       const [, { bytes }] = await connect(
         (sink) => pack(source, newName, sink),
-        (tar) => unpack(target, tar, options.owner),
+        (tar) => unpack(target, tar, options),
       );
       return bytes;
     } finally {
@@ -105,7 +107,7 @@ export async function copyFromArchive(
       });
     const target = openTarget(destination, 'destination', to.path);
     try {
-      return (await unpack(target, tar, owner)).bytes;
+      return (await unpack(target, tar, { owner })).bytes;
     } finally {
       close(target);
     }
@@ -148,9 +150,14 @@ async function pack({ parent, base }: Located, name: string | undefined, sink: B
   }
 }
 
-const unpack = (target: number, tar: ByteSource, owner: Owner | undefined) =>
+const unpack = (
+  target: number,
+  tar: ByteSource,
+  { owner, withoutRights }: Pick<CopyOptions, 'owner' | 'withoutRights'>,
+) =>
   unpackTar(target, tar, {
     whiteouts: 'plain',
     keepKinds: true,
+    withoutRights,
     ...(owner === undefined ? {} : { mapOwner: () => owner }),
   });

@@ -7,6 +7,7 @@ import {
   lchownSync,
   mkdirSync,
   readFileSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -91,6 +92,21 @@ test('cp: a symlink that another user has made in a directory like /tmp is not f
     assert.is(readFileSync(join(top, 'victim'), 'utf8'), 'untouched');
     out('cp', 'box:/etc/passwd', join(shared, 'ours'));
     assert.match(readFileSync(join(top, 'victim'), 'utf8'), 'root:x:0');
+  }));
+
+test('cp to the host: nothing that a container has made gets rights there: setuid bits, devices', () =>
+  withStore(({ top, out, t }) => {
+    const script =
+      'mkdir /d; cp /bin/busybox /d/su; chmod 6755 /d/su; mknod /d/disk b 7 0; chmod 666 /d/disk';
+    out('run', '--name', 'box', 'bb', 'sh', '-c', script);
+    const { code, stderr } = t('cp', 'box:/d', join(top, 'copy'));
+    assert.is(code, 0);
+    assert.match(stderr, 'copy/disk is a device of the container, and left out');
+    assert.is(statSync(join(top, 'copy/su')).mode & 0o7777, 0o755);
+    assert.not(existsSync(join(top, 'copy/disk')));
+    out('cp', '--archive', 'box:/d', join(top, 'all'));
+    assert.is(statSync(join(top, 'all/su')).mode & 0o7777, 0o6755);
+    assert.ok(statSync(join(top, 'all/disk')).isBlockDevice());
   }));
 
 test('diff: a name with control characters makes no line of its own, and no order to the terminal', () =>

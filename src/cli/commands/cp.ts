@@ -5,7 +5,7 @@ import { sinkOfFd, sourceOfFd } from '../../archive/source.ts';
 import { type CopyEnd, copyFromArchive, copyToArchive, copyTree, type Owner } from '../../container/copy.ts';
 import { withHostRoot, withNamedRoot } from '../../container/root.ts';
 import { TinyrunError } from '../../errors.ts';
-import { print } from '../../runtime/log.ts';
+import { createLog, type Log, print } from '../../runtime/log.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
 import { type CommandLine, flag } from '../command-line.ts';
 import { humanSize } from '../format/human.ts';
@@ -33,7 +33,7 @@ export async function run(line: CommandLine, global: GlobalOptions, cwd: string)
         argument.container === undefined
           ? { root: host, path: cleaned(argument.path, cwd), whose: 'the host' }
           : { root, path: cleaned(argument.path, '/'), whose: `container ${argument.container}` };
-      return copy(line, from, to, end, from.container === undefined ? rootOwner : OURS);
+      return copy(line, from, to, end, from.container === undefined ? rootOwner : OURS, createLog(global));
     }),
   );
   if (bytes !== undefined && !flag(line, 'quiet') && isTerminal(2))
@@ -50,6 +50,7 @@ async function copy(
   to: Argument,
   end: (argument: Argument) => CopyEnd,
   owner: Owner,
+  log: Log,
 ): Promise<number | undefined> {
   const newOwner = flag(line, 'archive') ? undefined : owner;
   const followLink = flag(line, 'follow-link');
@@ -63,7 +64,11 @@ async function copy(
   }
   if (isStream(from))
     return await copyFromArchive(decompress(sourceOfFd(0, 'standard input')), end(to), newOwner);
-  return await copyTree(end(from), end(to), { followLink, owner: newOwner });
+  const toHost = to.container === undefined && newOwner !== undefined;
+  const leaveOut = (device: string): void =>
+    log.warn(`cp: ${device} is a device of the container, and left out (--archive copies it)`);
+  const withoutRights = toHost ? leaveOut : undefined;
+  return await copyTree(end(from), end(to), { followLink, owner: newOwner, withoutRights });
 }
 
 const isStream = ({ container, path }: Argument): boolean => container === undefined && path === '-';
