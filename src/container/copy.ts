@@ -7,7 +7,7 @@ import { type PackOptions, packTree } from '../archive/pack.ts';
 import { connect } from '../archive/pipe.ts';
 import type { ByteSink, ByteSource } from '../archive/source.ts';
 import { unpackTar } from '../archive/unpack.ts';
-import { must } from '../disk/inode.ts';
+import { must, type Owner } from '../disk/inode.ts';
 import { TinyrunError } from '../errors.ts';
 import { isContents, placeCopy } from './copy-rules.ts';
 import { forget, type Located, locate } from './locate.ts';
@@ -19,11 +19,6 @@ export interface CopyEnd {
   path: string;
   /** See copy-rules.ts. */
   whose: string;
-}
-
-export interface Owner {
-  uid: number;
-  gid: number;
 }
 
 export interface CopyOptions {

@@ -3,6 +3,7 @@
 
 import { close, flag, rawSyscall, syscall } from '../../native-bindings/libc.ts';
 import { AT_FDCWD, DIRECTORY, readSmall } from '../disk/files.ts';
+import type { Owner } from '../disk/inode.ts';
 import { TinyrunError } from '../errors.ts';
 import { containerLayer } from '../image/container-layer.ts';
 import type { GlobalOptions } from '../runtime/options.ts';
@@ -11,7 +12,6 @@ import { type Process, statOf } from '../runtime/process.ts';
 import { findContainer } from '../runtime/store.ts';
 import { openMounts } from '../volume/prepare.ts';
 import { readUses, type Use } from '../volume/uses.ts';
-import type { Owner } from './copy.ts';
 import { findContainerRecord, resolveContainer } from './find.ts';
 import { type ContainerRecord, lockContainer } from './record.ts';
 import { withLayers, withRootMount } from './view.ts';

@@ -16,13 +16,17 @@ export const S_IFDIR = 0o040000;
 export const S_IFREG = 0o100000;
 export const S_IFLNK = 0o120000;
 
-export interface Inode {
+/** Who a file belongs to: ids of the host. */
+export interface Owner {
+  uid: number;
+  gid: number;
+}
+
+export interface Inode extends Owner {
   /** S_IFREG and the like. */
   type: number;
   /** The bits of chmod(2). */
   mode: number;
-  uid: number;
-  gid: number;
   size: number;
   links: number;
   /** As mknod(2) takes it. */

@@ -1,6 +1,7 @@
 // What a container mounts by flags, by other containers' mounts, and by volumes that its bundle names: before its program is
 // planned. Loaded only for containers that have such.
 
+import type { Owner } from '../disk/inode.ts';
 import { TinyrunError } from '../errors.ts';
 import type { Config } from '../oci/config.ts';
 import type { HostFacts } from '../plan/host.ts';
@@ -11,7 +12,7 @@ import { parseTmpfsFlag, parseVolumeFlag } from '../volume/flag.ts';
 import type { VolumeMount } from '../volume/mount.ts';
 import { parseMountFlag } from '../volume/mount-flag.ts';
 import { byDepth, distinctMounts, isPlain, toFlagMount } from '../volume/oci-mounts.ts';
-import type { MountsWanted, Owner } from '../volume/prepare.ts';
+import type { MountsWanted } from '../volume/prepare.ts';
 import { assertPropagates } from '../volume/propagation.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
 import { removeStale } from './removal.ts';

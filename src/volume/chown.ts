@@ -3,10 +3,9 @@
 
 import { close, flag, rawOpenat2, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
 import { PIN, readNames } from '../disk/files.ts';
-import { decodeName, errno, must, S_IFDIR, statInode } from '../disk/inode.ts';
+import { decodeName, errno, must, type Owner, S_IFDIR, statInode } from '../disk/inode.ts';
 import { TinyrunError } from '../errors.ts';
 import type { FlagMount } from '../plan/input.ts';
-import type { Owner } from './prepare.ts';
 
 /** Directories of the host that would be of no use to it any more. */
 const PROTECTED =

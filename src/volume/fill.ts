@@ -11,11 +11,10 @@ import { close, flag, rawOpenat2, rawSyscall, SystemError, syscall } from '../..
 import { startProgress } from '../archive/progress.ts';
 import { copyTree } from '../disk/copy-tree.ts';
 import { AT_FDCWD, exists, openDirectory, readDirectory, readNames, removeTree } from '../disk/files.ts';
-import { copyAttributes, statInode } from '../disk/inode.ts';
+import { copyAttributes, type Owner, statInode } from '../disk/inode.ts';
 import { lockDirectory } from '../disk/lock.ts';
 import { TinyrunError } from '../errors.ts';
 import { errnos } from '../sys/errno.ts';
-import type { Owner } from './prepare.ts';
 
 const COPYING = '.tinyrun-copy-up';
 const COPIED = '.tinyrun-copied-up';

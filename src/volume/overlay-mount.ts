@@ -8,7 +8,6 @@ import { makeDirectories } from '../disk/write.ts';
 import { TinyrunError } from '../errors.ts';
 import type { FlagMount } from '../plan/input.ts';
 import type { VolumeMount } from './mount.ts';
-import type { MountsAt } from './prepare.ts';
 import { usesDirectory } from './uses.ts';
 
 const LAYERS = 'overlays';
@@ -20,7 +19,7 @@ const LAYERS = 'overlays';
 export function makeOverlay(
   flagMount: FlagMount,
   { upper, work }: NonNullable<VolumeMount['overlay']>,
-  { dataRoot, id }: MountsAt,
+  { dataRoot, id }: { dataRoot: string; id: string },
 ): FlagMount {
   const { mount, from, fd } = flagMount;
   const source = mount.source ?? '';

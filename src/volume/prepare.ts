@@ -7,6 +7,7 @@
 // A bundle has all of it when it is run. A container with a record has the last at each start, the others at `create`.
 
 import { close, flag, syscall } from '../../native-bindings/libc.ts';
+import type { Owner } from '../disk/inode.ts';
 import { resolveImage } from '../image/store.ts';
 import { UNDO } from '../oci/state.ts';
 import type { FlagMount } from '../plan/input.ts';
@@ -25,12 +26,6 @@ import { createVolume, findVolume, resolveVolume } from './store.ts';
 import { openDirectoryAt, openSubpath } from './subpath.ts';
 import { type MountPoint, type Use, type Uses, usesDirectory, writeUses } from './uses.ts';
 import { inheritUses, parseVolumesFrom } from './volumes-from.ts';
-
-/** Host ids. */
-export interface Owner {
-  uid: number;
-  gid: number;
-}
 
 export interface MountsWanted {
   dataRoot: string;

@@ -3,7 +3,7 @@
 
 import { TinyrunError } from '../errors.ts';
 import { releaseVolume } from './mounted.ts';
-import { removeVolume } from './store.ts';
+import { removeVolume } from './remove.ts';
 import { readUses, removeUses, type Uses, usersOf, writeUses } from './uses.ts';
 
 /**

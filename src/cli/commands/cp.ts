@@ -1,9 +1,11 @@
 // tinyrun cp [-a] [-L] [-q] CONTAINER:PATH PATH|- | PATH|- CONTAINER:PATH
+
 import { isTerminal } from '../../../native-bindings/libc.ts';
 import { decompress } from '../../archive/compress.ts';
 import { sinkOfFd, sourceOfFd } from '../../archive/source.ts';
-import { type CopyEnd, copyFromArchive, copyToArchive, copyTree, type Owner } from '../../container/copy.ts';
+import { type CopyEnd, copyFromArchive, copyToArchive, copyTree } from '../../container/copy.ts';
 import { withHostRoot, withNamedRoot } from '../../container/root.ts';
+import type { Owner } from '../../disk/inode.ts';
 import { TinyrunError } from '../../errors.ts';
 import { createLog, type Log, print } from '../../runtime/log.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';

@@ -3,9 +3,9 @@ import { TinyrunError } from '../../errors.ts';
 import { print } from '../../runtime/log.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
 import { createVolume } from '../../volume/store.ts';
+import { CLUSTER_OPTIONS } from '../cluster-options.ts';
 import { type CommandLine, text, texts } from '../command-line.ts';
 import { keyValues } from '../key-values.ts';
-import { CLUSTER_OPTIONS } from '../tables/volume.ts';
 
 export async function run(line: CommandLine, { dataRoot }: GlobalOptions): Promise<number> {
   for (const name of [...CLUSTER_OPTIONS.text, ...CLUSTER_OPTIONS.list])

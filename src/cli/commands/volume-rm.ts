@@ -3,7 +3,7 @@
 import { print } from '../../runtime/log.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
 import { repairUses } from '../../runtime/stale-uses.ts';
-import { removeVolume } from '../../volume/store.ts';
+import { removeVolume } from '../../volume/remove.ts';
 import { type CommandLine, flag } from '../command-line.ts';
 import { forEach } from '../each.ts';
 

@@ -1,5 +1,6 @@
 // The commands of volumes: options, other names, modules.
 
+import { CLUSTER_OPTIONS } from '../cluster-options.ts';
 import type { Command } from '../commands/command.ts';
 import type { CommandTable, OptionSpec, OptionTable } from '../options.ts';
 
@@ -9,11 +10,6 @@ const filter: OptionTable = {
 const format: OptionTable = {
   format: { type: 'text', alias: 'f', description: '`json`, or a Go template' },
 };
-/** Docker's options of cluster volumes: known, and refused by the command. */
-export const CLUSTER_OPTIONS = {
-  text: ['availability', 'group', 'limit-bytes', 'required-bytes', 'scope', 'sharing', 'type'],
-  list: ['secret', 'topology-preferred', 'topology-required'],
-} as const;
 const cluster: OptionTable = Object.fromEntries([
   ...CLUSTER_OPTIONS.text.map((name) => [
     name,
