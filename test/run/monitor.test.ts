@@ -7,6 +7,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   unlinkSync,
   writeFileSync,
@@ -229,6 +230,7 @@ test('the log is rotated: so many files, each not much longer than was asked for
     const tail = logged(kept).toString();
     assert.ok(tail.length > 10_000 && stdout.endsWith(tail), 'it is the end of what was printed');
     for (const maxFiles of [1, 2]) {
+      for (const name of files) rmSync(join(kept.directory, name), { force: true });
       runCommand(kept.command(shell(script), { log: { ...log, maxFiles } }));
       assert.ok(stdout.endsWith(logged(kept).toString().slice(-1000)));
     }
