@@ -37,9 +37,11 @@ export async function byName<T>(
   }
 }
 
-/** Whether the runtime has said that there is no such container. */
+/** Whether the runtime has said that there is no such container, in runc's words: other things may be missing, too. */
 export const isMissing = (error: unknown): boolean =>
-  error instanceof TinyrunError && error.code === 'NOT_FOUND';
+  error instanceof TinyrunError &&
+  error.code === 'NOT_FOUND' &&
+  error.message.includes('container does not exist');
 
 /** The record of a container; undefined where there is none. */
 export async function findRecord({ dataRoot }: Pick<GlobalOptions, 'dataRoot'>, called: string) {

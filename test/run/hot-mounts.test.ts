@@ -15,6 +15,7 @@ import * as assert from 'uvu/assert';
 import { type Bundle, runTinyrun, startTinyrun, withBundle, writeConfig } from '../support/bundle.ts';
 import { mountAt, output, until } from '../support/container.ts';
 import { assertRefusal } from '../support/refusal.ts';
+import { withStore } from '../support/store.ts';
 
 const tinyrun = (bundle: Bundle, ...words: string[]) => output(runTinyrun(bundle, words));
 const inside = (bundle: Bundle, ...words: string[]) =>
@@ -207,5 +208,14 @@ async function withRunningIn(bundle: Bundle, flags: string[], use: () => void): 
   runTinyrun(bundle, ['kill', bundle.id, 'KILL']);
   await container.exited;
 }
+
+test('volume detach: of a container with a name, a path where nothing is attached is said to be that', async () => {
+  await withStore(({ t, out }) => {
+    out('run', '-d', '--name', 'box', 'bb', 'sleep', '600');
+    const { code, stderr } = t('volume', 'detach', 'box', '/nothing');
+    assert.is(code, 1);
+    assert.match(stderr, /has no volume at \/nothing/);
+  });
+});
 
 test.run();
