@@ -232,6 +232,18 @@ test('a container has a layer of its own upon an init layer upon the image (L10,
     assert.is(namesIn(`${root}/overlay2/l`).length, 1);
   }));
 
+test('a short name goes with its directory, also where a power cut has emptied the file that says it', () =>
+  withDataRoot(async (root) => {
+    const image = await add(root, undefined, [file('a', 'one')]);
+    createContainerLayer(root, CONTAINER, image.chainId, none);
+    assert.is(namesIn(`${root}/overlay2/l`).length, 3);
+    writeFileSync(`${root}/overlay2/${CONTAINER}/link`, '');
+    removeContainerLayer(root, CONTAINER);
+    assert.equal(namesIn(`${root}/overlay2/l`), [
+      readFileSync(`${root}/overlay2/${image.cacheId}/link`, 'utf8'),
+    ]);
+  }));
+
 test('a container of an image without layers, or of one whose layer is missing', () =>
   withDataRoot((root) => {
     assert.is(createContainerLayer(root, CONTAINER, undefined, none).lowers.length, 1);
