@@ -81,15 +81,27 @@ test('a clone keeps the size; of a tmpfs or a bind it is a plain volume', () =>
 test('a clone that does not fit leaves no volume', () =>
   withStore((store) => {
     store.output('create', '-o', 'size=8m', 'sized');
-    const path = store.output('mount', 'sized');
-    runCommand(['mount', '-t', 'tmpfs', 'tmpfs', path]); // more than the clone can hold
-    writeFileSync(join(path, 'big'), new Uint8Array(16 << 20));
-    const message = store.refusal('clone', 'sized', 'copy');
-    runCommand(['umount', path]);
-    store.output('unmount', 'sized');
-    assert.match(message, 'copy big: ENOSPC');
-    assert.is(store.output('ls', '-q'), 'sized');
-    assert.equal(leftAside(store), []);
+    const rows: [(directory: string) => void, RegExp][] = [
+      [(directory) => writeFileSync(join(directory, 'big'), new Uint8Array(16 << 20)), /: copy big: ENOSPC/],
+      [
+        (directory) => {
+          for (let i = 0; i < 1000; i++)
+            writeFileSync(join(directory, `small${i}`), new Uint8Array(16 << 10));
+        },
+        /: copy small\d+: ENOSPC/,
+      ],
+    ];
+    for (const [fillMore, message] of rows) {
+      const path = store.output('mount', 'sized');
+      runCommand(['mount', '-t', 'tmpfs', 'tmpfs', path]); // more than the clone can hold
+      fillMore(path);
+      const words = store.refusal('clone', 'sized', 'copy');
+      runCommand(['umount', path]);
+      store.output('unmount', 'sized');
+      assert.match(words, message);
+      assert.is(store.output('ls', '-q'), 'sized');
+      assert.equal(leftAside(store), []);
+    }
     assert.equal(mountsIn(store.top), []);
   }));
 
