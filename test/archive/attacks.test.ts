@@ -376,7 +376,7 @@ test('a sparse file that claims to be larger than a file can be', () =>
     assert.match(await messageOf(unpack(root, tar)), /^unpack a: make it \d+ bytes long: EFBIG/);
   }));
 
-test('owners beyond what Linux has', () =>
+test('an owner beyond what Linux has is refused', () =>
   withRoot(async (root) => {
     const message = await messageOf(unpack(root, makeTar({ name: 'a', data: '', uid: 2 ** 32 - 1 })));
     assert.is(message, 'read the archive, at its beginning: a has a uid that Linux has not: 4294967295');
@@ -398,7 +398,7 @@ test('a device beyond what Linux has, a symlink without a target, a type that no
     );
   }));
 
-test('names that are too long', () =>
+test('names that are too long are refused', () =>
   withRoot(async (root) => {
     const failing = (name: string): Promise<string> => messageOf(unpack(root, makeTar({ name, data: '' })));
     assert.match(await failing('n'.repeat(256)), /: make the file: ENAMETOOLONG/);

@@ -38,7 +38,7 @@ test('--memory: bytes, with units that are powers of 1024', () => {
     );
 });
 
-test('--cpus: a decimal number', () => {
+test('--cpus takes a decimal number', () => {
   for (const [text, nano] of Object.entries({ 1: 1e9, '1.5': 1.5e9, '.5': 5e8, '0.01': 1e7, '2.': 2e9 }))
     assert.is(parseCpus(text), nano);
   for (const text of ['', 'x', '-1', '1/2', '1e3'])
@@ -48,7 +48,7 @@ test('--cpus: a decimal number', () => {
     );
 });
 
-test('whole numbers', () => {
+test('whole numbers are read, and nothing else', () => {
   assert.is(parseInteger('-5', '--x'), -5);
   for (const text of ['', '1.5', '0x1', '1e3', '99999999999999999999'])
     assert.match(
@@ -57,7 +57,7 @@ test('whole numbers', () => {
     );
 });
 
-test('--ulimit', () => {
+test('--ulimit is NAME=SOFT[:HARD]', () => {
   assert.equal(parseUlimit('nofile=1024'), { Name: 'nofile', Soft: 1024, Hard: 1024 });
   assert.equal(parseUlimit('nofile=1:2'), { Name: 'nofile', Soft: 1, Hard: 2 });
   assert.equal(parseUlimit('core=-1'), { Name: 'core', Soft: -1, Hard: -1 });
@@ -79,7 +79,7 @@ test('--ulimit', () => {
     );
 });
 
-test('--device', () => {
+test('--device is HOST[:CONTAINER[:PERMISSIONS]]', () => {
   const rows = {
     '/dev/a': ['/dev/a', '/dev/a', 'rwm'],
     '/dev/a:/dev/b': ['/dev/a', '/dev/b', 'rwm'],
@@ -128,7 +128,7 @@ test('--env-file and --label-file: lines, less comments', () => {
   );
 });
 
-test('labels and pairs', () => {
+test('labels and pairs are split at the first =', () => {
   assert.equal(toRecord(['a=b=c', 'd', 'a=x']), { a: 'x', d: '' });
   assert.equal(toPairs(['a=b'], '--sysctl'), { a: 'b' });
   assert.is(
@@ -137,7 +137,7 @@ test('labels and pairs', () => {
   );
 });
 
-test('--security-opt', () => {
+test('--security-opt takes what Docker takes', () => {
   const none = {
     noNewPrivileges: false,
     seccomp: undefined,
@@ -167,7 +167,7 @@ test('--security-opt', () => {
   );
 });
 
-test('--network and its kin', () => {
+test('--network and its kin join what is named', () => {
   const find = (name: string): string => `id-of-${name}`;
   assert.is(parseMode('network', undefined, find), 'none');
   assert.is(parseMode('network', 'host', find), 'host');

@@ -125,7 +125,7 @@ for (const [CapAdd, CapDrop, granted] of CAPS) {
   });
 }
 
-test('the limits', () => {
+test('limits become resources of the config', () => {
   const { linux } = configOf({
     ...{ Memory: 1 << 26, MemoryReservation: 1 << 25, MemorySwap: -1, NanoCpus: 1.5e9, CpuShares: 512 },
     ...{ CpusetCpus: '0-1', CpusetMems: '0', PidsLimit: 50, BlkioWeight: 100 },
@@ -153,7 +153,7 @@ test('namespaces of others: their path, or none at all for the host’s', () => 
   assert.ok(configOf({ CgroupnsMode: 'private' }).linux?.namespaces?.some(({ type }) => type === 'cgroup'));
 });
 
-test('the other flags', () => {
+test('the other flags become fields of the config', () => {
   assert.is(configOf({ ReadonlyRootfs: true }).root.readonly, true);
   assert.is(configOf({ OomScoreAdj: 7 }).process.oomScoreAdj, 7);
   assert.equal(configOf({ Ulimits: [{ Name: 'nofile', Soft: 1, Hard: 2 }] }).process.rlimits, [

@@ -112,7 +112,7 @@ const FILTERS: Record<string, string[]> = {
   'reference=*:latest': ['bb'],
 };
 
-test('image ls -f', () =>
+test('image ls -f leaves what its filters name', () =>
   withImages((store) => {
     makeLayout(join(store.folder, 'unnamed'), {
       layers: [base],

@@ -71,7 +71,7 @@ test('df -v: each of them', () =>
     assert.match(output, /\nv +1 +0B\n/);
   }));
 
-test('df: nothing is there', () =>
+test('df of an empty store is all zeros', () =>
   withStore((store) => {
     assert.equal(columns(store.out('df')).slice(1), [
       ['Images', '0', '0', '0B', '0B'],

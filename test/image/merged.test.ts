@@ -104,7 +104,7 @@ for (const { name, layers, path, text } of TABLE) {
   });
 }
 
-test('overlayfs shows the same', async () => {
+test('overlayfs shows the same as readMerged', async () => {
   // Absolute links and those that go up would lead out of the mount, where nobody is chrooted.
   const isInside = (what: string | null): boolean => !/^-> (\/|\.\.)|fifo/.test(what ?? '');
   const rows = TABLE.filter(({ layers }) => layers.every((layer) => Object.values(layer).every(isInside)));

@@ -289,7 +289,7 @@ test('a process that keeps the pipe open does not hold up the end', () =>
     },
   ));
 
-test('twenty at once', async () => {
+test('twenty run at once', async () => {
   const one = (i: number) =>
     withKept(async (kept) => {
       const client = start(

@@ -29,7 +29,7 @@ function refusal(bundle: Bundle, flags: string[], via?: string[]): string {
 
 const QUESTION = 'are you trying to mount a directory onto a file (or vice-versa)?';
 
-test('a directory on a file', () =>
+test('a directory is not mounted on a file', () =>
   withData((bundle, data) => {
     const says = `cannot mount directory ${data} on /etc/conf: in the container that is a file: ${QUESTION}; name a file as source, or a directory as destination\n`;
     const v = `${data}:/etc/conf`;
@@ -43,7 +43,7 @@ test('a directory on a file', () =>
     );
   }));
 
-test('a file on a directory', () =>
+test('a file is not mounted on a directory', () =>
   withData((bundle, data) => {
     const v = `${data}/file:/etc`;
     assert.is(

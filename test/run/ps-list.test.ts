@@ -85,7 +85,7 @@ test('ps lists what runs: containers of bundles as well, whose image is the bund
     });
   }));
 
-test('ps: filters', () =>
+test('ps -f leaves what its filters name', () =>
   withBundle((bundle) => {
     makeThree(bundle);
     const filters: Record<string, string[]> = {

@@ -20,7 +20,7 @@ const facts = (more: Partial<RowFacts> = {}): RowFacts => ({
   ...more,
 });
 
-test('container row: status', () => {
+test('a row tells the status as Docker does', () => {
   const shown: [Partial<ListedContainer>, string][] = [
     [{}, 'Up 5 minutes'],
     [{ state: 'paused' }, 'Up 5 minutes (Paused)'],

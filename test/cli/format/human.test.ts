@@ -26,7 +26,7 @@ test('human: sizes in three digits and decimal units', () => {
   for (const [bytes, text] of shown) assert.is(humanSize(bytes), text);
 });
 
-test('human: durations in words', () => {
+test("durations are told in Docker's words", () => {
   const [minute, hour, day] = [60, 3600, 86400];
   const shown: [number, string][] = [
     [-5, 'Less than a second'],
