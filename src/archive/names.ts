@@ -60,5 +60,6 @@ export function splitPath(path: ByteString): { parent: ByteString; base: ByteStr
     : { parent: path.slice(0, slash), base: path.slice(slash + 1) };
 }
 
+/** The path of a name in a directory; of the root's names, the name alone. */
 export const joinPath = (parent: ByteString, base: ByteString): ByteString =>
   parent === '' ? base : `${parent}/${base}`;

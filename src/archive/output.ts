@@ -19,6 +19,7 @@ export interface Output {
 
 const SIZE = 2 ** 20;
 
+/** A buffer in front of a sink; what is in it is lost without `flush`. */
 export function outputTo(sink: ByteSink): Output {
   const buffer = new Uint8Array(SIZE);
   let used = 0;

@@ -33,6 +33,7 @@ export function parseRecords(bytes: Uint8Array): Records {
   return records;
 }
 
+/** Records as the body of an extended header, each with its own length in front. */
 export function encodeRecords(records: Records): Uint8Array {
   return Buffer.concat(
     records.flatMap(([key, value]) => {
@@ -79,6 +80,7 @@ export function parseTime(value: Uint8Array, key: string): Time {
     : { seconds: -Number(whole) - 1, nanoseconds: 1e9 - nanoseconds };
 }
 
+/** A time in seconds, with as many decimals as it takes. */
 export function formatTime({ seconds, nanoseconds }: Time): string {
   if (nanoseconds === 0) return String(seconds);
   const [sign, whole, rest] =

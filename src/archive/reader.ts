@@ -25,6 +25,10 @@ export interface Reader {
   close(): Promise<void>;
 }
 
+/**
+ * A window over a source; whoever makes it, closes it.
+ * @throws what the source throws, from each of its functions
+ */
 export function readerOf(source: ByteSource): Reader {
   const chunks = source[Symbol.asyncIterator]();
   let chunk: Uint8Array = new Uint8Array();

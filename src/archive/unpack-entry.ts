@@ -32,6 +32,7 @@ const isDevice = ({ type }: Entry): boolean => type === 'character' || type === 
 /** <linux/stat.h> */
 const SETUID_SETGID = 0o6000;
 
+/** What an entry's file gets: as the archive says, but for what the options change. */
 export function attributesOf({ options }: Tree, entry: Entry): Attributes {
   const { mode, uid, gid, mtime, xattrs } = entry;
   const owner = options.mapOwner?.(uid, gid) ?? { uid, gid };

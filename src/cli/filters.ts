@@ -46,6 +46,7 @@ export function anyHolds<Key extends string>(
   return values === undefined || values.some(holds);
 }
 
+/** A filter's value that says yes; Docker takes both. */
 export const isTrue = (value: string): boolean => value === 'true' || value === '1';
 
 /** Whether all labels of `label` are there (NAME, or NAME=VALUE), and none of `label!`. */

@@ -44,6 +44,7 @@ export function openLogAtEnd(directory: string): LogCursor {
   return cursor;
 }
 
+/** Closes the files that a cursor has open. */
 export function closeLog({ files }: LogCursor): void {
   for (const { fd } of files.splice(0)) close(fd);
 }

@@ -34,6 +34,7 @@ export interface ContainerRecord {
 /** A record is small, but for what the user has put in its labels and environment. */
 const RECORD_LIMIT = 16 * 1024 * 1024;
 
+/** DATA_ROOT/containers, which is locked while a place in it is taken; and one of them, which is a bundle as well. */
 export const containersDirectory = (dataRoot: string): string => `${dataRoot}/containers`;
 export const containerDirectory = (dataRoot: string, id: string): string => `${dataRoot}/containers/${id}`;
 

@@ -25,6 +25,9 @@ export interface StatusReport {
   oomKilled: boolean;
 }
 
+/** Whether a container of this status has a process. */
+export const hasProcess = (status: ContainerStatus): boolean => status === 'running' || status === 'paused';
+
 /** How Docker writes no time. */
 export const ZERO_TIME = '0001-01-01T00:00:00Z';
 /** As Docker says it of containers that went with the machine. */

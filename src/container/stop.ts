@@ -6,7 +6,7 @@ import type { GlobalOptions } from '../runtime/options.ts';
 import { parseSignal } from '../sys/signals.ts';
 import { DEFAULT_STOP_SIGNAL, DEFAULT_STOP_TIMEOUT } from './defaults.ts';
 import type { ContainerRecord } from './record.ts';
-import { statusOf } from './status.ts';
+import { hasProcess, statusOf } from './status.ts';
 import { waitForContainer } from './wait.ts';
 
 const SIGKILL = 9;
@@ -30,7 +30,7 @@ export async function stopContainer(
   { signal, timeout }: StopOptions,
 ): Promise<void> {
   const { id, config } = record;
-  if (!isAlive(global, record)) return;
+  if (!hasProcess(statusOf(global, record).status)) return;
   const seconds = timeout ?? config.StopTimeout ?? DEFAULT_STOP_TIMEOUT;
   await send(global, id, parseSignal(signal ?? config.StopSignal ?? DEFAULT_STOP_SIGNAL) ?? SIGKILL);
   if (waitForContainer(global, record, seconds < 0 ? undefined : seconds * 1000) !== undefined) return;
@@ -41,11 +41,6 @@ export async function stopContainer(
       data: { id },
     });
 }
-
-export const isAlive = (global: GlobalOptions, record: ContainerRecord): boolean => {
-  const { status } = statusOf(global, record);
-  return status === 'running' || status === 'paused';
-};
 
 /** One that has ended this moment needs no signal. */
 async function send(global: GlobalOptions, id: string, signal: number): Promise<void> {

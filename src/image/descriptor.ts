@@ -52,6 +52,7 @@ const FOREIGN = /layer\.nondistributable\.v1\.tar|image\.rootfs\.foreign\.diff\.
 /** Of an index. */
 const MOST_MANIFESTS = 1000;
 
+/** Whether a descriptor leads to a list of images, not to one. */
 export const isIndex = ({ mediaType }: Descriptor): boolean => INDEXES.includes(mediaType);
 
 const wrong = (name: string, message: string): TinyrunError =>

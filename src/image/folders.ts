@@ -10,6 +10,7 @@ import { close } from '../../native-bindings/libc.ts';
 import { lockDirectory, withLock } from '../disk/lock.ts';
 import { makeDirectories } from '../disk/write.ts';
 
+/** All that is known of images, but for the layers' files. */
 export const imageFolder = (dataRoot: string): string => `${dataRoot}/image/overlay2`;
 export const configFolder = (dataRoot: string): string => `${imageFolder(dataRoot)}/imagedb/content/sha256`;
 export const metadataFolder = (dataRoot: string): string =>

@@ -27,6 +27,10 @@ export interface ImageInspect {
 /** Go's zero time, which Docker shows where there is none. */
 const NEVER = '0001-01-01T00:00:00Z';
 
+/**
+ * An image under Docker's names.
+ * @throws TinyrunError ARCHIVE where a layer of it is damaged
+ */
 export function inspectImage(dataRoot: string, image: Image): ImageInspect {
   const { config } = image;
   return {

@@ -23,6 +23,7 @@ import { lockDirectory, lockOpen } from '../disk/lock.ts';
 import { makeDirectories, writeFileAtomic } from '../disk/write.ts';
 import { imageFolder, makeImageFolders } from './folders.ts';
 
+/** DATA_ROOT/overlay2: the files of layers. */
 export const overlayFolder = (dataRoot: string): string => `${dataRoot}/overlay2`;
 export const layerdbFolder = (dataRoot: string): string => `${imageFolder(dataRoot)}/layerdb/sha256`;
 

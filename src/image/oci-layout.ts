@@ -16,6 +16,7 @@ const CONTAINERD_NAME = 'io.containerd.image.name';
 /** Indexes in an index in index.json: one is usual. */
 const DEEPEST = 4;
 
+/** Whether these are the files of an OCI layout: its marker is there. */
 export const isLayout = (blobs: Blobs): boolean => blobs.size('oci-layout') !== undefined;
 
 /**

@@ -35,6 +35,7 @@ export function parsePlatform(text: string): Platform {
   return { os, architecture: ARCHITECTURES[architecture] ?? architecture, variant };
 }
 
+/** `OS/ARCHITECTURE[/VARIANT]`, as parsePlatform reads it. */
 export const showPlatform = ({ os, architecture, variant }: Platform): string =>
   [os, architecture, ...(variant ? [variant] : [])].join('/');
 

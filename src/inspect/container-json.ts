@@ -2,7 +2,7 @@
 
 import type { ContainerConfig, HostConfig } from '../container/config.ts';
 import { type ContainerRecord, containerDirectory } from '../container/record.ts';
-import { type StatusReport, statusOf, ZERO_TIME } from '../container/status.ts';
+import { hasProcess, type StatusReport, statusOf, ZERO_TIME } from '../container/status.ts';
 import { containerLayer } from '../image/container-layer.ts';
 import type { Config } from '../oci/config.ts';
 import type { GlobalOptions } from '../runtime/options.ts';
@@ -53,7 +53,7 @@ type State = Omit<StatusReport, 'exitCode'> & { exitCode: number | null };
 function stateOf({ status, pid, exitCode, startedAt, finishedAt, oomKilled }: State): object {
   return {
     Status: status,
-    Running: status === 'running' || status === 'paused',
+    Running: hasProcess(status),
     Paused: status === 'paused',
     Restarting: false,
     OOMKilled: oomKilled,

@@ -3,7 +3,7 @@
 
 import { SystemError } from '../../native-bindings/libc.ts';
 import { type ContainerRecord, listContainerIds, readRecord } from '../container/record.ts';
-import { statusOf } from '../container/status.ts';
+import { hasProcess, statusOf } from '../container/status.ts';
 import { TinyrunError } from '../errors.ts';
 import type { Log } from '../runtime/log.ts';
 import type { GlobalOptions } from '../runtime/options.ts';
@@ -50,7 +50,7 @@ export async function listAll(roots: Roots, all: boolean, log: Log): Promise<Lis
   ): Promise<void> => {
     try {
       const one = await read();
-      if (one !== undefined && (all || isAlive(one))) found.push(one);
+      if (one !== undefined && (all || hasProcess(one.state))) found.push(one);
     } catch (error) {
       if (!(error instanceof TinyrunError || error instanceof SystemError)) throw error;
       log.warn(`list container ${id}: ${error.message}`);
@@ -65,8 +65,6 @@ export async function listAll(roots: Roots, all: boolean, log: Log): Promise<Lis
   for (const id of running) if (!records.has(id)) await add(id, () => ofBundle(roots, id));
   return found.sort((a, b) => b.created - a.created || (a.id < b.id ? -1 : 1));
 }
-
-export const isAlive = ({ state }: ListedContainer): boolean => state === 'running' || state === 'paused';
 
 function ofRecord(roots: Roots, record: ContainerRecord): ListedContainer {
   const { id, name, image, imageId, created, config, hostConfig } = record;

@@ -1,5 +1,6 @@
 // What is on the disk, and how much of it nothing needs: images, containers, volumes. Each layer counts once.
 
+import { hasProcess } from '../container/status.ts';
 import { layerUses } from '../image/sizes.ts';
 import { type Image, listImages } from '../image/store.ts';
 import type { Log } from '../runtime/log.ts';
@@ -91,7 +92,7 @@ function imageUsage(dataRoot: string, containers: readonly ListedContainer[]): D
 
 function containerUsage(dataRoot: string, containers: readonly ListedContainer[]): DiskUsage['containers'] {
   const uses = listUses(dataRoot);
-  const isActive = ({ state }: ListedContainer): boolean => state === 'running' || state === 'paused';
+  const isActive = ({ state }: ListedContainer): boolean => hasProcess(state);
   const list = containers.map((container) => ({
     container,
     size: sizesOf(dataRoot, container.id, container.record?.imageId).own,

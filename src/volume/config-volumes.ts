@@ -7,6 +7,7 @@ import type { Mount } from '../oci/config.ts';
 import { parseVolumeFlag } from './flag.ts';
 import type { VolumeMount } from './mount.ts';
 
+/** Whether an entry of config.json's mounts is a volume of ours. */
 export const isVolume = ({ type }: Mount): boolean => type === 'volume';
 
 /**

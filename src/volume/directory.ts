@@ -18,6 +18,7 @@ const ASIDE = '.aside';
 /** The directory with a volume's data, in its own. */
 export const DATA = '_data';
 
+/** DATA_ROOT/volumes. */
 export const volumesOf = (dataRoot: string): string => `${dataRoot}/volumes`;
 
 /** Opens DATA_ROOT/volumes; undefined where there is none yet. */

@@ -3,6 +3,7 @@
 import { interruptedImports } from './interrupted.ts';
 import type { Volume } from './volume.ts';
 
+/** A volume under the names that Docker's `volume inspect` has for it. */
 export function inspectVolume(dataRoot: string, volume: Volume): Record<string, unknown> {
   const status = statusOf(dataRoot, volume);
   return {

@@ -150,6 +150,7 @@ function typeProblem({ type, source, bind, volume, image }: MountRequest): strin
   }
 }
 
+/** Whether a word is a propagation, as flags say it. */
 export function isPropagation(text: string): text is PropagationMode {
   return (PROPAGATIONS as readonly string[]).includes(text);
 }

@@ -116,6 +116,7 @@ function withNames<T>(
   }
 }
 
+/** In Docker's words. */
 export const noSuchVolume = (name: string): TinyrunError =>
   new TinyrunError('NOT_FOUND', `get ${name}: no such volume`, { data: { volume: name } });
 

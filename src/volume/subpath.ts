@@ -64,6 +64,7 @@ function inheritable(fd: number): number {
 
 const FIRST = 100;
 
+/** An error of the kernel, as `WHAT: ENAME words`. */
 export function failed(
   code: 'CONFIG' | 'HOST',
   what: string,

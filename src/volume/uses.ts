@@ -68,6 +68,7 @@ export interface User {
  */
 export const USES_MODE = 0o1700;
 
+/** Where mounts.json is, of containers with a record and of bundles alike. */
 export const containersOf = (dataRoot: string): string => `${dataRoot}/containers`;
 export const usesDirectory = (dataRoot: string, id: string): string => `${containersOf(dataRoot)}/${id}`;
 

@@ -16,6 +16,7 @@ export interface Volume extends VolumeRecord {
   status?: Readonly<Record<string, unknown>>;
 }
 
+/** Where a volume is, as its driver is told. */
 export const placeOf = (dataRoot: string, name: string): VolumePlace => ({
   ...{ dataRoot, name },
   directory: `${volumesOf(dataRoot)}/${name}`,

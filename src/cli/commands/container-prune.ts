@@ -1,7 +1,8 @@
 // tinyrun container prune [-f] [--filter]: removes all containers that do not run.
+
 import { listContainerRecords } from '../../container/record.ts';
 import { removeContainer } from '../../container/remove.ts';
-import { isAlive } from '../../container/stop.ts';
+import { hasProcess, statusOf } from '../../container/status.ts';
 import { print } from '../../runtime/log.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
 import { usageOf } from '../../volume/usage.ts';
@@ -18,7 +19,7 @@ export async function run(line: CommandLine, global: GlobalOptions): Promise<num
   if (!flag(line, 'force') && !confirm('WARNING! This will remove all stopped containers.')) return 0;
   const unused = listContainerRecords(global.dataRoot).filter(
     (record) =>
-      !isAlive(global, record) &&
+      !hasProcess(statusOf(global, record).status) &&
       labelsMatch(record.config.Labels, filters) &&
       (until === undefined || until.every((time) => BigInt(Date.parse(record.created)) * 1_000_000n < time)),
   );

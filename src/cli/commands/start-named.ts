@@ -1,9 +1,10 @@
 // tinyrun start [-a] [-i] CONTAINER...: containers with a record.
+
 import { close } from '../../../native-bindings/libc.ts';
 import { resolveContainer } from '../../container/find.ts';
 import { type ContainerRecord, containerDirectory, lockContainer } from '../../container/record.ts';
 import { startContainer } from '../../container/start.ts';
-import { isAlive } from '../../container/stop.ts';
+import { hasProcess, statusOf } from '../../container/status.ts';
 import { TinyrunError } from '../../errors.ts';
 import type { AttachInput } from '../../plan/input.ts';
 import { print } from '../../runtime/log.ts';
@@ -32,7 +33,7 @@ export async function run(line: CommandLine, global: GlobalOptions, cwd: string)
     sigProxy: line.options['sig-proxy'] === undefined || flag(line, 'sig-proxy'),
     detachKeys: toDetachKeys(line),
   };
-  if (isAlive(global, record)) {
+  if (hasProcess(statusOf(global, record).status)) {
     close(lock);
     if (attached) return await attachTo(global, record, how);
     print(1, `${name}\n`);
