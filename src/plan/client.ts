@@ -27,6 +27,8 @@ const PART = 'The container goes on without its caller: so its monitor is a proc
 const STAY = 'We sleep until the container ends, there is something to write to it, or a signal comes.';
 const TERMINAL =
   'Keys go to the container as they are: its own terminal turns Ctrl-C into a signal, and echoes.';
+const UNREAD = 'As any program that prints: the container goes on, and its log with it.';
+const QUEUED = 0xffffffff; // SI_QUEUE of sigaction(2), which the kernel itself never says of a pipe
 const DETACH = 'The container goes on, and may be attached to again.';
 
 /** Whether this client writes to the container's stdin, or types at its terminal. */
@@ -59,6 +61,7 @@ export function planPart(input: PlanInput): Op[] {
   return [
     ...o.pipe('up-r', 'up-w', words('make the pipe by which the client hears that the container runs')),
     ...o.pipe('client-r', 'client-w', words('make the pipe that breaks when the client is gone')),
+    ...planOwnPidfd(monitor, words),
     ...planInputPipe(input, leave),
     o.clone3([], { ...words('start the monitor'), to: 'monitor' }),
     o.branch('monitor', '!=', 0, 'client', runtime('are we the client?', PART)),
@@ -74,6 +77,18 @@ export function planPart(input: PlanInput): Op[] {
       : []),
     o.call('setsid', [], words('start a session')),
     o.call('chdir', ['/'], words('leave the working directory')),
+  ];
+}
+
+/** So the monitor can tell the client that its reader is gone, and nobody else. */
+function planOwnPidfd({ attach }: MonitorInput, words: (what: string) => o.Extra): Op[] {
+  if (attach === undefined) return [];
+  return [
+    o.call('getpid', [], { ...words('which process are we?'), to: 'self' }),
+    o.call('pidfd_open', [o.reg('self'), 0], {
+      ...words('open a pidfd of ourselves, for the monitor'),
+      to: 'client-pidfd',
+    }),
   ];
 }
 
@@ -141,7 +156,8 @@ const failTo = (op: Op, fail: string): Op =>
 function planCloseOthers(input: PlanInput): Op[] {
   const { monitor, rootfs } = input;
   const idle = hasInputPipe(input) && !(monitor !== undefined && writes(monitor)) ? ['stdin-w'] : [];
-  const names = ['up-w', 'client-r', ...(hasInputPipe(input) ? ['stdin-r'] : []), ...idle];
+  const pidfd = monitor?.attach === undefined ? [] : ['client-pidfd'];
+  const names = ['up-w', 'client-r', ...pidfd, ...(hasInputPipe(input) ? ['stdin-r'] : []), ...idle];
   const why = 'It is the monitor that has this: so its end is seen.';
   return [
     ...names.map((name) => o.close(o.reg(name), runtime(`close ${name}`, why))),
@@ -179,6 +195,7 @@ function planStay(input: PlanInput, monitor: MonitorInput, attach: AttachInput):
     ...(writes(monitor) ? planInput(input, attach) : []),
     o.jump('client-wait', runtime('wait for more', STAY)),
     ...(writes(monitor) && isRelayed(input) ? planLeaveByKeys(input, attach) : []),
+    ...planLeaveUnread(input),
     ...(attach.sigProxy ? [] : planLeaveBySignal(input)),
   ];
 }
@@ -250,6 +267,7 @@ function planListen(input: PlanInput, monitor: MonitorInput): Op[] {
   ];
 }
 const SIGTTIN = 1n << 20n; // <signal.h>
+const SIGPIPE = 13;
 
 function planSignal({ sigProxy }: AttachInput): Op[] {
   const pass = 'It means the container, not us.';
@@ -261,6 +279,7 @@ function planSignal({ sigProxy }: AttachInput): Op[] {
     o.read(o.reg('signals'), o.buf('siginfo'), 128, runtime('take the signal', STAY)),
     o.load(o.buf('siginfo'), 4, 'signal', runtime('which one?', STAY)),
     o.branch('signal', '==', o.flags('SIGCHLD'), 'client-child', runtime('is it about the monitor?', STAY)),
+    o.branch('signal', '==', o.flags('SIGPIPE'), 'client-pipe', runtime('is it about a pipe?', UNREAD)),
     ...(sigProxy
       ? []
       : [
@@ -273,6 +292,10 @@ function planSignal({ sigProxy }: AttachInput): Op[] {
       onError: { ignore: ['ESRCH'] },
     }),
     o.jump('client-wait', runtime('wait for more', STAY)),
+    o.label('client-pipe'),
+    o.load(o.buf('siginfo', 8), 4, 'code', runtime('who says so?', UNREAD)), // ssi_code
+    o.branch('code', '==', QUEUED, 'client-unread', runtime('is it the monitor?', UNREAD)),
+    o.jump('client-wait', runtime('it is the kernel: the container reads no input', STAY)),
     o.label('client-child'),
     o.wait4(o.reg('monitor'), o.buf('status'), ['WNOHANG'], {
       ...runtime('has the monitor ended?', 'SIGCHLD also comes when it stops or continues.'),
@@ -318,6 +341,15 @@ function planLeaveByKeys(input: PlanInput, { detachKeys }: AttachInput): Op[] {
     ...planGiveBack(input, 'keys'),
     planSayLeft(),
     o.exit(0, runtime('leave the container', DETACH)),
+  ];
+}
+
+function planLeaveUnread(input: PlanInput): Op[] {
+  return [
+    o.label('client-unread'),
+    ...planGiveBack(input, 'unread'),
+    planSayLeft(),
+    o.exit(128 + SIGPIPE, runtime('end as one whom SIGPIPE has ended', UNREAD)),
   ];
 }
 

@@ -31,6 +31,9 @@ const KEEP = 'We sleep until the container prints something, somebody sends a si
 const SHOW = 'The caller sees what the container prints.';
 const LEAVE = 'The caller is gone, or has let go: the container goes on without him.';
 
+/** A siginfo_t of sigaction(2): signal SIGPIPE, code SI_QUEUE, by which the client tells it from the kernel's own. */
+const UNREAD = new Uint8Array(new Int32Array([13, 0, -1, ...new Array<number>(29).fill(0)]).buffer);
+
 /** One entry of the list: `fd` -1 is passed over. */
 export const pollEntry = (fd: number, events: number): number[] => [
   ...new Uint8Array(new Int32Array([fd]).buffer),
@@ -141,7 +144,13 @@ function planShow(): Op[] {
     o.write(o.reg('stream'), RECORD_BYTES, o.reg('size'), {
       ...runtime('write it to the caller', SHOW),
       // A caller that no longer reads must not end the container: what is printed is in the log alone.
-      onError: { goto: { EAGAIN: 'show', EINTR: 'show', '*': 'shown' } },
+      onError: { goto: { EAGAIN: 'show', EINTR: 'show', EPIPE: 'unread', '*': 'shown' } },
+    }),
+    o.jump('shown', runtime('it is shown', SHOW)),
+    o.label('unread'),
+    o.call('pidfd_send_signal', [o.reg('client-pidfd'), o.flags('SIGPIPE'), { bytes: UNREAD }, 0], {
+      ...runtime('tell the client that nobody reads any more', LEAVE),
+      onError: { ignore: ['ESRCH'] },
     }),
     o.label('shown'),
   ];
@@ -158,6 +167,7 @@ function planSignals(input: PlanInput, { attach }: MonitorInput): Op[] {
     o.read(o.reg('signals'), o.buf('siginfo'), 128, runtime('take the signal', KEEP)),
     o.load(o.buf('siginfo'), 4, 'signal', runtime('which one?', KEEP)),
     o.branch('signal', '==', child, 'reap', runtime('is it about a child?', KEEP)),
+    o.branch('signal', '==', o.flags('SIGPIPE'), 'no-signal', runtime('is it about the caller?', LEAVE)),
     ...(resize.length === 0
       ? []
       : [

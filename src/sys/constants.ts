@@ -171,6 +171,7 @@ export const constants: Readonly<Record<string, number>> = {
   NS_GET_NSTYPE: 0xb703,
   // <linux/signal.h>; SIGRTMIN is the C library's: it keeps 32 and 33 for itself
   SIGKILL: 9,
+  SIGPIPE: 13,
   SIGCHLD: 17,
   SIGWINCH: 28,
   // <linux/signal.h>: rt_sigprocmask(2), rt_sigaction(2)
@@ -601,7 +602,6 @@ function otherConstants(): Readonly<Record<string, number>> {
     SIGUSR1: 10,
     SIGSEGV: 11,
     SIGUSR2: 12,
-    SIGPIPE: 13,
     SIGALRM: 14,
     SIGTERM: 15,
     SIGSTKFLT: 16,

@@ -205,14 +205,14 @@ test('kill -9 of the monitor: the container ends with it, nothing says how; it c
     assert.equal(leftOf(kept), []);
   }));
 
-test('a caller who no longer reads does not stop the container', () =>
+test('a client whose output nobody reads ends as any program would; the container goes on, and so does its log', () =>
   withKept(async (kept) => {
     const script = 'i=0; while [ $i -lt 20000 ]; do echo line $i; i=$((i+1)); done; echo end >&2';
     const pipeline = `${kept
       .command(shell(script))
       .map((word) => `'${word.replaceAll("'", `'\\''`)}'`)
-      .join(' ')} | head -n 1`;
-    assert.is(runCommand(['sh', '-c', pipeline]).stdout, 'line 0\n');
+      .join(' ')} | head -n 1; echo \${PIPESTATUS[0]}`;
+    assert.is(runCommand(['bash', '-c', pipeline]).stdout, `line 0\n${128 + 13}\n`); // SIGPIPE
     await ended(kept);
     assert.is(logged(kept, 1).toString().split('\n').length, 20001);
   }));
