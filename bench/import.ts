@@ -41,9 +41,7 @@ function makeArchives(dir: string): void {
   runScript(
     `${data} image import ${dir}/plain.tar bench:latest && ${data} image save -o ${dir}/docker.tar bench:latest`,
   );
-  runScript(
-    `${data} image save --format oci bench:latest | tar -xf - -C $(mkdir ${dir}/layout && echo ${dir}/layout)`,
-  );
+  runScript(`${data} image save bench:latest | tar -xf - -C $(mkdir ${dir}/layout && echo ${dir}/layout)`);
   rmSync(`${dir}/data`, { recursive: true });
 }
 

@@ -1,6 +1,7 @@
 // Commands that take seconds, as shell scripts: each in turn with what it is measured by, with its time and memory.
 
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { childrenOf } from '../test/support/steps.ts';
 import { assertNotInterrupted, type Bounds, median } from './measure.ts';
 import { target } from './table.ts';
 
@@ -32,7 +33,7 @@ export async function measureGroup(
     for (const { name, script, by } of group) {
       await assertNotInterrupted(bounds.signal);
       if (left.some(([other]) => other === name)) continue;
-      const result = timeScript(dir, script);
+      const result = await timeScript(dir, script);
       if (typeof result === 'string') {
         if (by?.most !== undefined || by === undefined) throw new Error(`${script}: ${result}`);
         left.push([name, 'does not run here', '', '', result]);
@@ -62,22 +63,58 @@ export async function measureGroup(
 }
 
 /** From fork to wait, and the largest process of it; or why it failed. */
-function timeScript(dir: string, script: string): { seconds: number; memory: number } | string {
+async function timeScript(
+  dir: string,
+  script: string,
+): Promise<{ seconds: number; memory: number } | string> {
   const out = `${dir}/out`;
   mkdirSync(out);
   // What the last one has left to write is not this one's to wait for.
   Bun.spawnSync(['sync', '-f', out]);
   const begin = Bun.nanoseconds();
-  const child = Bun.spawnSync(['sh', '-c', script], {
+  const child = Bun.spawn(['sh', '-c', script], {
     env: { ...process.env, OUT: out },
     stdio: ['ignore', 'ignore', 'pipe'],
     timeout: LONGEST,
   });
+  const memory = await largestOf(child);
   const seconds = (Bun.nanoseconds() - begin) / 1e9;
+  const said = await new Response(child.stderr).text();
   Bun.spawnSync(['rm', '-rf', out]);
-  if (child.exitCode !== 0)
-    return child.stderr.toString().trim().split('\n').at(-1) || `exit code ${child.exitCode}`;
-  return { seconds, memory: child.resourceUsage?.maxRSS ?? 0 };
+  if (child.exitCode !== 0) return said.trim().split('\n').at(-1) || `exit code ${child.exitCode}`;
+  return { seconds, memory };
+}
+
+/** Between two looks at processes that run; milliseconds. */
+const LOOK_MS = 20;
+
+/**
+ * Waits for the end of a process; bytes that the largest of it and its children ever had in memory. Looked up while they run:
+ * what wait4(2) says counts what this process had when it made them.
+ */
+async function largestOf(child: { pid: number; exited: Promise<unknown> }): Promise<number> {
+  let largest = 0;
+  let running = true;
+  void child.exited.then(() => {
+    running = false;
+  });
+  while (running) {
+    for (const pid of familyOf(child.pid)) largest = Math.max(largest, peakOf(pid));
+    await Promise.race([child.exited, Bun.sleep(LOOK_MS)]);
+  }
+  return largest;
+}
+
+const familyOf = (pid: number): number[] => [pid, ...childrenOf(pid).flatMap(familyOf)];
+
+/** VmHWM of proc_pid_status(5); 0 where the process has ended. */
+function peakOf(pid: number): number {
+  try {
+    const [, kilobytes = 0] = /^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+    return 1024 * Number(kilobytes);
+  } catch {
+    return 0;
+  }
 }
 
 /** A script that only prepares. @throws where it fails */

@@ -7,8 +7,8 @@ import { usersByVolume } from '../../volume/uses.ts';
 import { hasPlugins, type Volume } from '../../volume/volume.ts';
 import { type CommandLine, flag, text, texts } from '../command-line.ts';
 import { type Filters, parseFilters } from '../filters.ts';
+import { alignColumns } from '../format/columns.ts';
 import { humanSize } from '../format/human.ts';
-import { formatList } from '../format/list.ts';
 import { matches } from '../volume-filter.ts';
 
 const KEYS = ['dangling', 'driver', 'label', 'label!', 'name', 'anonymous'] as const;
@@ -17,6 +17,11 @@ type Key = (typeof KEYS)[number];
 export async function run(line: CommandLine, global: GlobalOptions): Promise<number> {
   const filters = parseFilters(texts(line, 'filter'), KEYS);
   const withSize = flag(line, 'size');
+  if (await isShort(line, filters)) {
+    print(1, shortList(shortRows(global, filters), flag(line, 'quiet')));
+    return 0;
+  }
+  const { formatList } = await import('../format/list.ts');
   const list = formatList({
     format: text(line, 'format'),
     quiet: flag(line, 'quiet'),
@@ -26,12 +31,21 @@ export async function run(line: CommandLine, global: GlobalOptions): Promise<num
       ...(withSize ? ([['SIZE', 'Size']] as const) : []),
     ],
     id: 'Name',
-    rows: (await isShort(line, filters))
-      ? shortRows(global, filters)
-      : await wholeRows(global, filters, withSize),
+    rows: await wholeRows(global, filters, withSize),
   });
   print(1, list);
   return 0;
+}
+
+/** What most ask for, without the templates. */
+const shortList = (rows: readonly ShortRow[], quiet: boolean): string =>
+  quiet
+    ? rows.map(({ name }) => `${name}\n`).join('')
+    : alignColumns(['DRIVER\tVOLUME NAME', ...rows.map(({ name, driver }) => `${driver}\t${name}`)]);
+
+interface ShortRow {
+  name: string;
+  driver: string;
 }
 
 /** Whether names and drivers are all that is asked for, and nobody but the store knows of volumes. */
@@ -41,14 +55,11 @@ const isShort = async (line: CommandLine, filters: Filters<Key>): Promise<boolea
   [...filters.keys()].every((key) => key === 'driver' || key === 'name' || key === 'dangling') &&
   !(await hasPlugins());
 
-function shortRows(global: GlobalOptions, filters: Filters<Key>): Record<string, unknown>[] {
-  const rows = listDrivers(global.dataRoot, warner(global)).map(({ name, driver }) => ({
-    Name: name,
-    Driver: driver,
-  }));
+function shortRows(global: GlobalOptions, filters: Filters<Key>): ShortRow[] {
+  const rows = listDrivers(global.dataRoot, warner(global));
   if (filters.size === 0) return rows;
   const isUsed = usersWhere(global, filters);
-  return rows.filter(({ Name: name, Driver: driver }) =>
+  return rows.filter(({ name, driver }) =>
     matches({ name, driver, labels: null, anonymous: false }, filters, isUsed),
   );
 }

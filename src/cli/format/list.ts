@@ -1,6 +1,6 @@
 // What `ls` and `ps` print: a table, a line of JSON each, or a template each; Docker's `--format`.
 
-import { printable } from '../../errors.ts';
+import { alignColumns } from './columns.ts';
 import { printGo, toJson } from './go-value.ts';
 import { compileTemplate } from './template.ts';
 import type { TemplateFunction } from './template-functions.ts';
@@ -72,33 +72,3 @@ function headsOf(template: string, table: List['table']): Map<string, unknown> {
 
 /** `CreatedAt` -> `CREATED AT` */
 const headOf = (field: string): string => field.replace(/([a-z])([A-Z])/g, '$1 $2').toUpperCase();
-
-const NARROWEST = 10; // Docker's tabwriter: cells of at least 10, with 3 spaces behind the longest
-const GAP = 3;
-
-/** Cells are separated by tabs; the last one of a line is as long as it is. */
-function alignColumns(lines: readonly string[]): string {
-  // Nearly always: then no cell need be looked at for itself, and there may be thousands.
-  const isPlain = PLAIN.test(lines.join('\t'));
-  const widthOf = isPlain ? (cell: string): number => cell.length : characters;
-  const table = lines.map((line) =>
-    isPlain ? line.split('\t') : line.split('\t').map((cell) => printable(cell)),
-  );
-  const widths: number[] = [];
-  for (const row of table)
-    for (let column = 0; column < row.length - 1; column++)
-      widths[column] = Math.max(widths[column] ?? NARROWEST, widthOf(row[column]!) + GAP);
-  let text = '';
-  for (const row of table) {
-    for (let column = 0; column < row.length - 1; column++)
-      text += row[column]! + ' '.repeat(widths[column]! - widthOf(row[column]!));
-    text += `${row.at(-1) ?? ''}\n`;
-  }
-  return text;
-}
-
-/** ASCII without control characters. */
-const PLAIN = /^[\t -~]*$/;
-
-/** Not UTF-16's units. */
-const characters = (cell: string): number => [...cell].length;
