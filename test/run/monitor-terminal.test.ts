@@ -117,7 +117,7 @@ test('detached with a terminal: its output is kept', () =>
     assert.is(runCommand(kept.command(shell('tty; exit 4'), { attach: undefined })).code, 0);
     await ended(kept);
     assert.is(codeOf(kept), 4);
-    assert.match(kept.read('log'), '/dev/pts/0\r\n');
+    assert.match(kept.read('log'), /\/dev\/pts\/0.*\r\n/s); // on a slow machine, in two records
   }));
 
 test('with an init of ours, Ctrl-C reaches the program once', () =>
