@@ -1,7 +1,7 @@
 // `commit`: what a container has written becomes a layer, and that an image: its upper layer alone, so no volume and nothing of
 // the init layer is in it.
 
-import { close, flag, syscall } from '../../native-bindings/libc.ts';
+import { close, syscall } from '../../native-bindings/libc.ts';
 import { packTree } from '../archive/pack.ts';
 import { connect } from '../archive/pipe.ts';
 import { AT_FDCWD, DIRECTORY } from '../disk/files.ts';
@@ -78,7 +78,7 @@ function defaultsOf({ config }: ContainerRecord): ImageDefaults {
 /** Its upper layer, as one of the layer store's. */
 async function packUpper(dataRoot: string, { id, chainId }: ContainerRecord): Promise<Layer> {
   const { upper } = containerLayer(dataRoot, id, chainId);
-  const root = syscall(`open ${upper}`, 'openat', AT_FDCWD, upper, DIRECTORY | flag('O_CLOEXEC'), 0);
+  const root = syscall(`open ${upper}`, 'openat', AT_FDCWD, upper, DIRECTORY, 0);
   try {
     const [, layer] = await connect(
       (sink) => packTree(root, sink, { whiteouts: 'aufs' }),

@@ -1,12 +1,13 @@
 // `cp`: files between a container and the host, as a stream of tar from one tree to the other. Both trees are open, and names
 // are looked up below them (locate.ts); nothing that is found in a container is run, and no symlink of it is followed outside.
 
-import { close, flag, rawSyscall } from '../../native-bindings/libc.ts';
+import { close, rawSyscall } from '../../native-bindings/libc.ts';
 import { fromText } from '../archive/names.ts';
 import { type PackOptions, packTree } from '../archive/pack.ts';
 import { connect } from '../archive/pipe.ts';
 import type { ByteSink, ByteSource } from '../archive/source.ts';
 import { unpackTar } from '../archive/unpack.ts';
+import { DIRECTORY } from '../disk/files.ts';
 import { must, type Owner } from '../disk/inode.ts';
 import { TinyrunError } from '../errors.ts';
 import { isContents, placeCopy } from './copy-rules.ts';
@@ -29,8 +30,6 @@ export interface CopyOptions {
   /** See UnpackOptions. */
   withoutRights?: ((device: string) => void) | undefined;
 }
-
-const DIRECTORY = flag('O_RDONLY', 'O_DIRECTORY', 'O_CLOEXEC');
 
 /** A path without what stands at its end to say that it is a directory. */
 const bare = (path: string): string => path.replace(/(?<=.)(\/+\.?)+$/, '') || '/';
@@ -117,17 +116,14 @@ function openTarget({ parent, base }: Located, into: 'destination' | 'parent', p
       hint: 'the directory that it is to be in must be there: cp makes no parents',
     });
   const name = into === 'destination' ? base : '.';
-  return must(
-    rawSyscall('openat', parent, name, DIRECTORY | flag('O_NOFOLLOW'), 0),
-    `open the directory ${path}`,
-  );
+  return must(rawSyscall('openat', parent, name, DIRECTORY, 0), `open the directory ${path}`);
 }
 
 /** Packs it as `name`; without one, what is in it. */
 async function pack({ parent, base }: Located, name: string | undefined, sink: ByteSink): Promise<void> {
   const options: PackOptions = { whiteouts: 'plain' };
   const directory = must(
-    rawSyscall('openat', parent!, name === undefined ? base : '.', DIRECTORY | flag('O_NOFOLLOW'), 0),
+    rawSyscall('openat', parent!, name === undefined ? base : '.', DIRECTORY, 0),
     'open the directory to copy from',
   );
   try {

@@ -1,14 +1,14 @@
 // The root directory of a container, open, for who works on its files from outside: that of its process while it runs, else one
 // that is put together for the moment (view.ts).
 
-import { close, flag, rawSyscall, syscall } from '../../native-bindings/libc.ts';
+import { close, flag, syscall } from '../../native-bindings/libc.ts';
 import { AT_FDCWD, DIRECTORY, readSmall } from '../disk/files.ts';
 import type { Owner } from '../disk/inode.ts';
 import { TinyrunError } from '../errors.ts';
 import { containerLayer } from '../image/container-layer.ts';
 import type { GlobalOptions } from '../runtime/options.ts';
 import { probeHost } from '../runtime/probe.ts';
-import { type Process, statOf } from '../runtime/process.ts';
+import { openOfProcess, type Process } from '../runtime/process.ts';
 import { findContainer } from '../runtime/store.ts';
 import { openMounts } from '../volume/prepare.ts';
 import { readUses, type Use } from '../volume/uses.ts';
@@ -103,23 +103,14 @@ async function withRunningRoot<T>(
   wanted: Wanted,
   use: (root: number) => Promise<T>,
 ): Promise<{ result: T } | undefined> {
-  const fd = openOf(process, wanted === 'with volumes' ? 'root' : 'ns/mnt');
+  const file = wanted === 'with volumes' ? 'root' : 'ns/mnt';
+  const fd = openOfProcess(process, file, flag('O_RDONLY', 'O_CLOEXEC'));
   if (fd === undefined) return undefined;
   try {
     return { result: wanted === 'with volumes' ? await use(fd) : await withRootMount(fd, use) };
   } finally {
     close(fd);
   }
-}
-
-/** Opens a file of a process; a pid that went to another process meanwhile is found out. */
-function openOf({ pid, stat }: Process, file: string): number | undefined {
-  if (stat === undefined) return undefined;
-  const fd = rawSyscall('openat', AT_FDCWD, `/proc/${pid}/${file}`, flag('O_RDONLY', 'O_CLOEXEC'), 0);
-  if (fd < 0) return undefined;
-  if (statOf(pid)?.startTime === stat.startTime) return fd;
-  close(fd);
-  return undefined;
 }
 
 async function withStoppedRoot<T>(

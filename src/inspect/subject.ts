@@ -1,9 +1,9 @@
 // The container that is looked into, whoever made it: what it was made of, where its layers are, and whether it runs.
 
-import { close, flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
+import { flag } from '../../native-bindings/libc.ts';
 import { openDirectory } from '../disk/files.ts';
 import type { Config } from '../oci/config.ts';
-import { statOf } from '../runtime/process.ts';
+import { openOfProcess } from '../runtime/process.ts';
 import type { ProcessStat } from '../runtime/status.ts';
 import type { Use } from '../volume/uses.ts';
 
@@ -46,16 +46,8 @@ export interface Subject {
  * meanwhile is found out.
  * @throws SystemError
  */
-export function openProcessRoot({ init }: Subject): number | undefined {
-  if (init === undefined) return undefined;
-  const fd = rawSyscall('openat', flag('AT_FDCWD'), `/proc/${init.pid}/root`, ROOT, 0);
-  if (statOf(init.pid)?.startTime === init.stat.startTime) {
-    if (fd < 0) throw new SystemError(`open the root of process ${init.pid}`, -fd);
-    return fd;
-  }
-  if (fd >= 0) close(fd);
-  return undefined;
-}
+export const openProcessRoot = ({ init }: Subject): number | undefined =>
+  init === undefined ? undefined : openOfProcess(init, 'root', ROOT);
 
 /** Follows the link in the last place: what it leads to is a directory, whatever its path. */
 const ROOT = flag('O_PATH', 'O_DIRECTORY', 'O_CLOEXEC');

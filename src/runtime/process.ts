@@ -38,6 +38,24 @@ export function signalProcess(process: Process, signal: number, whose: string): 
   return withPidfd(process, (pidfd) => sendSignal(pidfd, signal, whose)) ?? false;
 }
 
+/**
+ * Opens a file of a process: `root`, `ns/mnt`. A pid that went to another process meanwhile is found out.
+ * @returns undefined where the process has ended
+ * @throws SystemError
+ */
+export function openOfProcess({ pid, stat }: Process, file: string, how: number): number | undefined {
+  if (stat === undefined) return undefined;
+  const fd = rawSyscall('openat', AT_FDCWD, `/proc/${pid}/${file}`, how, 0);
+  // ENOENT: it has ended, and nobody has waited for it yet.
+  const ended = fd === -errnos['ENOENT']! || fd === -errnos['ESRCH']!;
+  if (!ended && statOf(pid)?.startTime === stat.startTime) {
+    if (fd < 0) throw new SystemError(`open ${file} of process ${pid}`, -fd);
+    return fd;
+  }
+  if (fd >= 0) close(fd);
+  return undefined;
+}
+
 /** How long an end is waited for before what holds it up is looked for once more; milliseconds. */
 const STEP_MS = 50;
 
