@@ -17,9 +17,11 @@ export type Kind = 'missing' | 'directory' | 'file';
 /** What a path of a copy is, as it was written: it may end in `/` or `/.`. */
 export interface End {
   path: string;
-  /** Whose path it is, for messages: `container web`. */
-  whose: string;
+  /** Whose path it is, as it was called; undefined: the host's. */
+  container: string | undefined;
   kind: Kind;
+  /** Where it leads to, if it is a symlink that is followed. */
+  ledTo?: string | undefined;
 }
 
 export interface Placement {
@@ -58,8 +60,24 @@ export function placeCopy(source: End, destination: End): Placement {
   return { into: 'destination', name: isContents(source.path) ? undefined : baseOf(source.path) };
 }
 
-const missing = ({ path, whose }: End): TinyrunError =>
-  new TinyrunError('NOT_FOUND', `Could not find the file ${path} in ${whose}`, { data: { path } });
+/**
+ * Where a container has what the runtime mounts: nothing of it is copied, as by Docker. What the kernel shows there changes
+ * while it is read, and is no file of the container; nor are its devices.
+ */
+export const isOfTheRuntime = (path: string): boolean => /^\/+(proc|sys|dev)(\/|$)/.test(path);
+
+/** In Docker's words, which name what a symlink led to. */
+function missing({ path: written, container, ledTo }: End): TinyrunError {
+  const path = ledTo ?? written;
+  const where = container === undefined ? 'the host' : `container ${container}`;
+  const isLeftOut = container !== undefined && isOfTheRuntime(path);
+  return new TinyrunError('NOT_FOUND', `Could not find the file ${path} in ${where}`, {
+    data: { path },
+    ...(isLeftOut
+      ? { hint: `cp sees nothing of /proc, /sys and /dev: tinyrun exec ${container} cat ${path}` }
+      : {}),
+  });
+}
 
 /** Whether a path says that a directory is meant. */
 const isDirectoryPath = (path: string): boolean => path.endsWith('/') || isContents(path);

@@ -19,7 +19,7 @@ export interface CopyEnd {
   /** Absolute and clean, but for a `/` or `/.` at its end. */
   path: string;
   /** See copy-rules.ts. */
-  whose: string;
+  container: string | undefined;
 }
 
 export interface CopyOptions {
@@ -48,7 +48,7 @@ export async function copyTree(from: CopyEnd, to: CopyEnd, options: CopyOptions)
   const destination = locateEnd(to, true);
   try {
     // A name that a symlink led to is the one that a new file gets.
-    const { into, name } = placeCopy({ ...from, kind: source.kind }, { ...to, kind: destination.kind });
+    const { into, name } = placeCopy({ ...from, ...source }, { ...to, ...destination });
     const newName = into === 'parent' ? destination.base : name;
     const target = openTarget(destination, into, to.path);
     try {
@@ -73,7 +73,7 @@ export async function copyTree(from: CopyEnd, to: CopyEnd, options: CopyOptions)
 export async function copyToArchive(from: CopyEnd, sink: ByteSink, followLink: boolean): Promise<void> {
   const source = locateEnd(from, followLink);
   try {
-    placeCopy({ ...from, kind: source.kind }, { path: '/', whose: 'the archive', kind: 'directory' });
+    placeCopy({ ...from, ...source }, { path: '/', container: undefined, kind: 'directory' });
     await pack(source, isContents(from.path) ? undefined : baseName(from.path), sink);
   } finally {
     forget(source);

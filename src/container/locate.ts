@@ -6,6 +6,7 @@ import { close, flag, rawOpenat2, rawSyscall } from '../../native-bindings/libc.
 import { PIN, readLink } from '../disk/files.ts';
 import { errno, must, S_IFDIR, S_IFLNK, statInode } from '../disk/inode.ts';
 import { TinyrunError } from '../errors.ts';
+import { cleanInside } from '../plan/clean-inside.ts';
 import type { Kind } from './copy-rules.ts';
 
 /** What is at a path. Close it with `forget`. */
@@ -15,6 +16,8 @@ export interface Located {
   parent: number | undefined;
   /** The last name, symlinks followed where asked for; `.` is the directory itself. */
   base: string;
+  /** Where the symlinks that were followed led to: absolute, clean; undefined: there were none in the last place. */
+  ledTo: string | undefined;
 }
 
 const DIRECTORY = flag('O_PATH', 'O_DIRECTORY', 'O_CLOEXEC');
@@ -37,9 +40,10 @@ export function locate(root: number, path: string, follow: boolean): Located {
     const above = isName ? here.slice(0, slash) || '/' : here;
     const parent = openInside(root, above, DIRECTORY);
     const base = isName ? last : '.';
-    if (parent === undefined) return { kind: 'missing', parent, base };
+    const ledTo = links === 0 ? undefined : `/${cleanInside(here)}`;
+    if (parent === undefined) return { kind: 'missing', parent, base, ledTo };
     const { kind, link, owner } = lookAt(parent, base);
-    if (link === undefined || !follow) return { kind, parent, base };
+    if (link === undefined || !follow) return { kind, parent, base, ledTo };
     const mayFollow = isTrusted(parent, owner, path);
     close(parent);
     if (!mayFollow)

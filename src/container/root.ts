@@ -1,20 +1,24 @@
-// The root directory of a container, open, for who works on its files from outside: that of its process while it runs, else one
-// that is put together for the moment (view.ts).
+// The root directory of a container, open, for who works on its files from outside, as Docker's `cp` sees it: its root filesystem
+// and what its user has mounted there, put together for the moment (view.ts).
 
 import { close, flag, syscall } from '../../native-bindings/libc.ts';
-import { AT_FDCWD, DIRECTORY, readSmall } from '../disk/files.ts';
+import { AT_FDCWD, DIRECTORY, exists, readSmall } from '../disk/files.ts';
 import type { Owner } from '../disk/inode.ts';
 import { TinyrunError } from '../errors.ts';
 import { containerLayer } from '../image/container-layer.ts';
+import { cleanInside } from '../plan/clean-inside.ts';
+import type { FlagMount } from '../plan/input.ts';
 import type { GlobalOptions } from '../runtime/options.ts';
 import { probeHost } from '../runtime/probe.ts';
 import { openOfProcess, type Process } from '../runtime/process.ts';
+import { readSavedConfig } from '../runtime/saved-config.ts';
 import { findContainer } from '../runtime/store.ts';
 import { openMounts } from '../volume/prepare.ts';
 import { readUses, type Use } from '../volume/uses.ts';
+import { isOfTheRuntime } from './copy-rules.ts';
 import { findContainerRecord, resolveContainer } from './find.ts';
-import { type ContainerRecord, lockContainer } from './record.ts';
-import { withLayers, withRootMount } from './view.ts';
+import { type ContainerRecord, containerDirectory, lockContainer } from './record.ts';
+import { withLayers, withRunningMounts } from './view.ts';
 import { releaseVolumes } from './volumes.ts';
 
 /** Who waits for a stream that comes from the same container would wait for ever. */
@@ -43,7 +47,8 @@ export async function withNamedRoot<T>(
       (root) => use(root, ROOT),
     );
   const owner = rootOwner(bundle.init.pid);
-  const running = await withRunningRoot(bundle.init, 'with volumes', (root) => use(root, owner));
+  const places = placesOf(global, bundle.state.id);
+  const running = await withRunningRoot(bundle.init, places, (root) => use(root, owner));
   if (running !== undefined) return running.result;
   throw new TinyrunError('STATE', `container ${called} does not run: its files are those of its bundle`, {
     hint: `see ${bundle.state.rootfs}`,
@@ -82,7 +87,8 @@ export async function withContainerRoot<T>(
 ): Promise<T> {
   const whileItRuns = async (): Promise<{ result: T } | undefined> => {
     const init = findContainer(global.root, record.id)?.init;
-    return init === undefined ? undefined : await withRunningRoot(init, wanted, use);
+    if (init === undefined) return undefined;
+    return await withRunningRoot(init, wanted === 'with volumes' ? placesOf(global, record.id) : [], use);
   };
   const running = await whileItRuns();
   if (running !== undefined) return running.result;
@@ -97,19 +103,35 @@ export async function withContainerRoot<T>(
   }
 }
 
+const OWN_FILES = ['hosts', 'hostname', 'resolv.conf'];
+
+/** Where a container has its volumes and what else its user or its config mounts; files that are its own. */
+function placesOf({ root, dataRoot }: GlobalOptions, id: string): string[] {
+  const configured = (readSavedConfig(root, id).mounts ?? []).map(({ destination }) => destination);
+  const flagged = (readUses(dataRoot, id)?.mounts ?? []).map(({ point }) => point.Destination);
+  return [
+    ...configured.filter((path) => !isOfTheRuntime(`/${cleanInside(path)}`)),
+    ...OWN_FILES.map((name) => `/etc/${name}`),
+    ...flagged,
+  ];
+}
+
 /** Undefined where the process has ended. */
 async function withRunningRoot<T>(
   process: Process,
-  wanted: Wanted,
+  places: readonly string[],
   use: (root: number) => Promise<T>,
 ): Promise<{ result: T } | undefined> {
-  const file = wanted === 'with volumes' ? 'root' : 'ns/mnt';
-  const fd = openOfProcess(process, file, flag('O_RDONLY', 'O_CLOEXEC'));
-  if (fd === undefined) return undefined;
+  const namespace = openOfProcess(process, 'ns/mnt', flag('O_RDONLY', 'O_CLOEXEC'));
+  if (namespace === undefined) return undefined;
+  const root = openOfProcess(process, 'root', flag('O_PATH', 'O_CLOEXEC'));
   try {
-    return { result: wanted === 'with volumes' ? await use(fd) : await withRootMount(fd, use) };
+    return root === undefined
+      ? undefined
+      : { result: await withRunningMounts({ root, namespace }, places, use) };
   } finally {
-    close(fd);
+    close(namespace);
+    if (root !== undefined) close(root);
   }
 }
 
@@ -121,16 +143,26 @@ async function withStoppedRoot<T>(
 ): Promise<T> {
   const layer = containerLayer(dataRoot, id, chainId);
   const { kernel } = probeHost();
+  if (wanted === 'the root alone') return await withLayers(layer, [], kernel, use);
+  const own = ownFileMounts(containerDirectory(dataRoot, id));
   const uses = readUses(dataRoot, id);
-  if (wanted === 'the root alone' || uses === undefined) return await withLayers(layer, [], kernel, use);
+  if (uses === undefined) return await withLayers(layer, own, kernel, use);
   const at = { dataRoot, id, roots: [layer.upper, ...layer.lowers], user: ROOT, root: ROOT };
   try {
     const mounts = await openMounts({ ...uses, mounts: uses.mounts.flatMap(asItIs) }, at);
-    return await withLayers(layer, mounts, kernel, use);
+    return await withLayers(layer, [...own, ...mounts], kernel, use);
   } finally {
     await releaseVolumes(dataRoot, id);
   }
 }
+
+/** Those that its last start has written. */
+const ownFileMounts = (directory: string): FlagMount[] =>
+  OWN_FILES.filter((name) => exists(AT_FDCWD, `${directory}/${name}`)).map((name) => ({
+    mount: { source: `${directory}/${name}`, destination: `/etc/${name}`, options: ['bind'] },
+    createSource: false,
+    from: 'the runtime',
+  }));
 
 const ROOT = { uid: 0, gid: 0 };
 

@@ -1,6 +1,6 @@
 // A container's root filesystem as a mount of nobody else's, for work from outside (`cp`, `export`): put together from its layers
 // and volumes in a mount namespace of this thread's own, which the host does not see and which goes with this process; or, while
-// the container runs, a copy of its own root mount. Names below are then used by descriptor.
+// the container runs, from copies of its own mounts. Names below are then used by descriptor.
 //
 // An upper layer is for one overlay at a time: a container that does not run is locked by the caller meanwhile.
 
@@ -21,7 +21,8 @@ import {
   unshare,
 } from '../../native-bindings/libc.ts';
 import { AT_FDCWD, DIRECTORY } from '../disk/files.ts';
-import { must, S_IFDIR, S_IFREG, statInode } from '../disk/inode.ts';
+import { errno, must, S_IFDIR, S_IFREG, statInode } from '../disk/inode.ts';
+import { TinyrunError } from '../errors.ts';
 import type { ContainerLayer } from '../image/container-layer.ts';
 import type { FlagMount } from '../plan/input.ts';
 import { type OverlayMount, overlayMount } from '../plan/overlay.ts';
@@ -44,8 +45,7 @@ export async function withLayers<T>(
   kernel: readonly [number, number],
   use: (root: number) => Promise<T>,
 ): Promise<T> {
-  unshare(flag('CLONE_NEWNS'));
-  mount('none', '/', '', flag('MS_REC', 'MS_PRIVATE'));
+  enterOwnNamespace();
   const { upper, work, merged, lowers } = layer;
   mountOverlay(overlayMount({ layers: lowers.toReversed(), upper, work, merged }, kernel, false), merged);
   const root = syscall(`open ${merged}`, 'openat', AT_FDCWD, merged, DIRECTORY, 0);
@@ -56,6 +56,11 @@ export async function withLayers<T>(
     close(root);
     umount2(merged, flag('MNT_DETACH'));
   }
+}
+
+function enterOwnNamespace(): void {
+  unshare(flag('CLONE_NEWNS'));
+  mount('none', '/', '', flag('MS_REC', 'MS_PRIVATE'));
 }
 
 /** fsconfig(2), mount(2). */
@@ -130,33 +135,78 @@ function mountPoint(root: number, path: string, type: number): number {
   }
 }
 
+/** A container that runs: descriptors of its root directory and its mount namespace. */
+export interface RunningRoot {
+  root: number;
+  namespace: number;
+}
+
 /**
- * Does something with the root mount of another mount namespace, without what is mounted in it.
- * @param namespace fd of it; the root of its mount tree is the container's
+ * Does something with the root mount of a container that runs, and some of what is mounted below it. Nothing is made in it: a
+ * mount whose place is on one that is left out is left out, too.
+ * @param places absolute paths in the container; parents before children
  * @throws SystemError, and what `use` throws
  */
-export async function withRootMount<T>(namespace: number, use: (root: number) => Promise<T>): Promise<T> {
-  const own = syscall(
-    'open the own mount namespace',
-    'openat',
-    AT_FDCWD,
-    '/proc/thread-self/ns/mnt',
-    flag('O_RDONLY', 'O_CLOEXEC'),
-    0,
-  );
-  let tree: number;
-  // setns(2): a thread that shares its root with others enters no mount namespace.
-  unshare(flag('CLONE_FS'));
+export async function withRunningMounts<T>(
+  container: RunningRoot,
+  places: readonly string[],
+  use: (root: number) => Promise<T>,
+): Promise<T> {
+  enterOwnNamespace();
+  const { root, parts } = copyMounts(container, places);
+  try {
+    // What can be mounted on is attached itself. Over `/` it is in nobody's way: names start at the root below.
+    if (parts.length > 0) moveMount(root, '', AT_FDCWD, '/', MOVE_FROM_FD);
+    for (const { tree, place } of parts) {
+      const target = openInside(root, place, PIN);
+      if (target === undefined) continue;
+      moveMount(tree, '', target, '', MOVE_FROM_FD | MOVE_TO_FD);
+      close(target);
+    }
+    return await use(root);
+  } finally {
+    for (const { tree } of parts) close(tree);
+    close(root);
+  }
+}
+
+interface Copies {
+  root: number;
+  parts: { place: string; tree: number }[];
+}
+
+/** Mounts are copied where they are: open_tree(2) wants the caller in their namespace. Nobody who is in it sees the copies. */
+function copyMounts({ root, namespace }: RunningRoot, places: readonly string[]): Copies {
+  const how = flag('O_RDONLY', 'O_CLOEXEC');
+  const own = syscall(OWN, 'openat', AT_FDCWD, '/proc/thread-self/ns/mnt', how, 0);
   try {
     setns(namespace, flag('CLONE_NEWNS'));
-    tree = openTree(AT_FDCWD, '/', flag('OPEN_TREE_CLONE', 'O_CLOEXEC'));
+    const parts = places.flatMap((place) => {
+      const at = openInside(root, place, PIN);
+      if (at === undefined) return [];
+      const tree = copyMount(at, place, flag('AT_RECURSIVE'));
+      close(at);
+      return [{ place, tree }];
+    });
+    return { root: copyMount(root, '/', 0), parts };
   } finally {
     setns(own, flag('CLONE_NEWNS'));
     close(own);
   }
-  try {
-    return await use(tree);
-  } finally {
-    close(tree);
-  }
+}
+
+const OWN = 'open the own mount namespace';
+/** struct mount_attr, as above: no mount in the copy is one in the container, nor the other way. */
+const PRIVATE = new Uint8Array(new BigUint64Array([0n, 0n, BigInt(flag('MS_PRIVATE')), 0n]).buffer);
+
+function copyMount(at: number, place: string, recursive: number): number {
+  const how = flag('OPEN_TREE_CLONE', 'O_CLOEXEC') | EMPTY_PATH | recursive;
+  const tree = rawSyscall('open_tree', at, '', how);
+  if (tree === errno('EINVAL'))
+    throw new TinyrunError('STATE', `copy the mount at ${place} of the container: EINVAL it is unbindable`, {
+      hint: 'copy its files from inside: tinyrun exec CONTAINER tar -cf - PATH',
+    });
+  must(tree, `copy the mount at ${place} of the container`);
+  mountSetattr(tree, '', EMPTY_PATH | recursive, PRIVATE);
+  return tree;
 }

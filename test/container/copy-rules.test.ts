@@ -29,8 +29,8 @@ for (const [source, kind, destination, there, expected] of rows)
     let got: string;
     try {
       const { into, name } = placeCopy(
-        { path: source, whose: 'the host', kind },
-        { path: destination, whose: 'container c', kind: there },
+        { path: source, container: undefined, kind },
+        { path: destination, container: 'c', kind: there },
       );
       got = `${into} ${name}`;
     } catch (error) {

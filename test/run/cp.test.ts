@@ -1,6 +1,7 @@
 // `cp` between real containers and the host.
 
 import {
+  chmodSync,
   chownSync,
   existsSync,
   lstatSync,
@@ -14,6 +15,7 @@ import {
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { Config } from '../../src/oci/config.ts';
 import { runCommand } from '../support/container.ts';
 import { type Store, withStore } from '../support/store.ts';
 
@@ -53,6 +55,49 @@ test('cp: files go into a container, also into its volumes, and come out', async
       readFileSync('/proc/self/mountinfo', 'utf8').includes(top),
       false,
       'the host has no mount of it',
+    );
+  });
+});
+
+test('cp: the whole root of a container, running or not: its volumes and own files, and nothing of /proc, /sys and /dev', async () => {
+  await inEachState((store) => {
+    const { top, out, t } = store;
+    writeFileSync(join(top, 'f'), 'text');
+    out('cp', join(top, 'f'), 'box:/v');
+    out('cp', 'box:/', join(top, 'all'));
+    assert.is(readFileSync(join(top, 'all/v/f'), 'utf8'), 'text');
+    const isNew = out('inspect', '-f', '{{.State.Status}}', 'box') === 'created';
+    assert.is(readFileSync(join(top, 'all/etc/hosts'), 'utf8').includes('localhost'), !isNew);
+    for (const path of ['proc', 'sys', 'dev/pts', 'dev/shm'])
+      assert.equal(readdirSync(join(top, 'all', path)), [], path);
+    assert.equal(readdirSync(join(top, 'all/dev')).sort(), ['console', 'pts', 'shm']);
+    // What it leads to is the kernel's, which Docker's words name.
+    const { stderr, code } = t('cp', '-L', 'box:/etc/mtab', join(top, 'mtab'));
+    assert.is(code, 1);
+    assert.match(stderr, 'Could not find the file /proc/mounts in container box');
+    assert.match(stderr, 'tinyrun exec box cat /proc/mounts');
+    assert.not.match(out('diff', 'box'), /proc|sys|dev/);
+  });
+});
+
+test('cp: of a container that runs: what --tmpfs and --volume mount, also below one another and when attached later; not what it has mounted itself', async () => {
+  await withStore(({ top, out }) => {
+    const script = 'for d in /t /v /v/in /dev/shm /own; do echo $d >$d/f; done; sleep 600';
+    const flags = ['--tmpfs', '/t', '-v', 'a:/v', '-v', 'b:/v/in', '-v', '/etc:/host:ro', '-v', 'c:/dev/c'];
+    const mounting = `mkdir /own; mount -t tmpfs none /own; ${script}`;
+    out('run', '-d', '--name', 'box', '--privileged', ...flags, 'bb', 'sh', '-c', mounting);
+    out('volume', 'attach', 'box', 'd:/later');
+    out('exec', 'box', 'sh', '-c', 'echo /later >/later/f; until [ -s /own/f ]; do sleep 0.1; done');
+    out('cp', 'box:/', join(top, 'all'));
+    for (const path of ['/t', '/v', '/v/in', '/later'])
+      assert.is(readFileSync(join(top, 'all', path, 'f'), 'utf8'), `${path}\n`);
+    for (const path of ['/dev/shm/f', '/dev/c', '/own/f'])
+      assert.not.ok(existsSync(join(top, 'all', path)), path);
+    assert.ok(existsSync(join(top, 'all/host/passwd')));
+    assert.is(
+      out('exec', 'box', 'grep', '-c', ' /v', '/proc/self/mountinfo'),
+      '2',
+      'the container has no more mounts',
     );
   });
 });
@@ -175,8 +220,14 @@ test('cp: nothing is written to what is read-only', async () => {
   });
 });
 
-test('cp: a container without a record, while it runs', async () => {
-  await withStore(({ top, out, t, command }) => {
+/** While a container without a record runs, which is called plain. */
+async function whileBundleRuns(
+  change: (config: Config) => void,
+  flags: string,
+  use: (store: Store, bundle: string) => void,
+): Promise<void> {
+  await withStore((store) => {
+    const { top, t, command } = store;
     const bundle = join(top, 'bundle');
     mkdirSync(bundle);
     assert.is(t('spec', '--bundle', bundle).code, 0);
@@ -184,21 +235,68 @@ test('cp: a container without a record, while it runs', async () => {
     config.process.terminal = false;
     config.root.readonly = false;
     config.process.args = ['/bin/busybox', 'sleep', '600'];
+    change(config);
     mkdirSync(join(bundle, 'rootfs/bin'), { recursive: true });
     runCommand(['cp', '/usr/bin/busybox', join(bundle, 'rootfs/bin/busybox')]);
+    // In a user namespace, its root makes mount points.
+    for (const directory of [top, bundle, join(bundle, 'rootfs')]) chmodSync(directory, 0o777);
     writeFileSync(join(bundle, 'config.json'), JSON.stringify(config));
-    const detached = `'${command.join("' '")}' run -d --name plain --overlay ${bundle} >${top}/id 2>&1`;
-    assert.is(runCommand(['sh', '-c', detached]).code, 0);
+    const detached = `'${command.join("' '")}' run -d --name plain ${flags} ${bundle} >${top}/id 2>&1`;
+    assert.is(runCommand(['sh', '-c', detached]).code, 0, readFileSync(join(top, 'id'), 'utf8'));
     try {
+      use(store, bundle);
+    } finally {
+      t('delete', '--force', 'plain');
+    }
+  });
+}
+
+test('cp: a container without a record, while it runs', async () => {
+  await whileBundleRuns(
+    () => {},
+    '--overlay',
+    ({ top, out }, bundle) => {
       writeFileSync(join(top, 'f'), 'f');
       out('cp', join(top, 'f'), 'plain:/f');
       out('cp', 'plain:/f', join(top, 'g'));
       assert.is(readFileSync(join(top, 'g'), 'utf8'), 'f');
       assert.not.ok(existsSync(join(bundle, 'rootfs/f')));
-    } finally {
-      t('delete', '--force', 'plain');
-    }
-  });
+    },
+  );
+});
+
+test('cp: the whole root of a container without a record, in a user namespace, with what its config and flags mount', async () => {
+  await whileBundleRuns(
+    (config) => {
+      const ids = [{ containerID: 0, hostID: 100000, size: 65536 }];
+      config.linux!.namespaces!.push({ type: 'user' });
+      Object.assign(config.linux!, { uidMappings: ids, gidMappings: ids });
+      config.mounts!.push({ destination: '/etc', type: 'bind', source: '/etc', options: ['rbind'] });
+      config.mounts!.push({ destination: '/run', type: 'tmpfs', source: 'tmpfs' });
+    },
+    '-v vol:/v',
+    ({ top, out }) => {
+      out('exec', 'plain', '/bin/busybox', 'touch', '/run/r', '/v/v');
+      out('cp', 'plain:/', join(top, 'all'));
+      for (const path of ['etc/passwd', 'run/r', 'v/v', 'bin/busybox'])
+        assert.ok(existsSync(join(top, 'all', path)), path);
+      for (const path of ['proc', 'sys']) assert.equal(readdirSync(join(top, 'all', path)), [], path);
+    },
+  );
+});
+
+test('cp: from an unbindable root nothing can be copied from outside, which is said', async () => {
+  await whileBundleRuns(
+    (config) => {
+      config.linux!.rootfsPropagation = 'unbindable';
+    },
+    '',
+    (store) =>
+      assert.match(
+        refusal(store, 'plain:/', join(store.top, 'all')),
+        'at / of the container: EINVAL it is unbindable',
+      ),
+  );
 });
 
 // The container is hostile

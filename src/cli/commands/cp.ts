@@ -33,8 +33,8 @@ export async function run(line: CommandLine, global: GlobalOptions, cwd: string)
     withHostRoot((host) => {
       const end = (argument: Argument): CopyEnd =>
         argument.container === undefined
-          ? { root: host, path: cleaned(argument.path, cwd), whose: 'the host' }
-          : { root, path: cleaned(argument.path, '/'), whose: `container ${argument.container}` };
+          ? { ...argument, root: host, path: cleaned(argument.path, cwd) }
+          : { ...argument, root, path: cleaned(argument.path, '/') };
       return copy(line, from, to, end, from.container === undefined ? rootOwner : OURS, createLog(global));
     }),
   );
