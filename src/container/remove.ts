@@ -2,15 +2,16 @@
 // order is that of repair (unfinished.ts): a note first, so that a second try, or anybody's next command, goes on from there.
 
 import { close } from '../../native-bindings/libc.ts';
+import { AT_FDCWD, exists } from '../disk/files.ts';
 import { TinyrunError } from '../errors.ts';
 import { deleteContainer } from '../runtime/delete.ts';
 import type { GlobalOptions } from '../runtime/options.ts';
 import { removeStale } from '../runtime/removal.ts';
+import { endMounts } from '../volume/release.ts';
 import { removeParts } from './parts.ts';
 import { type ContainerRecord, holdRecord, lockContainer, readRecord } from './record.ts';
 import { statusOf } from './status.ts';
 import { forgetUnfinished, noteUnfinished } from './unfinished.ts';
-import { releaseVolumes } from './volumes.ts';
 
 export interface RemoveOptions {
   /** Kill it if it runs. */
@@ -55,8 +56,16 @@ export async function removeContainer(
 export async function finishContainer(global: GlobalOptions, id: string): Promise<void> {
   const record = readRecord(global.dataRoot, id);
   if (record === undefined) return;
-  if (record.hostConfig.AutoRemove) await removeContainer(global, record, { force: false, volumes: true });
-  else await releaseVolumes(global.dataRoot, id);
+  if (record.hostConfig.AutoRemove)
+    return await removeContainer(global, record, { force: false, volumes: true });
+  const lock = lockContainer(global.dataRoot, id);
+  if (lock === undefined) return;
+  try {
+    // Somebody may have started it again meanwhile, or be about to.
+    if (!exists(AT_FDCWD, `${global.root}/${id}`)) await endMounts(global.dataRoot, id);
+  } finally {
+    close(lock);
+  }
 }
 
 /** Docker's words, by status. */

@@ -14,12 +14,12 @@ import { openOfProcess, type Process } from '../runtime/process.ts';
 import { readSavedConfig } from '../runtime/saved-config.ts';
 import { findContainer } from '../runtime/store.ts';
 import { openMounts } from '../volume/prepare.ts';
+import { endMounts } from '../volume/release.ts';
 import { readUses, type Use } from '../volume/uses.ts';
 import { isOfTheRuntime } from './copy-rules.ts';
 import { findContainerRecord, resolveContainer } from './find.ts';
 import { type ContainerRecord, containerDirectory, lockContainer } from './record.ts';
 import { withLayers, withRunningMounts } from './view.ts';
-import { releaseVolumes } from './volumes.ts';
 
 /** Who waits for a stream that comes from the same container would wait for ever. */
 const PATIENCE_MS = 10_000;
@@ -152,7 +152,7 @@ async function withStoppedRoot<T>(
     const mounts = await openMounts({ ...uses, mounts: uses.mounts.flatMap(asItIs) }, at);
     return await withLayers(layer, [...own, ...mounts], kernel, use);
   } finally {
-    await releaseVolumes(dataRoot, id);
+    await endMounts(dataRoot, id);
   }
 }
 

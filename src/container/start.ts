@@ -17,6 +17,7 @@ import { explainContainer, planAndRun } from '../runtime/plan-run.ts';
 import { probeHost } from '../runtime/probe.ts';
 import { errnos } from '../sys/errno.ts';
 import type { VolumeMount } from '../volume/mount.ts';
+import { endMounts } from '../volume/release.ts';
 import { gatherStartFacts } from './facts.ts';
 import { joinedContainer } from './join.ts';
 import { repairLog } from './log-files.ts';
@@ -24,7 +25,7 @@ import { toOciConfig } from './oci-config.ts';
 import { writeOwnFiles } from './own-files.ts';
 import { type ContainerRecord, containerDirectory } from './record.ts';
 import { noteUnfinished } from './unfinished.ts';
-import { lookForVolumes, openVolumes, releaseVolumes } from './volumes.ts';
+import { lookForVolumes, openVolumes } from './volumes.ts';
 
 /** How a container is started. */
 export interface StartOptions extends Pick<RunOptions, 'engine' | 'trace' | 'stepFd'> {
@@ -53,7 +54,7 @@ export async function startContainer(
   try {
     return await startLocked(global, record, held, options, traceLines);
   } catch (error) {
-    await releaseVolumes(global.dataRoot, record.id);
+    await endMounts(global.dataRoot, record.id);
     close(held);
     throw error;
   }

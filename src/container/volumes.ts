@@ -9,7 +9,7 @@ import type { GlobalOptions } from '../runtime/options.ts';
 import { parseRequests } from '../runtime/volumes.ts';
 import type { VolumeMount } from '../volume/mount.ts';
 import { fillVolumes, openMounts, recordUses } from '../volume/prepare.ts';
-import { forgetAttached, releaseMounts } from '../volume/release.ts';
+import { endMounts, isAttached, releaseMounts } from '../volume/release.ts';
 import { readUses } from '../volume/uses.ts';
 import type { HostConfig } from './config.ts';
 import { type ContainerRecord, containerDirectory } from './record.ts';
@@ -55,7 +55,7 @@ export async function makeVolumes(
 
 /**
  * Opens the mounts of a container that is started.
- * @returns `release`: at its end more is to be undone than a program can do (releaseVolumes)
+ * @returns `release`: at its end more is to be undone than a program can do (endMounts)
  * @throws TinyrunError where something is not there
  */
 export async function openVolumes(
@@ -63,8 +63,8 @@ export async function openVolumes(
   { id }: ContainerRecord,
   { uid, gid }: ResolvedUser,
 ): Promise<{ mounts: FlagMount[]; release: boolean }> {
-  forgetAttached(dataRoot, id);
   const uses = readUses(dataRoot, id);
+  if (uses?.mounts.some(isAttached)) await endMounts(dataRoot, id); // its monitor was killed
   if (uses === undefined) return { mounts: [], release: false };
   const at = { dataRoot, id, roots: [], user: { uid, gid }, root: ROOT };
   const release = exists(AT_FDCWD, `${containerDirectory(dataRoot, id)}/${UNDO}`);
@@ -82,10 +82,4 @@ export async function lookForVolumes(
     ...{ transient: hostConfig.AutoRemove, volumesFrom: hostConfig.VolumesFrom, mode: 'look' },
   });
   return await openMounts(uses, { dataRoot, id, roots: [], user: ROOT, root: ROOT, mode: 'look' });
-}
-
-/** Gives its volumes back to their drivers: it has ended, or could not be started. */
-export async function releaseVolumes(dataRoot: string, id: string): Promise<void> {
-  const uses = readUses(dataRoot, id);
-  if (uses !== undefined) await releaseMounts(dataRoot, id, uses);
 }

@@ -58,3 +58,16 @@ export function lockOpen(fd: number, { shared = false, wait = true }: LockOption
   if (result === -errnos['EAGAIN']!) return false;
   throw new SystemError('lock a directory', -result);
 }
+
+/**
+ * The same, waited for with some patience.
+ * @param patience milliseconds
+ * @returns false where it is still held then
+ */
+export function lockWithin(fd: number, patience: number): boolean {
+  for (let waited = 0; !lockOpen(fd, { wait: false }); waited++) {
+    if (waited >= patience) return false;
+    Bun.sleepSync(1);
+  }
+  return true;
+}

@@ -53,6 +53,13 @@ export const CGROUP_PATHS = 'cgroup.paths';
 /** Tells that the rootfs is mounted on itself in the caller's mount namespace, by a container that has none of its own. */
 export const MOUNTED = 'mounted';
 
+/**
+ * A symlink to DATA_ROOT/containers/ID of a container that got mounts while it ran, which are undone by who removes the
+ * directory. It is in no list of what a program removes: so a program that finds the directory not empty leaves it to one
+ * that can loop.
+ */
+export const ATTACHED = 'attached';
+
 /** criu writes it while a container is restored; it is gone as soon as it is read. */
 export const CRIU_PID = 'criu.pid';
 

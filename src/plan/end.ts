@@ -1,8 +1,9 @@
 // How the host program ends: with the container, or with a failure on the way. Either way nothing is left behind, but
-// for containers that are kept. A tree of unknown contents cannot be removed by a program (that takes a loop over a
-// directory): where the upper layer is not empty, the executable itself is called for it.
+// for containers that are kept. What nobody knew when this was planned cannot be removed by a program (that takes a loop): a
+// tree of unknown contents, mounts that came while the container ran. So where a directory is not empty that is to be
+// removed, of the upper layer or of the state, the executable itself is called for it.
 
-import type { Op } from '../program/op.ts';
+import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import { planRemoveCgroups } from './cgroup.ts';
 import { planDetach } from './detach.ts';
@@ -14,7 +15,7 @@ import { planWriteExit } from './moments.ts';
 import { planRemoveRdt } from './rdt.ts';
 import { planGiveBackTerminal } from './relay.ts';
 import { planUnmountOutside } from './rootfs.ts';
-import { planRemoveState } from './state.ts';
+import { dataDirectory, planRemoveState } from './state.ts';
 import { planUndo } from './undo.ts';
 import { planRemoveUses, planRemoveUsesDirectory } from './uses.ts';
 import { runtime } from './words.ts';
@@ -56,24 +57,19 @@ export function planGiveBack(input: PlanInput): Op[] {
     ...planRemoveRdt(input),
     ...planRemoveCgroups(input),
     ...planRemoveData(input),
-    ...(mayPurge(input) ? [o.label('purged')] : []),
     ...planRemoveState(input),
     ...planPoststop(input),
     o.label('leave'),
     o.exit(o.reg('exit'), { ...runtime('end', why), ...leave }),
-    ...(mayPurge(input) ? planPurge(input) : []),
+    ...planPurge(input),
   ];
 }
 
-/** Whether something may be left that takes a program that can loop. */
-const mayPurge = ({ rootfs, cgroup, uses }: PlanInput): boolean =>
-  rootfs.kind === 'overlay' || cgroup !== undefined || uses !== undefined;
-
 /** Removes the directory of an overlay container's own files. */
 function planRemoveData(input: PlanInput): Op[] {
-  const { rootfs, id, uses } = input;
+  const { rootfs, uses } = input;
   if (rootfs.kind !== 'overlay')
-    return uses === undefined ? [] : [...planRemoveUses(input), planRemoveUsesDirectory(uses)];
+    return uses === undefined ? [] : [...planRemoveUses(input), planRemoveUsesDirectory(input)];
   const { own } = rootfs;
   if (own.kept) {
     if (own.remove) return [o.jump('purge', runtime('remove the container', 'It was started with --rm.'))];
@@ -88,10 +84,16 @@ function planRemoveData(input: PlanInput): Op[] {
       ...runtime(`remove ${name}`, why),
       onError: { goto: { ENOTEMPTY: 'purge' }, ignore: ['ENOENT'], fail: 'leave' },
     });
-  const path = `${rootfs.dataRoot}/containers/${id}`;
+  const path = dataDirectory(input);
   return [
     ...planRemoveUses(input),
-    o.branch('data', '<', 0, uses === undefined ? 'purged' : 'data-gone', runtime('is there anything?', why)),
+    o.branch(
+      'data',
+      '<',
+      0,
+      uses === undefined ? 'no-data' : 'data-gone',
+      runtime('is there anything?', why),
+    ),
     rmdir('upper'),
     rmdir('work/work'),
     rmdir('work'),
@@ -105,8 +107,9 @@ function planRemoveData(input: PlanInput): Op[] {
     ...(uses === undefined ? [] : [o.label('data-gone')]),
     o.unlinkat(o.AT_FDCWD, path, ['AT_REMOVEDIR'], {
       ...runtime(`remove ${path}`, why),
-      onError: { ignore: ['ENOENT'], fail: 'leave' },
+      onError: { goto: { ENOTEMPTY: 'purge' }, ignore: ['ENOENT'], fail: 'leave' }, // volumes that were attached
     }),
+    ...(uses === undefined ? [o.label('no-data')] : []),
   ];
 }
 
@@ -118,37 +121,40 @@ function planPoststop(input: PlanInput): Op[] {
     why: 'Without one nothing has begun.',
     from: '/hooks/poststop',
   };
-  return [o.branch('pid', '<', 1, 'leave', words), ...planHooksAt(hookRun(input, 'poststop'))];
-}
-
-/**
- * Becomes `tinyrun purge ID CODE`, which removes a tree and ends with the container's exit code; where hooks are to run
- * behind it, a child does.
- */
-function planPurge(input: PlanInput): Op[] {
-  if (!hasHooks(input, 'poststop')) return [o.label('purge'), ...planBecomePurge(input)];
-  const words = (what: string): o.Extra => ({
-    what,
-    why: 'The hooks run when nothing is left of the container: so we outlive the removal.',
-    from: '/hooks/poststop',
-    onError: { fail: 'leave' },
-  });
   return [
-    o.label('purge'),
-    o.flock(o.reg('state'), ['LOCK_UN'], words('unlock the state directory')),
-    o.clone3([], { ...words('start a process that removes the files'), to: 'purger' }),
-    o.branch('purger', '!=', 0, 'purging', words('are we it?')),
-    ...planBecomePurge(input),
-    o.label('purging'),
-    o.wait4(o.reg('purger'), o.buf('status'), [], words('wait until they are removed')),
-    o.jump('purged', words('all of it is gone')),
+    o.label('removed'),
+    o.branch('pid', '<', 1, 'leave', words),
+    ...planHooksAt(hookRun(input, 'poststop')),
   ];
 }
 
-function planBecomePurge({ self, stateRoot, rootfs, id, uses }: PlanInput): Op[] {
+/**
+ * Becomes `tinyrun purge ID CODE`, which removes a tree, or undoes mounts, and ends with the container's exit code; where
+ * hooks are to run behind it, a child does.
+ */
+function planPurge(input: PlanInput): Op[] {
+  if (!hasHooks(input, 'poststop')) return [o.label('purge'), ...planBecomePurge(input)];
+  const words = (what: string): Words => ({
+    what,
+    why: 'The hooks run when nothing is left of the container: so we outlive the removal.',
+    from: '/hooks/poststop',
+  });
+  const leave = { onError: { fail: 'leave' } };
+  return [
+    o.label('purge'),
+    o.flock(o.reg('state'), ['LOCK_UN'], { ...words('unlock the state directory'), ...leave }),
+    o.clone3([], { ...words('start a process that removes what is left'), to: 'purger', ...leave }),
+    o.branch('purger', '!=', 0, 'purging', words('are we it?')),
+    ...planBecomePurge(input),
+    o.label('purging'),
+    o.wait4(o.reg('purger'), o.buf('status'), [], { ...words('wait until it is removed'), ...leave }),
+    o.jump('removed', words('all of it is gone')),
+  ];
+}
+
+function planBecomePurge({ self, stateRoot, dataRoot, id }: PlanInput): Op[] {
   const why =
-    'The container has left files or cgroups of its own: to find them takes a program that can loop.';
-  const dataRoot = rootfs.kind === 'overlay' ? rootfs.dataRoot : (uses?.dataRoot ?? '');
+    'The container has left files, cgroups or mounts of its own: to find them takes a program that can loop.';
   const argv = [...self, '--root', stateRoot, '--data-root', dataRoot, 'purge', id, o.buf('exittext')];
   return [
     o.format('exit', o.buf('exittext'), {}, runtime('write the exit code as digits', why)),

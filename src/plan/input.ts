@@ -32,8 +32,6 @@ export interface OverlayMountInput {
 
 /** What says that the container uses volumes: DATA_ROOT/containers/ID with mounts.json in it (volume/uses.ts). */
 export interface UsesInput {
-  dataRoot: string; // absolute
-  directory: string; // absolute
   /** The directory, open and locked: let go when the id is taken. */
   lock: number;
 }
@@ -48,8 +46,6 @@ export interface OverlayInput {
   kind: 'overlay';
   /** Absolute paths, lowest first. */
   layers: readonly string[];
-  /** DATA_ROOT; this container's own files are in containers/ID below it. */
-  dataRoot: string;
   own: NewLayer | KeptLayer;
 }
 
@@ -198,6 +194,8 @@ export interface PlanInput {
   /** Where the config was read; absolute. */
   configPath: string;
   stateRoot: string; // absolute
+  /** The container's own files, and what says which volumes it uses, are in containers/ID below it; absolute. */
+  dataRoot: string;
   /** undefined: the caller is root, if only of a user namespace around. */
   rootless: RootlessInput | undefined;
   /** `run`, which ends with the container; `run --detach`; `create`, whose container waits for `start`. */

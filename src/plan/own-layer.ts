@@ -10,7 +10,7 @@ import { planTarget } from './mount-point.ts';
 import type { OverlayRootfs } from './overlay.ts';
 import type { Places } from './place.ts';
 import { idInside } from './rootless.ts';
-import { makeDirectories, planWriteWhole } from './state.ts';
+import { dataDirectory, makeDirectories, planWriteWhole } from './state.ts';
 import { runtime } from './words.ts';
 
 const OWN_FILES = ['hosts', 'hostname', 'resolv.conf'] as const;
@@ -20,15 +20,15 @@ const DATA = o.reg('data');
 const LAYER = "The container's own layer and files live here; nothing of them is in the layers below.";
 const FILE = "The container's own file, bound over the init layer's: what it writes there is in no layer.";
 
-const dataDirectory = (id: string, { dataRoot }: OverlayInput): string => `${dataRoot}/containers/${id}`;
-
 /** The directories that the overlay of a container is made of. */
-export function overlayRootfs(id: string, overlay: OverlayInput): OverlayRootfs {
-  const { layers, dataRoot, own } = overlay;
+export function overlayRootfs(
+  input: Pick<PlanInput, 'dataRoot' | 'id'>,
+  { layers, own }: OverlayInput,
+): OverlayRootfs {
   if (own.kept) return { layers, upper: own.upper, work: own.work, merged: own.merged };
-  const data = dataDirectory(id, overlay);
+  const data = dataDirectory(input);
   return {
-    layers: [...layers, `${dataRoot}/init-layer`],
+    layers: [...layers, `${input.dataRoot}/init-layer`],
     upper: `${data}/upper`,
     work: `${data}/work`,
     merged: `${data}/merged`,
@@ -36,10 +36,9 @@ export function overlayRootfs(id: string, overlay: OverlayInput): OverlayRootfs 
 }
 
 /** Host program: the own layer and files; registers `data`, the directory of the files, and `mount`s in buffer `own`. */
-export function planOwnLayer(input: PlanInput, overlay: OverlayInput): Op[] {
-  const { id } = input;
-  const { own, dataRoot } = overlay;
-  const directory = dataDirectory(id, overlay);
+export function planOwnLayer(input: PlanInput, { own }: OverlayInput): Op[] {
+  const { dataRoot } = input;
+  const directory = dataDirectory(input);
   const open = o.openat(o.AT_FDCWD, directory, ['O_PATH', 'O_DIRECTORY'], {
     ...runtime(`open directory ${directory}`, LAYER),
     to: 'data',

@@ -108,8 +108,9 @@ function planOverlay(input: PlanInput, overlay: OverlayInput): Op[] {
   ];
 }
 
-function chooseOverlay({ id, host, config, rootless }: PlanInput, overlay: OverlayInput): OverlayMount {
-  const rootfs = overlayRootfs(id, overlay);
+function chooseOverlay(input: PlanInput, overlay: OverlayInput): OverlayMount {
+  const { host, config, rootless } = input;
+  const rootfs = overlayRootfs(input, overlay);
   // The host program mounts it: inside of the container's user namespace only if it has entered that itself.
   const mount = overlayMount(rootfs, host.kernel, rootless !== undefined);
   const context = mountContext({ config }, 'overlay');
@@ -165,7 +166,7 @@ export function planAttachRoot(input: PlanInput): Op[] {
   const { rootfs } = input;
   const mount = rootfs.kind === 'overlay' ? chooseOverlay(input, rootfs) : undefined;
   if (rootfs.kind === 'overlay' && mount?.api === 'mount')
-    return [MAKE_SLAVES, ...planOldOverlay(mount.data, overlayRootfs(input.id, rootfs).merged)];
+    return [MAKE_SLAVES, ...planOldOverlay(mount.data, overlayRootfs(input, rootfs).merged)];
   const attach = (path: string, how: o.Flags = [], extra: Partial<o.Extra> = {}): Op =>
     o.call('move_mount', [ROOT, '', o.AT_FDCWD, path, o.flags('MOVE_MOUNT_F_EMPTY_PATH', ...how)], {
       ...runtime('attach the rootfs', why),

@@ -102,6 +102,10 @@ export function stateBuffers(
   ];
 }
 
+/** Where a container's own files are, and what says which volumes it uses. */
+export const dataDirectory = ({ dataRoot, id }: Pick<PlanInput, 'dataRoot' | 'id'>): string =>
+  `${dataRoot}/containers/${id}`;
+
 const PID_GAP = '0'.padStart(10);
 
 /** The root filesystem on the host, as the state tells it. */
@@ -133,11 +137,9 @@ export function stateFile(input: PlanInput): StateFile {
       ...(noPivot ? { noPivot } : {}),
       ...(config.hooks?.poststart?.length ? { poststart: true } : {}),
       ...(config.hooks?.poststop?.length ? { poststop: true } : {}),
-      ...(rootfs.kind === 'overlay' && !rootfs.own.kept
-        ? { dataDirectory: `${rootfs.dataRoot}/containers/${id}` }
-        : uses !== undefined
-          ? { dataDirectory: uses.directory }
-          : {}),
+      ...((rootfs.kind === 'overlay' && !rootfs.own.kept) || uses !== undefined
+        ? { dataDirectory: dataDirectory(input) }
+        : {}),
       ...(resctrl.length > 0 ? { resctrl } : {}),
       ...(cgroup?.scope === undefined ? {} : { unit: cgroup.scope.unit }),
       ...(cgroup === undefined
@@ -272,7 +274,7 @@ export const createFile = (name: string, why: string): Op =>
     0o600,
   );
 
-/** Removes the state directory; what is missing was never made. */
+/** Removes the state directory; what is missing was never made, and what else is in it takes a program that can loop. */
 export function planRemoveState(input: PlanInput): Op[] {
   const { id, transient } = input;
   const why = 'The container is gone, and so is its id.';
@@ -290,7 +292,7 @@ export function planRemoveState(input: PlanInput): Op[] {
     ),
     o.unlinkat(o.reg('stateroot'), id, ['AT_REMOVEDIR'], {
       ...runtime('remove the state directory', why),
-      onError: { ignore: ['ENOENT'], fail: 'leave' },
+      onError: { goto: { ENOTEMPTY: 'purge' }, ignore: ['ENOENT'], fail: 'leave' }, // `volume attach` has left a note
     }),
   ];
 }

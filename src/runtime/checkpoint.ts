@@ -15,7 +15,7 @@ import { probeCgroups } from './probe-cgroups.ts';
 import { lockContainer } from './removal.ts';
 import { readSavedConfig } from './saved-config.ts';
 import { assertLegal } from './status.ts';
-import { type Container, readContainer } from './store.ts';
+import { type Container, readAttached, readContainer } from './store.ts';
 
 /**
  * Writes a container to files: this process becomes the program that does.
@@ -55,6 +55,14 @@ function gatherFacts({ root }: GlobalOptions, container: Container): DumpFacts {
     throw new TinyrunError('UNSUPPORTED', `checkpoint container ${id}: its overlay would go with it`, {
       hint: 'only containers that write to their rootfs, or not at all, can be made again from it',
     });
+  if (readAttached(root, id) !== undefined)
+    throw new TinyrunError(
+      'UNSUPPORTED',
+      `checkpoint container ${id}: it has mounts that came while it ran`,
+      {
+        hint: 'take them away before: tinyrun volume detach',
+      },
+    );
   const network = config.linux?.namespaces?.find(({ type, path: given }) => type === 'network' && given);
   const freezer =
     cgroups.find(({ controllers }) => controllers.split(',').includes('freezer')) ??

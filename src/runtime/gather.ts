@@ -47,13 +47,14 @@ export async function gatherInput(
     config.hostname = options.hostname;
   }
   checkTerminal(config.process.terminal === true, options);
-  const rootfs = await gatherRootfs(global, options, config, host, log);
+  const rootfs = await gatherRootfs(options, config, host, log);
   const roots = rootfs.kind === 'directory' ? [rootfs.path] : rootfs.layers.toReversed();
   const mounts = await gatherMounts(global, options, config, host, roots, !mayChange);
   try {
     return await gatherRest(global, options, config, host, log, { rootfs, roots, mounts, mayChange });
   } catch (error) {
-    if (mounts.uses !== undefined) await (await import('./uses.ts')).abandonUses(mounts.uses);
+    if (mounts.uses !== undefined)
+      await (await import('./uses.ts')).abandonUses(global.dataRoot, options.id, mounts.uses);
     throw error;
   }
 }
@@ -90,6 +91,7 @@ async function gatherRest(
     configPath: configPath(options),
     lifecycle: options.lifecycle,
     stateRoot: global.root,
+    dataRoot: global.dataRoot,
     rootless,
     rootfs,
     ...mounts,
@@ -188,15 +190,13 @@ const absolute = (path: string, bundle: string): string =>
   path.startsWith('/') ? path : `${bundle}/${path}`;
 
 async function gatherRootfs(
-  global: GlobalOptions,
   options: RunOptions,
   config: Config,
   host: HostFacts,
   log: Log,
 ): Promise<RootfsInput> {
   const { container } = options;
-  if (container !== undefined)
-    return { kind: 'overlay', layers: container.layers, dataRoot: global.dataRoot, own: container.own };
+  if (container !== undefined) return { kind: 'overlay', layers: container.layers, own: container.own };
   const layers = ownAnnotation('io.tinyrun.layers', options, config, log);
   const overlay =
     options.overlay ||
@@ -214,7 +214,7 @@ async function gatherRootfs(
       'an overlay rootfs needs a mount namespace of its own: /linux/namespaces has none',
     );
   const { gatherOverlay } = await import('./overlay.ts');
-  return gatherOverlay(global, options, config, host, layers);
+  return gatherOverlay(options, config, host, layers);
 }
 
 /**

@@ -1,10 +1,7 @@
 // `volume attach` and `volume detach`: what a container that runs mounts is written down before it is there, and until it is
 // gone. The program is a child of ours, so that we can take back what was written if it fails.
 
-import { close, flag, rawSyscall } from '../../native-bindings/libc.ts';
-import { AT_FDCWD } from '../disk/files.ts';
-import { lockDirectory } from '../disk/lock.ts';
-import { makeDirectories } from '../disk/write.ts';
+import { close } from '../../native-bindings/libc.ts';
 import { spawnProgram } from '../engine/native.ts';
 import { TinyrunError } from '../errors.ts';
 import type { Config } from '../oci/config.ts';
@@ -19,7 +16,8 @@ import type { VolumeMount } from '../volume/mount.ts';
 import { parseMountFlag } from '../volume/mount-flag.ts';
 import { attachUse, openMount } from '../volume/prepare.ts';
 import { dropUse } from '../volume/release.ts';
-import { containersOf, readUses, USES_MODE, type Use, type Uses, usesDirectory } from '../volume/uses.ts';
+import { readUses, type Use, type Uses } from '../volume/uses.ts';
+import { forgetUnlessAttached, noteAttached } from './attached.ts';
 import type { TraceLines } from './become.ts';
 import { createLog } from './log.ts';
 import type { GlobalOptions } from './options.ts';
@@ -29,6 +27,7 @@ import { openProcess } from './process.ts';
 import { readSavedConfig } from './saved-config.ts';
 import { assertLegal, refusal } from './status.ts';
 import { type Container, readContainer } from './store.ts';
+import { lockMounts } from './uses.ts';
 import { ownerOnHost } from './volumes.ts';
 
 export interface HotOptions {
@@ -57,6 +56,8 @@ export async function attachMount(
   return await withMounts(global, options, async (container, config, init) => {
     const { root, dataRoot } = global;
     const { id } = options;
+    noteAttached(global, container);
+    readRunning(root, id); // whoever has seen its end before now has not seen the note
     const none: Uses = { stateRoot: root, transient: container.transient, mounts: [] };
     const uses = readUses(dataRoot, id) ?? none;
     assertFree(id, uses, request);
@@ -152,20 +153,20 @@ function parseSpec(spec: string, cwd: string): VolumeMount {
   return request;
 }
 
-/** Does something while nobody else changes what the container mounts; `init` is a pidfd. */
+/**
+ * Does something while nobody else changes what the container mounts; `init` is a pidfd. Where it has ended meanwhile, that is
+ * why the change failed.
+ */
 async function withMounts(
-  { root, dataRoot }: GlobalOptions,
+  global: GlobalOptions,
   { id }: HotOptions,
   work: (container: Container, config: Config, init: number) => Promise<number>,
 ): Promise<number> {
-  readContainer(root, id); // before anything is made for it
-  const directory = usesDirectory(dataRoot, id);
-  makeDirectories(containersOf(dataRoot), 0o711);
-  makeDirectories(directory, USES_MODE);
-  const lock = lockDirectory(directory);
+  const { root, dataRoot } = global;
+  readRunning(root, id); // before anything is made for it
+  const lock = lockMounts(dataRoot, id);
   try {
-    const container = readContainer(root, id);
-    assertLegal('mount', id, container.state.status);
+    const container = readRunning(root, id);
     const config = readSavedConfig(root, id);
     if (!config.linux?.namespaces?.some(({ type }) => type === 'mount'))
       throw new TinyrunError(
@@ -176,13 +177,23 @@ async function withMounts(
     if (init === undefined) throw refusal('mount', id, 'stopped');
     try {
       return await work(container, config, init);
+    } catch (error) {
+      readRunning(root, id);
+      throw error;
     } finally {
       close(init);
     }
   } finally {
-    rawSyscall('unlinkat', AT_FDCWD, directory, flag('AT_REMOVEDIR')); // of a container that mounts nothing
+    forgetUnlessAttached(global, id);
     close(lock);
   }
+}
+
+/** A container whose mounts may be changed. */
+function readRunning(root: string, id: string): Container {
+  const container = readContainer(root, id);
+  assertLegal('mount', id, container.state.status);
+  return container;
 }
 
 function hotInput(

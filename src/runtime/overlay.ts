@@ -9,7 +9,7 @@ import { parseLayersAnnotation } from '../plan/overlay.ts';
 import { hostnameFile, hostsFile } from '../rootfs/hosts.ts';
 import { parseAddHost, parseDns, parseDnsSearch } from '../rootfs/network-flags.ts';
 import { resolvConf } from '../rootfs/resolv-conf.ts';
-import type { GlobalOptions, RunOptions } from './options.ts';
+import type { RunOptions } from './options.ts';
 import { readText } from './probe.ts';
 import { statDirectory } from './probe-rootfs.ts';
 
@@ -21,7 +21,6 @@ const HOST_FILE_LIMIT = 1 << 20;
  * @param annotation io.tinyrun.layers, where it counts
  */
 export function gatherOverlay(
-  global: GlobalOptions,
   options: RunOptions,
   config: Config,
   host: HostFacts,
@@ -38,7 +37,6 @@ export function gatherOverlay(
   return {
     kind: 'overlay',
     layers,
-    dataRoot: global.dataRoot,
     own: {
       kept: false,
       mode: top.mode,

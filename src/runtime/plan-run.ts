@@ -46,7 +46,8 @@ export async function planAndRun(
       fill(keepable, image);
     });
   } catch (error) {
-    if (gathered.uses !== undefined) await (await import('./uses.ts')).abandonUses(gathered.uses);
+    if (gathered.uses !== undefined)
+      await (await import('./uses.ts')).abandonUses(global.dataRoot, options.id, gathered.uses);
     throw error;
   }
 }

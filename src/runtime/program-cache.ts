@@ -101,7 +101,7 @@ export function keepProgram(
   image: Uint8Array,
 ): string | undefined {
   const { input } = keepable;
-  const checks = checksOf(global, options, input, text);
+  const checks = checksOf(options, input, text);
   if (checks === undefined) return undefined;
   return keepLaunchFile(global, keepable, checks, image, input.host.now, [
     ...(hasNewId(options) ? [{ kind: 'new id', text: input.id } as const] : []),
@@ -114,17 +114,12 @@ export function keepProgram(
  * Every part of the input is named here: a new one does not compile until somebody has thought about how a later run finds
  * out that it has changed. The facts of the host are compared by the launcher (`describe` in launch.c).
  */
-function checksOf(
-  { dataRoot }: GlobalOptions,
-  options: RunOptions,
-  input: PlanInput,
-  text: string,
-): Check[] | undefined {
+function checksOf(options: RunOptions, input: PlanInput, text: string): Check[] | undefined {
   const { host, config, configPath, rootfs, sources, present, resolved, home, cgroups, terminal, ...rest } =
     input;
-  const { id, bundle, stateRoot, flagMounts, transient, exits, noPivot, init, preserveFds, ...more } = rest; // the command line
-  const { lifecycle, printId, configMounts, monitor, pidFile, consoleSocket, pidfdSocket, self, ...others } =
-    more; // likewise
+  const { id, bundle, stateRoot, dataRoot, flagMounts, transient, exits, noPivot, init, ...more } = rest; // the command line
+  const { lifecycle, printId, preserveFds, configMounts, monitor, pidFile, consoleSocket, ...lines } = more; // likewise
+  const { pidfdSocket, self, ...others } = lines;
   const { environment, reports, logFd, logPath, trace, step, seccomp, cgroup, noNewKeyring, ...facts } =
     others; // of hooks; what isKept excludes; the config
   const { rootless, securityModules, resctrl, netDevices, uses, ...unknown } = facts;

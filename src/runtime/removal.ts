@@ -2,9 +2,10 @@
 
 import { close, flag, open, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
 import { AT_FDCWD, exists, modeOf, openDirectory, readDirectory, removeTree } from '../disk/files.ts';
-import { lockOpen } from '../disk/lock.ts';
+import { lockOpen, lockWithin } from '../disk/lock.ts';
 import { TinyrunError } from '../errors.ts';
 import {
+  ATTACHED,
   CONTAINER_RECORD,
   CRIU_PID,
   INIT_STAT,
@@ -18,7 +19,7 @@ import { errnos } from '../sys/errno.ts';
 import { killCgroups, removeCgroups } from './cgroup-remove.ts';
 import { endProcess, PATIENCE_MS } from './process.ts';
 import { assertLegal, type Operation } from './status.ts';
-import { type Container, notFound, readContainer, readLocked } from './store.ts';
+import { type Container, notFound, readAttached, readContainer, readLocked } from './store.ts';
 
 /**
  * Does something while nobody else changes the running container: pause, resume and update wait for each other, and its
@@ -60,7 +61,7 @@ const openStat = (root: string, id: string): number =>
 function awaitChanges(root: string, id: string): void {
   const fd = openStat(root, id);
   if (fd < 0) return;
-  for (let waited = 0; waited < PATIENCE_MS && !lockOpen(fd, { wait: false }); waited++) Bun.sleepSync(1);
+  lockWithin(fd, PATIENCE_MS);
   close(fd);
 }
 
@@ -121,7 +122,8 @@ export async function removeLocked(
     const result = rawSyscall('unlinkat', AT_FDCWD, path, flag('AT_REMOVEDIR'));
     if (result < 0 && result !== -errnos['ENOENT']!) throw new SystemError(`remove ${path}`, -result);
   }
-  if (dataDirectory !== undefined) await removeData(dataDirectory);
+  for (const directory of new Set([dataDirectory, readAttached(root, id)]))
+    if (directory !== undefined) await removeData(directory);
   withRoot(root, undefined, (rootFd) => removeTree(rootFd, id));
 }
 
@@ -133,7 +135,7 @@ function assertOwn(root: string, id: string): void {
   const fd = openDirectory(AT_FDCWD, `${root}/${id}`);
   if (fd === undefined) return;
   try {
-    const own = [...STATE_FILES, ...SHARED_FILES, PAUSED_PIDFD, MOUNTED, CRIU_PID];
+    const own = [...STATE_FILES, ...SHARED_FILES, PAUSED_PIDFD, MOUNTED, CRIU_PID, ATTACHED];
     const names = readDirectory(fd);
     const other = names.find((name) => !own.includes(name));
     const closed = names.length > 0 || (modeOf(fd) & 0o044) === 0;
@@ -165,7 +167,9 @@ export async function removeHalfMade(
   container: Container | undefined,
   dataRoot: string | undefined,
 ): Promise<void> {
-  const dataDirectory = dataRoot === undefined ? undefined : `${dataRoot}/containers/${id}`;
+  // Where a program has removed all but what was attached, that is not looked for anywhere else.
+  const isNamed = dataRoot === undefined || readAttached(root, id) !== undefined;
+  const dataDirectory = isNamed ? undefined : `${dataRoot}/containers/${id}`;
   // Init may have been told already to outlive the one that made it.
   if (container !== undefined)
     endProcess(container.init, `container ${id}`, () => killCgroups(container.cgroups));
@@ -216,7 +220,7 @@ async function removeOrphan(root: string, id: string, dataDirectory: string): Pr
     if (rootFd === undefined) return false;
     try {
       if (exists(rootFd, id)) return false;
-      await removeData(dataDirectory);
+      await removeUnchanged(dataDirectory);
       return true;
     } finally {
       close(rootFd);
@@ -226,13 +230,34 @@ async function removeOrphan(root: string, id: string, dataDirectory: string): Pr
   }
 }
 
+/** Removes a container's own files when nobody changes what it mounts any more: `volume attach` may still be at it. */
 async function removeData(dataDirectory: string): Promise<void> {
+  const files = openDirectory(AT_FDCWD, dataDirectory);
+  if (files === undefined) return;
+  try {
+    // A container with a record is more than what runs of it: it goes by `rm` alone.
+    if (exists(files, CONTAINER_RECORD)) return;
+    if (!lockWithin(files, PATIENCE_MS))
+      throw new TinyrunError(
+        'STATE',
+        `remove ${dataDirectory}: another tinyrun changes what is mounted there`,
+        {
+          hint: 'try again when that has ended',
+        },
+      );
+    await removeUnchanged(dataDirectory);
+  } finally {
+    close(files);
+  }
+}
+
+/** The same; the directory is locked. */
+async function removeUnchanged(dataDirectory: string): Promise<void> {
   const slash = dataDirectory.lastIndexOf('/');
   const parent = openDirectory(AT_FDCWD, dataDirectory.slice(0, slash));
   if (parent === undefined) return;
   const name = dataDirectory.slice(slash + 1);
   try {
-    // A container with a record is more than what runs of it: it goes by `rm` alone.
     if (exists(parent, `${name}/${CONTAINER_RECORD}`)) return;
     if (exists(parent, `${name}/${USES}`)) await (await import('./uses.ts')).endUses(dataDirectory);
     removeTree(parent, name);

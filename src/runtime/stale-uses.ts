@@ -1,8 +1,10 @@
 // What is said of containers that are gone.
 
-import { AT_FDCWD, exists } from '../disk/files.ts';
-import { CONTAINER_RECORD } from '../oci/state.ts';
-import { listUnwritten, listUses, usesDirectory } from '../volume/uses.ts';
+import { close } from '../../native-bindings/libc.ts';
+import { AT_FDCWD, exists, openDirectory } from '../disk/files.ts';
+import { lockOpen } from '../disk/lock.ts';
+import { endMounts, isAttached } from '../volume/release.ts';
+import { hasRecord, listUnwritten, listUses, usesDirectory } from '../volume/uses.ts';
 import type { GlobalOptions } from './options.ts';
 import { removeStale } from './removal.ts';
 
@@ -15,7 +17,20 @@ export async function repairUses({
   root,
 }: Pick<GlobalOptions, 'dataRoot' | 'root'>): Promise<void> {
   for (const id of listUnwritten(dataRoot)) await removeStale(root, id, dataRoot);
-  for (const [id, { stateRoot }] of listUses(dataRoot))
-    if (!exists(AT_FDCWD, `${usesDirectory(dataRoot, id)}/${CONTAINER_RECORD}`))
-      await removeStale(stateRoot, id, dataRoot);
+  for (const [id, { stateRoot, mounts }] of listUses(dataRoot))
+    if (!hasRecord(dataRoot, id)) await removeStale(stateRoot, id, dataRoot);
+    else if (mounts.some(isAttached)) await endIfEnded(stateRoot, id, dataRoot);
+}
+
+/** A container that may be started again, and whose monitor was killed: the mounts that came while it ran are gone with it. */
+async function endIfEnded(stateRoot: string, id: string, dataRoot: string): Promise<void> {
+  const directory = openDirectory(AT_FDCWD, usesDirectory(dataRoot, id));
+  if (directory === undefined) return;
+  try {
+    if (!lockOpen(directory, { wait: false })) return; // somebody is at it
+    await removeStale(stateRoot, id);
+    if (!exists(AT_FDCWD, `${stateRoot}/${id}`)) await endMounts(dataRoot, id);
+  } finally {
+    close(directory);
+  }
 }

@@ -10,9 +10,17 @@
 // state.json in place, and is repeated.
 
 import { close, flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
-import { AT_FDCWD, exists, listDirectory, openDirectory, ownerOf, readSmall } from '../disk/files.ts';
+import {
+  AT_FDCWD,
+  exists,
+  listDirectory,
+  openDirectory,
+  ownerOf,
+  readLink,
+  readSmall,
+} from '../disk/files.ts';
 import { TinyrunError } from '../errors.ts';
-import { CGROUP_PATHS, CREATING_FIFO, EXEC_FIFO, INIT_STAT, type State } from '../oci/state.ts';
+import { ATTACHED, CGROUP_PATHS, CREATING_FIFO, EXEC_FIFO, INIT_STAT, type State } from '../oci/state.ts';
 import { errnos } from '../sys/errno.ts';
 import { isPaused } from './cgroup/freezer.ts';
 import type { SavedCgroup } from './cgroup-remove.ts';
@@ -78,6 +86,24 @@ export const notFound = (root: string, id: string): TinyrunError =>
 
 /** The ids that have a state directory, half-made or not, sorted. */
 export const listIds = (root: string): string[] => listDirectory(root).filter(isId).sort();
+
+/**
+ * Where it is said which mounts a container got while it ran: DATA_ROOT/containers/ID; undefined: it got none.
+ * @throws TinyrunError HOST if the note names anything else
+ */
+export function readAttached(root: string, id: string): string | undefined {
+  const path = `${root}/${id}/${ATTACHED}`;
+  const directory = readLink(AT_FDCWD, path);
+  if (directory === undefined || isOwnDirectory(directory, id)) return directory;
+  throw new TinyrunError('HOST', `read what container ${id} has attached: ${path} is damaged`, {
+    hint: 'remove that file; `tinyrun volume prune` undoes what it was to tell',
+    data: { id },
+  });
+}
+
+/** It is removed with all that is in it: nothing but a container's own directory may be named in its state. */
+const isOwnDirectory = (path: string, id: string): boolean =>
+  path.startsWith('/') && path.endsWith(`/containers/${id}`);
 
 /** Annotations may fill all that a config.json may be long (config-file.ts). */
 const STATE_LIMIT = 32 * 1024 * 1024;
@@ -213,12 +239,7 @@ function isSavedState(value: unknown, id: string): value is SavedState {
   const { tinyrun, pid } = state;
   if (typeof tinyrun !== 'object' || tinyrun === null || !('transient' in tinyrun)) return false;
   const data = 'dataDirectory' in tinyrun ? tinyrun.dataDirectory : undefined;
-  // It is removed with all that is in it: nothing but a container's own directory may be named here.
-  if (
-    data !== undefined &&
-    !(typeof data === 'string' && data.startsWith('/') && data.endsWith(`/containers/${id}`))
-  )
-    return false;
+  if (data !== undefined && !(typeof data === 'string' && isOwnDirectory(data, id))) return false;
   if ('resctrl' in tinyrun && !isPaths(tinyrun.resctrl)) return false;
   if ('cgroups' in tinyrun && !isCgroups(tinyrun.cgroups)) return false;
   if ('unit' in tinyrun && typeof tinyrun.unit !== 'string') return false;

@@ -1,5 +1,5 @@
-// The directory DATA_ROOT/containers/ID, where a container of a bundle says which volumes it uses: made and locked before
-// that is written, removed when the container is gone.
+// The directory DATA_ROOT/containers/ID, where a container says which volumes it uses: made and locked before that is written;
+// of a container of a bundle, removed when that is gone.
 
 import { close, fcntl, flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
 import { AT_FDCWD, exists, openDirectory, removeTree } from '../disk/files.ts';
@@ -15,15 +15,8 @@ import { containersOf, readUses, USES_MODE, usesDirectory } from '../volume/uses
 import type { GlobalOptions } from './options.ts';
 import { keepOpen } from './outputs.ts';
 
-/** Descriptor of the lock, where nothing else has it: so that `explain` can tell what it will be. */
-const LOCK = 100;
-
-/** What the planner is told; `lock` as it is going to be. */
-export const usesInput = (dataRoot: string, id: string, lock = LOCK): UsesInput => ({
-  dataRoot,
-  directory: usesDirectory(dataRoot, id),
-  lock,
-});
+/** Descriptor of the lock, where nothing else has it: so that `explain`, which locks nothing, can tell what it will be. */
+export const UNLOCKED = 100;
 
 /**
  * Makes and locks the directory that says what a container uses. The host program inherits the descriptor, and closes it
@@ -42,9 +35,9 @@ export function lockUses({ root, dataRoot }: GlobalOptions, id: string): UsesInp
     const taken =
       !locked || exists(AT_FDCWD, `${path}/${CONTAINER_RECORD}`) || exists(AT_FDCWD, `${root}/${id}`);
     if (!taken && isAt(fd, path)) {
-      const lock = fcntl(fd, flag('F_DUPFD_CLOEXEC'), LOCK);
+      const lock = fcntl(fd, flag('F_DUPFD_CLOEXEC'), UNLOCKED);
       close(fd);
-      return usesInput(dataRoot, id, keepOpen(lock));
+      return { lock: keepOpen(lock) };
     }
     if (locked && made === 0) rawSyscall('unlinkat', AT_FDCWD, path, flag('AT_REMOVEDIR'));
     close(fd);
@@ -53,9 +46,26 @@ export function lockUses({ root, dataRoot }: GlobalOptions, id: string): UsesInp
   }
 }
 
+/**
+ * Makes and locks the directory that says what a container uses, one that runs; after waiting for who changes that.
+ * @returns a descriptor to close
+ * @throws SystemError
+ */
+export function lockMounts(dataRoot: string, id: string): number {
+  const path = usesDirectory(dataRoot, id);
+  makeDirectories(containersOf(dataRoot), 0o711);
+  for (;;) {
+    makeDirectories(path, USES_MODE);
+    const fd = openDirectory(AT_FDCWD, path);
+    if (fd === undefined) continue; // removed meanwhile, as below
+    lockOpen(fd);
+    if (isAt(fd, path)) return fd;
+    close(fd);
+  }
+}
+
 /** Takes back what gatherVolumes made for a container that does not come to be. Throws TinyrunError, SystemError. */
-export async function abandonUses({ directory, dataRoot, lock }: UsesInput): Promise<void> {
-  const id = directory.slice(directory.lastIndexOf('/') + 1);
+export async function abandonUses(dataRoot: string, id: string, { lock }: UsesInput): Promise<void> {
   await releaseUses(dataRoot, id, { removeAnonymous: true });
   const containers = openDirectory(AT_FDCWD, containersOf(dataRoot));
   if (containers !== undefined) {

@@ -16,7 +16,7 @@ import type { MountsWanted } from '../volume/prepare.ts';
 import { assertPropagates } from '../volume/propagation.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
 import { removeStale } from './removal.ts';
-import { abandonUses, lockUses, usesInput } from './uses.ts';
+import { abandonUses, lockUses, UNLOCKED } from './uses.ts';
 
 /** The mounts for the planner; see PlanInput. */
 export interface GatheredMounts {
@@ -100,7 +100,7 @@ export async function gatherVolumes(
   };
   if (!look) return await makeMounts(global, wanted, named, config, roots);
   const { mounts } = await prepare(wanted, config, roots, 'look');
-  return { ...split(named, mounts), uses: usesInput(global.dataRoot, options.id) };
+  return { ...split(named, mounts), uses: { lock: UNLOCKED } };
 }
 
 /** Whether somebody knows the id, and may name it for --volumes-from. */
@@ -148,7 +148,7 @@ async function makeMounts(
     const { mounts } = await prepare(wanted, config, roots, 'make');
     return { ...split(named, mounts), uses };
   } catch (error) {
-    await abandonUses(uses);
+    await abandonUses(dataRoot, id, uses);
     throw error;
   }
 }

@@ -1,8 +1,6 @@
 import { AT_FDCWD, exists, listDirectory, readLink } from '../disk/files.ts';
 import { TinyrunError } from '../errors.ts';
-import { containersOf, readUses, type Uses, usesDirectory } from './uses.ts';
-
-const RECORD = 'container.json';
+import { containersOf, hasRecord, readUses, type Uses } from './uses.ts';
 
 /**
  * What a container mounts.
@@ -36,7 +34,7 @@ function findId(dataRoot: string, stateRoot: string, name: string): string | und
 /** Whether a container is there: one that runs or is kept, not what a killed tinyrun left of one. */
 function isContainer(dataRoot: string, stateRoot: string, id: string): boolean {
   if (id.startsWith('.')) return false;
-  if (exists(AT_FDCWD, `${usesDirectory(dataRoot, id)}/${RECORD}`)) return true;
+  if (hasRecord(dataRoot, id)) return true;
   const uses = readUses(dataRoot, id);
   return exists(AT_FDCWD, `${uses?.stateRoot ?? stateRoot}/${id}`);
 }

@@ -4,7 +4,7 @@
 import { TinyrunError } from '../errors.ts';
 import { releaseVolume } from './mounted.ts';
 import { removeVolume } from './remove.ts';
-import { readUses, removeUses, type Uses, usersOf, writeUses } from './uses.ts';
+import { readUses, removeUses, type Use, type Uses, usersOf, writeUses } from './uses.ts';
 
 /**
  * Takes away that a container uses anything, and with it what is to go.
@@ -47,14 +47,23 @@ export async function dropUse(
   if (name !== undefined && removeAnonymous && dropped.anonymous) await removeUnused(dataRoot, name);
 }
 
-/** What was attached to a container while it ran is no part of it when it is started again. Its directory is locked. */
-export function forgetAttached(dataRoot: string, id: string): void {
+/**
+ * The end of a container that may be started again: its volumes are given back to their drivers, and what was attached while
+ * it ran is no part of it any more. Its directory is locked by the caller.
+ * @throws TinyrunError HOST where a driver fails; what is not done stays written down
+ */
+export async function endMounts(dataRoot: string, id: string): Promise<void> {
   const uses = readUses(dataRoot, id);
-  if (uses?.mounts.some(({ attached }) => attached))
-    writeUses(dataRoot, id, { ...uses, mounts: uses.mounts.filter(({ attached }) => !attached) });
+  if (uses === undefined) return;
+  await releaseMounts(dataRoot, id, uses);
+  if (uses.mounts.some(isAttached))
+    writeUses(dataRoot, id, { ...uses, mounts: uses.mounts.filter((use) => !isAttached(use)) });
 }
 
-/** Gives the volumes back to their drivers: the container has ended, but is kept. */
+/** Whether a mount came while the container ran. */
+export const isAttached = ({ attached }: Use): boolean => attached === true;
+
+/** Gives the volumes back to their drivers. */
 export async function releaseMounts(dataRoot: string, id: string, { mounts }: Uses): Promise<void> {
   for (const { point } of mounts) if (point.Name !== undefined) await releaseVolume(dataRoot, point.Name, id);
 }

@@ -10,7 +10,7 @@ import { close, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
 import { AT_FDCWD, exists, modeOf, openDirectory, readDirectory, readSmall } from '../disk/files.ts';
 import { writeFileAtomic } from '../disk/write.ts';
 import { TinyrunError } from '../errors.ts';
-import { USES } from '../oci/state.ts';
+import { CONTAINER_RECORD, USES } from '../oci/state.ts';
 import { errnos } from '../sys/errno.ts';
 import type { VolumeMount } from './mount.ts';
 
@@ -72,11 +72,15 @@ export const USES_MODE = 0o1700;
 export const containersOf = (dataRoot: string): string => `${dataRoot}/containers`;
 export const usesDirectory = (dataRoot: string, id: string): string => `${containersOf(dataRoot)}/${id}`;
 
+/** Whether it is a container with a record: what is not is gone when it has ended. */
+export const hasRecord = (dataRoot: string, id: string): boolean =>
+  exists(AT_FDCWD, `${usesDirectory(dataRoot, id)}/${CONTAINER_RECORD}`);
+
 /**
  * Writes what a container uses; its directory is there, and locked by the caller. Throws SystemError.
  * @param durable of a container with a record; any other does not outlive a reboot
  */
-export function writeUses(dataRoot: string, id: string, uses: Uses, durable = false): void {
+export function writeUses(dataRoot: string, id: string, uses: Uses, durable = hasRecord(dataRoot, id)): void {
   const path = `${usesDirectory(dataRoot, id)}/${USES}`;
   writeFileAtomic(path, `${JSON.stringify(uses)}\n`, 0o600, durable);
 }

@@ -199,6 +199,26 @@ test('where a container has written files, tinyrun itself is called to remove th
   assert.equal(removed(recording), ['upper']);
 });
 
+test('where something was attached, tinyrun itself is called to undo it; not for ever', () => {
+  const hooks = { poststop: [{ path: '/opt/hooks/tell' }] };
+  const rows: [string, Change][] = [
+    ['c1', MINIMAL],
+    ['c1', { ...MINIMAL, rootfs: KEPT_OVERLAY }],
+    ['/var/lib/tinyrun/containers/c1', OVERLAID],
+    ['c1', { config: { ...minimalConfig(), hooks } }],
+  ];
+  for (const [directory, change] of rows) {
+    const { calls, printed } = run(change, (call) =>
+      call.call === 'unlinkat' && call.string(1) === directory
+        ? errno('ENOTEMPTY')
+        : waitStatus(3 << 8)(call),
+    );
+    assert.equal(printed, []);
+    const purges = calls.filter(({ call, text }) => call === 'execve' && text.includes('"purge", "c1"'));
+    assert.is(purges.length, 1, directory);
+  }
+});
+
 test('an id whose data directory is there already is a failure that removes no data', () => {
   const recording = run(OVERLAID, (call) =>
     call.call === 'mkdirat' && call.string(1).endsWith('/containers/c1') ? errno('EEXIST') : undefined,

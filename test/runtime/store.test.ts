@@ -1,4 +1,4 @@
-import { chownSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -157,6 +157,34 @@ test('removeStale: a half-made one goes; its own files are looked for in the dat
     assert.is(await removeStale(root, 'c1', dataRoot), true);
     assert.equal(readdirSync(root), []);
     assert.equal(readdirSync(join(dataRoot, 'containers')), []);
+  });
+});
+
+test('removeStale: where only the note of what was attached is left, that alone is undone', async () => {
+  await withStateRoot(async ({ root, dataRoot, addData }) => {
+    const attached = addData('c1');
+    const other = join(dataRoot, 'other');
+    mkdirSync(join(other, 'containers/c1'), { recursive: true });
+    mkdirSync(join(root, 'c1'), 0o711);
+    symlinkSync(attached, join(root, 'c1', 'attached'));
+    assert.is(await removeStale(root, 'c1', other), true);
+    assert.equal(readdirSync(root), []);
+    assert.equal(readdirSync(join(dataRoot, 'containers')), []);
+    assert.equal(readdirSync(join(other, 'containers')), ['c1'], 'it is not looked for elsewhere');
+  });
+});
+
+test('removeStale: a note that names anything else is told, and nothing is removed', async () => {
+  await withStateRoot(async ({ root, dataRoot, add, addData }) => {
+    add('c1', { ...ENDED, transient: true });
+    const victim = addData('c2');
+    symlinkSync(victim, join(root, 'c1', 'attached'));
+    await removeStale(root, 'c1', dataRoot).then(
+      () => assert.unreachable(),
+      (error: unknown) => assert.match(String(error), 'attached is damaged'),
+    );
+    assert.ok(existsSync(join(victim, 'upper/a/b/file')));
+    assert.equal(readdirSync(root), ['c1']);
   });
 });
 

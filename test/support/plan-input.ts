@@ -59,6 +59,7 @@ export function planInput({ config, host, ...rest }: Change = {}): PlanInput {
     configPath: '/bundle/config.json',
     lifecycle: 'foreground',
     printId: false,
+    dataRoot: '/var/lib/tinyrun',
     stateRoot: '/run/tinyrun',
     rootless: undefined,
     rootfs: { kind: 'directory', path: '/bundle/rootfs' },
@@ -117,7 +118,6 @@ export function minimalConfig(change?: (config: Config) => void): Config {
 export const OVERLAY: OverlayInput & { own: NewLayer } = {
   kind: 'overlay',
   layers: ['/layers/base', '/layers/app'],
-  dataRoot: '/var/lib/tinyrun',
   own: {
     kept: false,
     mode: 0o755,
