@@ -8,6 +8,7 @@
 // With `started` and without `exit` it was running when the machine, or its host program, ended.
 
 import { AT_FDCWD, readSmall } from '../disk/files.ts';
+import { EXIT } from '../oci/state.ts';
 import type { GlobalOptions } from '../runtime/options.ts';
 import { findContainer } from '../runtime/store.ts';
 import { type ContainerRecord, containerDirectory } from './record.ts';
@@ -55,16 +56,22 @@ export function statusOf(
       finishedAt: ZERO_TIME,
       oomKilled: false,
     };
-  const [code, ...finished] = fieldsOf(`${directory}/exit`);
-  const neverRan = started.length === 0 && code === undefined;
+  const { exitCode, finishedAt } = readExit(directory);
+  const neverRan = started.length === 0 && exitCode === null;
   return {
     status: neverRan ? 'created' : 'exited',
     pid: 0,
-    exitCode: code ?? (neverRan ? 0 : LOST),
+    exitCode: exitCode ?? (neverRan ? 0 : LOST),
     startedAt,
-    finishedAt: timeOf(finished) ?? ZERO_TIME,
+    finishedAt,
     oomKilled: /^oom_kill [1-9]/m.test(readSmall(AT_FDCWD, `${directory}/oom`) ?? ''),
   };
+}
+
+/** How a run has ended, and when, as its host program has written it in a directory; a code of null: it has not. */
+export function readExit(directory: string): { exitCode: number | null; finishedAt: string } {
+  const [exitCode = null, ...finished] = fieldsOf(`${directory}/${EXIT}`);
+  return { exitCode, finishedAt: timeOf(finished) ?? ZERO_TIME };
 }
 
 /** The numbers in a file; none where it is not there. */

@@ -2,14 +2,14 @@
 
 import type { ContainerConfig, HostConfig } from '../container/config.ts';
 import { type ContainerRecord, containerDirectory } from '../container/record.ts';
-import { hasProcess, type StatusReport, statusOf, ZERO_TIME } from '../container/status.ts';
+import { hasProcess, type StatusReport, statusOf } from '../container/status.ts';
 import { containerLayer } from '../image/container-layer.ts';
 import type { Config } from '../oci/config.ts';
 import type { GlobalOptions } from '../runtime/options.ts';
 import { readSavedConfig } from '../runtime/saved-config.ts';
 import type { Container } from '../runtime/store.ts';
 import { type MountPoint, readUses } from '../volume/uses.ts';
-import { bundleCommand, dockerStatus } from './containers.ts';
+import { bundleCommand, bundleEnd, dockerStatus } from './containers.ts';
 import { bundleLayers } from './subject-of.ts';
 
 type Roots = Pick<GlobalOptions, 'root' | 'dataRoot'>;
@@ -47,7 +47,7 @@ const UNCHANGING = {
   ...{ AppArmorProfile: '', ExecIDs: null },
 };
 
-/** Of one that was made of a bundle nobody writes down how it ended. */
+/** Of one that was made of a bundle, and ran alone, nobody writes down how it ended: a code of null. */
 type State = Omit<StatusReport, 'exitCode'> & { exitCode: number | null };
 
 function stateOf({ status, pid, exitCode, startedAt, finishedAt, oomKilled }: State): object {
@@ -115,7 +115,7 @@ function networkSettings(mode: string): object {
 
 /** What Docker's fields can say of it; the rest is in its config.json. */
 export function inspectBundle(roots: Roots, container: Container): object {
-  const { id, bundle, created, status, pid } = container.state;
+  const { id, bundle, created, pid } = container.state;
   const config = readSavedConfig(roots.root, id);
   const command = bundleCommand(roots.root, container);
   const [path = '', ...args] = command;
@@ -123,8 +123,8 @@ export function inspectBundle(roots: Roots, container: Container): object {
     ...{ Id: id, Created: created, Path: path, Args: args },
     State: stateOf({
       status: dockerStatus(container),
-      ...{ pid, exitCode: status === 'stopped' ? null : 0, oomKilled: false },
-      ...{ startedAt: created, finishedAt: ZERO_TIME },
+      ...bundleEnd(roots.root, container),
+      ...{ pid, oomKilled: false, startedAt: created },
     }),
     Image: '',
     ...(container.dataDirectory === undefined ? {} : filesIn(container.dataDirectory)),

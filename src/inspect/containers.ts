@@ -3,7 +3,7 @@
 
 import { SystemError } from '../../native-bindings/libc.ts';
 import { type ContainerRecord, listContainerIds, readRecord } from '../container/record.ts';
-import { hasProcess, statusOf } from '../container/status.ts';
+import { hasProcess, readExit, statusOf, ZERO_TIME } from '../container/status.ts';
 import { TinyrunError } from '../errors.ts';
 import type { Log } from '../runtime/log.ts';
 import type { GlobalOptions } from '../runtime/options.ts';
@@ -21,8 +21,8 @@ export interface ListedContainer {
   imageId: string;
   /** Docker's word. */
   state: 'created' | 'running' | 'paused' | 'exited';
-  /** undefined: nobody has written it down. */
-  exitCode: number | undefined;
+  /** null: nobody has written it down. */
+  exitCode: number | null;
   /** Milliseconds since 1970; undefined: it never was, or nobody has written it down. */
   created: number;
   startedAt: number | undefined;
@@ -91,12 +91,13 @@ async function ofBundle({ root, dataRoot }: Roots, id: string): Promise<ListedCo
   const container = findContainer(root, id);
   if (container === undefined || container.state.status === 'creating') return undefined;
   const { bundle, created, annotations } = container.state;
+  const { exitCode, finishedAt } = bundleEnd(root, container);
   return {
-    ...{ id, name: id, image: bundle, imageId: '', state: dockerStatus(container), exitCode: undefined },
+    ...{ id, name: id, image: bundle, imageId: '', state: dockerStatus(container), exitCode },
     created: Date.parse(created),
     // A container of runc's form says only when it was made.
     startedAt: Date.parse(created),
-    finishedAt: undefined,
+    finishedAt: timeOf(finishedAt),
     labels: annotations ?? {},
     network: '',
     command: () => bundleCommand(root, container),
@@ -105,10 +106,14 @@ async function ofBundle({ root, dataRoot }: Roots, id: string): Promise<ListedCo
 }
 
 /**
- * The program of a container that was made of a bundle, and its arguments: as the kernel has them while it runs, since the
- * command line of `run` may have others than the config.
+ * The program of a container that was made of a bundle, and its arguments: those of the command line of `run`; else as the kernel
+ * has them while it runs (one that was restored may have others than the config), and as the config has them.
  */
-export function bundleCommand(root: string, { state: { id, pid, status } }: Container): string[] {
+export function bundleCommand(
+  root: string,
+  { args, state: { id, pid, status } }: Container,
+): readonly string[] {
+  if (args !== undefined) return args;
   const text =
     status === 'running' || status === 'paused' ? readText(`/proc/${pid}/cmdline`, CMDLINE_LIMIT) : '';
   if (typeof text === 'string' && text !== '') return text.replace(/\0$/, '').split('\0');
@@ -116,6 +121,17 @@ export function bundleCommand(root: string, { state: { id, pid, status } }: Cont
 }
 
 const CMDLINE_LIMIT = 1 << 16;
+
+/**
+ * How one that was made of a bundle has ended; a code of null: nobody has waited for it, or it was killed with its host
+ * program.
+ */
+export function bundleEnd(
+  root: string,
+  { state: { id, status } }: Container,
+): { exitCode: number | null; finishedAt: string } {
+  return status === 'stopped' ? readExit(`${root}/${id}`) : { exitCode: 0, finishedAt: ZERO_TIME };
+}
 
 /** The status of one that was made of a bundle, in Docker's words. */
 export function dockerStatus({ state: { status } }: Container): ListedContainer['state'] {

@@ -50,6 +50,9 @@ export const PAUSED_PIDFD = 'paused.pidfd';
 export const STATE_TEXT = 'state.text';
 export const CGROUP_PATHS = 'cgroup.paths';
 
+/** How the container ended, and when: of one that its host program has waited for, and that stays. */
+export const EXIT = 'exit';
+
 /** Tells that the rootfs is mounted on itself in the caller's mount namespace, by a container that has none of its own. */
 export const MOUNTED = 'mounted';
 
@@ -66,4 +69,4 @@ export const CRIU_PID = 'criu.pid';
 /** What stands in a state directory, in the order of removal: state.json last, since it says what else there is. */
 export const STATE_FILES = ['config.json', INIT_STAT, ASIDE, 'state.json'];
 /** And in that of one that others than its host program deal with. */
-export const SHARED_FILES = [CREATING_FIFO, EXEC_FIFO, STATE_TEXT, CGROUP_PATHS, INIT_PIDFD];
+export const SHARED_FILES = [CREATING_FIFO, EXEC_FIFO, STATE_TEXT, CGROUP_PATHS, INIT_PIDFD, EXIT];

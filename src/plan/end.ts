@@ -11,7 +11,7 @@ import { planAskFailure } from './handshake.ts';
 import { hasHooks } from './hook-points.ts';
 import { hookRun, planHooksAt } from './hooks.ts';
 import type { PlanInput } from './input.ts';
-import { planWriteExit } from './moments.ts';
+import { isKeptBundle, planKeepExit, planWriteExit } from './moments.ts';
 import { planRemoveRdt } from './rdt.ts';
 import { planGiveBackTerminal } from './relay.ts';
 import { planUnmountOutside } from './rootfs.ts';
@@ -30,12 +30,12 @@ export function planEnd(input: PlanInput): Op[] {
     ...(input.lifecycle === 'foreground' ? [] : planDetach(input)),
     o.load(o.buf('status'), 4, 'status', runtime('take the wait status', why)),
     o.exitCode('status', 'exit', runtime('take the exit code', why)),
-    ...(input.transient || input.lifecycle !== 'foreground'
-      ? []
-      : [
+    ...(isKeptBundle(input)
+      ? [
           ...planAskFailure(input),
           o.set('keep', 1, runtime('keep the container', 'It has a name: it stays until it is deleted.')),
-        ]),
+        ]
+      : []),
     o.jump('give-back', runtime('the container has ended', why)),
     ...planGiveBack(input),
   ];
@@ -50,9 +50,7 @@ export function planGiveBack(input: PlanInput): Op[] {
     o.label('give-back'),
     ...planGiveBackTerminal(input),
     ...planWriteExit(input),
-    ...(input.transient || input.lifecycle !== 'foreground'
-      ? []
-      : [o.branch('keep', '==', 1, 'leave', runtime('is it kept?', 'It has a name.'))]),
+    ...planKeep(input),
     ...planUnmountOutside(input),
     ...planRemoveRdt(input),
     ...planRemoveCgroups(input),
@@ -62,6 +60,18 @@ export function planGiveBack(input: PlanInput): Op[] {
     o.label('leave'),
     o.exit(o.reg('exit'), { ...runtime('end', why), ...leave }),
     ...planPurge(input),
+  ];
+}
+
+/** A container that has a name stays as it is; one that could not be set up does not. */
+function planKeep(input: PlanInput): Op[] {
+  if (!isKeptBundle(input)) return [];
+  const words = (what: string): Words => runtime(what, 'It has a name.');
+  return [
+    o.branch('keep', '!=', 1, 'not-kept', words('is it not kept?')),
+    ...planKeepExit(),
+    o.jump('leave', words('leave it as it is')),
+    o.label('not-kept'),
   ];
 }
 

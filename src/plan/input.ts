@@ -229,6 +229,8 @@ export interface PlanInput {
   printId: boolean;
   /** Leave nothing behind at the end; otherwise the stopped container stays until deleted. */
   transient: boolean;
+  /** What the command line has in place of the config's process.args; `config` has them already. */
+  args: readonly string[] | undefined;
   /** Of a container with a record, whose lifecycle is `foreground`, with its caller or without; else undefined. */
   monitor: MonitorInput | undefined;
   /** Process 1 is an init of ours, and the container's process its child (`--init`). */

@@ -1,16 +1,18 @@
 // What DATA_ROOT/containers/ID tells of a container's last run: `started`, and then `exit`, which is missing while it runs
-// and where its monitor was killed.
+// and where its monitor was killed. Of one that was made of a bundle, waited for and kept, `exit` is in its state directory.
 //
 //   started   SECONDS NANOSECONDS
 //   exit      CODE SECONDS NANOSECONDS       since 1970
 //   oom       memory.oom_control (v1) or memory.events (v2) of its cgroup at the end; on v1 only where something was killed
 
 import type { CgroupPlace } from '../cgroup/path.ts';
+import { EXIT } from '../oci/state.ts';
 import type { Buffer, Op } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import { hasController } from './cgroup-limits.ts';
 import type { PlanInput } from './input.ts';
 import { planOpenLog } from './output-log.ts';
+import { createFile } from './state.ts';
 import { runtime } from './words.ts';
 
 const [SECONDS, NANOSECONDS] = [10, 9]; // digits
@@ -19,13 +21,17 @@ const OOM = 512; // bytes
 const DIR = o.reg('keeping');
 const TELL = 'It is known when the container ran and how it ended, long after nothing else is left of that.';
 
-export function momentBuffers({ monitor }: Pick<PlanInput, 'monitor'>): Buffer[] {
-  if (monitor === undefined) return [];
+/** Whether the host program ends with a container that stays, and of which nothing but its state directory does. */
+export const isKeptBundle = ({ lifecycle, transient }: Pick<PlanInput, 'lifecycle' | 'transient'>): boolean =>
+  lifecycle === 'foreground' && !transient;
+
+export function momentBuffers(input: PlanInput): Buffer[] {
+  if (input.monitor === undefined && !isKeptBundle(input)) return [];
   return [
     { name: 'moment', size: 1 + TIME, init: `${' '.repeat(TIME)}\n` },
     { name: 'clock', size: 16 },
     { name: 'code', size: 4 },
-    { name: 'oom', size: OOM },
+    ...(input.monitor === undefined ? [] : [{ name: 'oom', size: OOM }]),
   ];
 }
 
@@ -38,7 +44,7 @@ export function planOpenKept(input: PlanInput): Op[] {
       ...runtime(`open directory ${monitor.directory}`, 'What is kept of the container is kept there.'),
       to: 'keeping',
     }),
-    ...['exit', 'oom'].map((name) =>
+    ...[EXIT, 'oom'].map((name) =>
       o.unlinkat(DIR, name, [], {
         ...runtime(`remove ${name} of an earlier run`, TELL),
         onError: { ignore: ['ENOENT'] },
@@ -109,23 +115,41 @@ export function planWriteExit(input: PlanInput): Op[] {
   const { monitor, rootfs } = input;
   if (monitor === undefined) return [];
   const goes = rootfs.kind === 'overlay' && rootfs.own.kept && rootfs.own.remove; // read by who is attached, if at all
-  const takeCode = o.load(o.buf('code'), 4, 'exit', runtime('take the exit code again', TELL));
-  const failed = { onError: { fail: 'exit-written' } };
-  const parts: Part[] = [
-    [o.buf('exittext'), o.reg('size')],
-    [o.buf('moment'), 1 + TIME],
-  ];
   return [
     o.branch('keeping', '<', 0, 'exit-known', runtime('has anything begun?', TELL)),
     o.store('exit', o.buf('code'), 4, runtime('keep the exit code', 'A failure on the way has its own.')),
     ...planOom(input),
-    takeCode,
-    o.format('exit', o.buf('exittext'), { to: 'size' }, runtime('write the exit code as digits', TELL)),
-    ...planTime(failed),
-    ...planWriteFile('exit', parts, !goes, 'exit-written'),
+    ...planFormatExit(),
+    ...planWriteFile(EXIT, EXIT_PARTS, !goes, 'exit-written'),
     o.label('exit-written'),
-    takeCode, // what could not be written was said; this is the container's all the same
+    TAKE_CODE, // what could not be written was said; this is the container's all the same
     o.label('exit-known'),
+  ];
+}
+
+const TAKE_CODE = o.load(o.buf('code'), 4, 'exit', runtime('take the exit code again', TELL));
+const EXIT_PARTS: readonly Part[] = [
+  [o.buf('exittext'), o.reg('size')],
+  [o.buf('moment'), 1 + TIME],
+];
+
+const planFormatExit = (): Op[] => [
+  TAKE_CODE,
+  o.format('exit', o.buf('exittext'), { to: 'size' }, runtime('write the exit code as digits', TELL)),
+  ...planTime({ onError: { fail: 'exit-written' } }),
+];
+
+/** Host program of a container of a bundle, when it has ended and stays: the code is written before the time, or not at all. */
+export function planKeepExit(): Op[] {
+  const words = (what: string): o.Extra => ({ ...runtime(what, TELL), onError: { fail: 'exit-written' } });
+  return [
+    o.store('exit', o.buf('code'), 4, runtime('keep the exit code', 'A failure on the way has its own.')),
+    ...planFormatExit(),
+    createFile(EXIT, TELL, 'exit-written'),
+    ...EXIT_PARTS.map(([from, size]) => o.write(o.reg('file'), from, size, words(`write ${EXIT}`))),
+    o.close(o.reg('file'), words(`close ${EXIT}`)),
+    o.label('exit-written'),
+    TAKE_CODE, // as above
   ];
 }
 

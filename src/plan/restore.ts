@@ -27,6 +27,7 @@ import { planChild, planTellFailure } from './criu-process.ts';
 import { endBuffers, planGiveBack } from './end.ts';
 import type { PlanInput } from './input.ts';
 import { handshakeBuffers } from './lifeline.ts';
+import { momentBuffers } from './moments.ts';
 import { bindSource } from './mount-list.ts';
 import { CLOSE, type Kind, planParts, ROOT } from './mount-point.ts';
 import { namespaceBuffers } from './namespaces.ts';
@@ -85,6 +86,7 @@ export function planRestore(input: RestoreInput): Program {
       ...namespaceBuffers(input),
       ...ownCgroupBuffers(input),
       ...endBuffers,
+      ...momentBuffers(input),
       ...verbBuffers(input),
       { name: 'statx', size: 256 },
     ],

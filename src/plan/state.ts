@@ -124,7 +124,7 @@ export interface StateFile {
 }
 
 export function stateFile(input: PlanInput): StateFile {
-  const { config, id, bundle, rootfs, host, transient, noPivot, cgroup, uses } = input;
+  const { config, id, bundle, rootfs, host, transient, args, noPivot, cgroup, uses } = input;
   const resctrl = rdtDirectories(input);
   const rest = {
     bundle,
@@ -134,6 +134,7 @@ export function stateFile(input: PlanInput): StateFile {
     annotations: config.annotations ?? {},
     tinyrun: {
       transient,
+      ...(args === undefined ? {} : { args }),
       ...(noPivot ? { noPivot } : {}),
       ...(config.hooks?.poststart?.length ? { poststart: true } : {}),
       ...(config.hooks?.poststop?.length ? { poststop: true } : {}),
@@ -265,12 +266,17 @@ export function planWriteWhole(
   ];
 }
 
-export const createFile = (name: string, why: string): Op =>
+/** @param fail where its failure leads to; else where all do */
+export const createFile = (name: string, why: string, fail?: string): Op =>
   o.openat(
     o.reg('state'),
     name,
     ['O_WRONLY', 'O_CREAT', 'O_EXCL'],
-    { ...runtime(`create ${name}`, why), to: 'file' },
+    {
+      ...runtime(`create ${name}`, why),
+      to: 'file',
+      ...(fail === undefined ? {} : { onError: { fail } }),
+    },
     0o600,
   );
 

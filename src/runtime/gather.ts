@@ -36,7 +36,8 @@ export async function gatherInput(
   mayChange = true,
 ): Promise<PlanInput> {
   const config = parseBundle(configPath(options), text, log);
-  if (options.args !== undefined && options.args.length > 0) config.process.args = options.args;
+  const args = givenArgs(options);
+  if (args !== undefined) config.process.args = args;
   if (options.hostname !== undefined) {
     if (!config.linux?.namespaces?.some(({ type }) => type === 'uts'))
       throw new TinyrunError(
@@ -58,6 +59,8 @@ export async function gatherInput(
     throw error;
   }
 }
+
+const givenArgs = ({ args = [] }: RunOptions): string[] | undefined => (args.length === 0 ? undefined : args);
 
 /** All but the mounts and the rootfs. */
 async function gatherRest(
@@ -104,6 +107,7 @@ async function gatherRest(
     transient:
       options.form === 'container' ||
       (options.lifecycle === 'foreground' && (options.remove || !(options.named || options.keep))),
+    args: givenArgs(options),
     printId: options.form !== 'runc',
     exits:
       options.form === 'runc'

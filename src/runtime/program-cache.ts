@@ -117,7 +117,8 @@ export function keepProgram(
 function checksOf(options: RunOptions, input: PlanInput, text: string): Check[] | undefined {
   const { host, config, configPath, rootfs, sources, present, resolved, home, cgroups, terminal, ...rest } =
     input;
-  const { id, bundle, stateRoot, dataRoot, flagMounts, transient, exits, noPivot, init, ...more } = rest; // the command line
+  const { id, bundle, stateRoot, dataRoot, flagMounts, transient, args, exits, noPivot, init, ...more } =
+    rest; // the command line
   const { lifecycle, printId, preserveFds, configMounts, monitor, pidFile, consoleSocket, ...lines } = more; // likewise
   const { pidfdSocket, self, ...others } = lines;
   const { environment, reports, logFd, logPath, trace, step, seccomp, cgroup, noNewKeyring, ...facts } =

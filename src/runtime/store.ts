@@ -34,6 +34,8 @@ export interface Container {
   state: State;
   /** It leaves nothing behind when it ends. */
   transient: boolean;
+  /** Its program and arguments, where the command line gave others than the config. */
+  args: readonly string[] | undefined;
   /** Its root was made by chroot. */
   noPivot: boolean;
   /** Where its own layer and files are; undefined: it has none. */
@@ -137,6 +139,7 @@ export function readLocked(fd: number, root: string, id: string, salvage?: strin
       owner: saved.owner,
     },
     transient: tinyrun.transient,
+    args: tinyrun.args,
     noPivot: tinyrun.noPivot === true,
     dataDirectory: tinyrun.dataDirectory,
     hooks: { poststart: tinyrun.poststart === true, poststop: tinyrun.poststop === true },
@@ -179,6 +182,7 @@ function fifoIn(fd: number): Fifo {
 interface SavedState extends Omit<State, 'status'> {
   tinyrun: {
     transient: boolean;
+    args?: string[];
     noPivot?: boolean;
     poststart?: true;
     poststop?: true;
@@ -240,6 +244,7 @@ function isSavedState(value: unknown, id: string): value is SavedState {
   if (typeof tinyrun !== 'object' || tinyrun === null || !('transient' in tinyrun)) return false;
   const data = 'dataDirectory' in tinyrun ? tinyrun.dataDirectory : undefined;
   if (data !== undefined && !(typeof data === 'string' && isOwnDirectory(data, id))) return false;
+  if ('args' in tinyrun && !isTexts(tinyrun.args)) return false;
   if ('resctrl' in tinyrun && !isPaths(tinyrun.resctrl)) return false;
   if ('cgroups' in tinyrun && !isCgroups(tinyrun.cgroups)) return false;
   if ('unit' in tinyrun && typeof tinyrun.unit !== 'string') return false;
@@ -248,8 +253,10 @@ function isSavedState(value: unknown, id: string): value is SavedState {
 }
 
 /** Absolute paths; of these only empty directories are removed. */
-const isPaths = (value: unknown): boolean =>
-  Array.isArray(value) && value.every((path) => typeof path === 'string' && path.startsWith('/'));
+const isPaths = (value: unknown): boolean => isTexts(value) && value.every((path) => path.startsWith('/'));
+
+const isTexts = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every((text) => typeof text === 'string');
 
 function isCgroups(value: unknown): boolean {
   if (!Array.isArray(value)) return false;

@@ -3,9 +3,9 @@
 import { writeFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Bundle, runTinyrun, withBundle } from '../support/bundle.ts';
+import { type Bundle, runTinyrun, withBundle, writeConfig } from '../support/bundle.ts';
 import { output } from '../support/container.ts';
-import { whileDetached } from '../support/detached.ts';
+import { end, whileDetached } from '../support/detached.ts';
 import { idOf, makeUp } from '../support/records.ts';
 import { assertRefusal } from '../support/refusal.ts';
 
@@ -82,6 +82,33 @@ test('ps lists what runs: containers of bundles as well, whose image is the bund
       assert.match(ps(bundle, '-s'), /0B \(virtual 0B\)\n$/);
       assert.match(ps(bundle, '--format', '{{.Size}}'), /^0B \(virtual 0B\)\n$/);
       assert.is(JSON.parse(ps(bundle, '--format', 'json')).Size, '');
+    });
+  }));
+
+test('ps -a tells how a container of a bundle has ended, if somebody has waited for it, and with which command it was run', () =>
+  withBundle(async (bundle) => {
+    writeConfig(bundle);
+    const run = (name: string, ...flags: string[]): number =>
+      runTinyrun(bundle, ['run', '--name', name, ...flags, bundle.dir, '--', '/payload', 'exit', '3']).code;
+    assert.is(run('waited'), 3);
+    const row = (name: string): string =>
+      ps(bundle, '-a', '-f', `name=${name}`, '--format', '{{.Command}} {{.Status}}');
+    try {
+      assert.match(row('waited'), /^"\/payload exit 3" Exited \(3\) (Less than a|\d+) seconds? ago\n$/);
+      assert.equal(names(bundle, '-f', 'exited=3'), ['waited']);
+      const { State, Args } = JSON.parse(output(runTinyrun(bundle, ['inspect', 'waited'])))[0];
+      assert.equal([State.ExitCode, Args], [3, ['exit', '3']]);
+      assert.ok(Math.abs(Date.parse(State.FinishedAt) - Date.now()) < 60_000, State.FinishedAt);
+    } finally {
+      output(runTinyrun(bundle, ['delete', 'waited']));
+    }
+    await whileDetached(bundle, [], async () => {
+      await end(bundle);
+      assert.is(row(bundle.id), '"/payload trap" Exited (unknown)\n');
+      assert.is(
+        output(runTinyrun(bundle, ['inspect', '-f', '{{.State.ExitCode}}', bundle.id])),
+        '<no value>\n',
+      );
     });
   }));
 

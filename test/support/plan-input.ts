@@ -75,6 +75,7 @@ export function planInput({ config, host, ...rest }: Change = {}): PlanInput {
     netDevices: [],
     cgroup: undefined,
     transient: true,
+    args: undefined,
     exits: { failure: 125, notExecutable: 126, notFound: 127 },
     monitor: undefined,
     init: false,

@@ -70,6 +70,6 @@ export function statusWords(one: ListedContainer, now: number): string {
   if (state === 'running') return up;
   if (state === 'paused') return `${up} (Paused)`;
   if (state === 'created') return 'Created';
-  const code = exitCode === undefined ? '' : ` (${exitCode})`;
-  return `Exited${code}${finishedAt === undefined ? '' : ` ${humanDuration(now - finishedAt)} ago`}`;
+  // Of a container that runs alone nobody is told how it ended: Docker has no word for that.
+  return `Exited (${exitCode ?? 'unknown'})${finishedAt === undefined ? '' : ` ${humanDuration(now - finishedAt)} ago`}`;
 }

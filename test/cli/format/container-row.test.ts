@@ -9,7 +9,7 @@ const ID = 'ab'.repeat(32);
 const IMAGE = `sha256:${'cd'.repeat(32)}`;
 
 const container = (more: Partial<ListedContainer> = {}): ListedContainer => ({
-  ...{ id: ID, name: 'web', image: 'bb', imageId: IMAGE, state: 'running', exitCode: undefined },
+  ...{ id: ID, name: 'web', image: 'bb', imageId: IMAGE, state: 'running', exitCode: null },
   ...{ created: ago(400), startedAt: ago(300), finishedAt: undefined, labels: { a: '1', b: '' } },
   ...{ network: 'none', command: () => ['sh', '-c', 'echo \x1b[2J and more of it'], record: undefined },
   ...more,
@@ -27,7 +27,7 @@ test('a row tells the status as Docker does', () => {
     [{ state: 'created' }, 'Created'],
     [{ state: 'exited', exitCode: 0, finishedAt: ago(7200) }, 'Exited (0) 2 hours ago'],
     [{ state: 'exited', exitCode: 137, finishedAt: ago(1) }, 'Exited (137) 1 second ago'],
-    [{ state: 'exited', finishedAt: undefined }, 'Exited'],
+    [{ state: 'exited', finishedAt: undefined }, 'Exited (unknown)'],
     [{ startedAt: ago(-10) }, 'Up Less than a second'],
   ];
   for (const [more, words] of shown) assert.is(statusWords(container(more), NOW), words);
