@@ -114,6 +114,7 @@ export const examples: Readonly<Record<string, readonly (readonly [typed: string
   'image history': [['tinyrun image history --sizes bb', 'who shares its layers']],
   'image tag': [['tinyrun image tag bb bb:1', 'one more name']],
   'image rm': [['tinyrun image rm bb:1', 'the name, and with the last one the image']],
+  'system prune': [['tinyrun system prune -af --volumes', 'all that no container uses']],
   'image prune': [['tinyrun image prune -af', 'all that no container uses']],
   'image save': [['tinyrun image save -o bb.tar bb', 'for image import, docker load, podman load']],
   'volume create': [

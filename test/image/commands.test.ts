@@ -282,8 +282,11 @@ test('image prune: without a name; with -a all that nobody uses', () =>
       asked.stdout,
       /^WARNING! This will remove all dangling images\.\nAre you sure you want to continue\? \[y\/N\] /,
     );
-    assert.is(asked.code, 1);
-    assert.match(asked.stderr, /image prune has been cancelled/);
+    assert.equal(
+      [asked.code, asked.stderr],
+      [0, ''],
+      'as with the others, nothing was done, which is no failure',
+    );
     assert.is(store.out('image', 'prune', '-f', '--filter', 'until=240h'), 'Total reclaimed space: 0B\n');
     // Its layer is that of the new one.
     assert.match(

@@ -86,6 +86,63 @@ test('K9: -it is an interactive terminal, and exit ends it', async () => {
   });
 });
 
+test('system prune removes what has ended and what that alone has used, kind by kind', async () => {
+  await withStore((store) => {
+    store.out('tag', 'bb', 'other');
+    store.out('run', '-d', '--name', 'on', 'other', 'sleep', '600');
+    const ended = store.out('create', '-v', '/anonymous', '-v', 'named:/n', '--label', 'go', 'bb');
+    store.out('commit', 'on');
+    const question = store.with(
+      { input: 'n\n' },
+      'system',
+      'prune',
+      '-a',
+      '--volumes',
+      '--filter',
+      'label=go',
+    );
+    assert.is(
+      question.stdout,
+      `WARNING! This will remove:
+  - all stopped containers
+  - all anonymous volumes not used by at least one container
+  - all images without at least one container associated to them
+
+  Items to be pruned will be filtered with:
+  - label=go
+
+Are you sure you want to continue? [y/N] `,
+    );
+    assert.equal([question.code, question.stderr], [0, '']);
+    assert.match(
+      store.t('system', 'prune', '--volumes', '--filter', 'until=1h').stderr,
+      /"until" filter is not supported/,
+    );
+    assert.is(
+      store.out('system', 'prune', '-f', '--filter', 'label!=go', '--filter', 'until=1h'),
+      'Total reclaimed space: 0B',
+    );
+    assert.match(
+      store.out('system', 'prune', '-f', '--volumes'),
+      new RegExp(
+        `^Deleted Containers:\n${ended}\n\nDeleted Volumes:\n[0-9a-f]{64}\n\nDeleted Images:\ndeleted: sha256:[0-9a-f]{64}\n\nTotal reclaimed space: `,
+      ),
+    );
+    assert.is(store.out('volume', 'ls', '-q'), 'named');
+    assert.is(
+      store.out('images', '--format', '{{.Repository}}'),
+      'bb\nother',
+      'both are the image of one that runs',
+    );
+    store.out('rm', '-f', 'on');
+    assert.match(
+      store.out('system', 'prune', '-af'),
+      /^Deleted Images:\nuntagged: bb:latest\nuntagged: other:latest\n/,
+    );
+    assert.is(store.out('images', '-q'), '');
+  });
+});
+
 test('container prune removes what does not run, and what the filters leave', async () => {
   await withStore((store) => {
     const running = store.out('run', '-d', 'bb', 'sleep', '1000');

@@ -3,20 +3,27 @@
 import { listContainerRecords } from '../../container/record.ts';
 import { removeContainer } from '../../container/remove.ts';
 import { hasProcess, statusOf } from '../../container/status.ts';
-import { print } from '../../runtime/log.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
 import { usageOf } from '../../volume/usage.ts';
 import { type CommandLine, flag, texts } from '../command-line.ts';
 import { confirm } from '../confirm.ts';
 import { forEach } from '../each.ts';
-import { labelsMatch, parseFilters } from '../filters.ts';
-import { humanSize } from '../format/human.ts';
+import { type Filters, labelsMatch, parseFilters } from '../filters.ts';
 import { parseMoment } from '../moment.ts';
+import { type Pruned, printPruned } from '../prune.ts';
 
 export async function run(line: CommandLine, global: GlobalOptions): Promise<number> {
   const filters = parseFilters(texts(line, 'filter'), ['until', 'label', 'label!']);
-  const until = filters.get('until')?.map((time) => parseMoment(time, Date.now(), '--filter until'));
   if (!flag(line, 'force') && !confirm('WARNING! This will remove all stopped containers.')) return 0;
+  return printPruned(await pruneContainers(global, filters));
+}
+
+/** @throws TinyrunError USAGE for a time that is none */
+export async function pruneContainers(
+  global: GlobalOptions,
+  filters: Filters<'until' | 'label' | 'label!'>,
+): Promise<Pruned> {
+  const until = filters.get('until')?.map((time) => parseMoment(time, Date.now(), '--filter until'));
   const unused = listContainerRecords(global.dataRoot).filter(
     (record) =>
       !hasProcess(statusOf(global, record).status) &&
@@ -32,7 +39,5 @@ export async function run(line: CommandLine, global: GlobalOptions): Promise<num
     removed.push(id);
     reclaimed += size;
   });
-  const list = removed.length === 0 ? '' : `Deleted Containers:\n${removed.join('\n')}\n\n`;
-  print(1, `${list}Total reclaimed space: ${humanSize(reclaimed)}\n`);
-  return code;
+  return { heading: 'Deleted Containers', lines: removed, reclaimed, code };
 }

@@ -1,6 +1,6 @@
 // tinyrun volume prune [-a] [-f]: removes volumes that no container uses; of themselves, only anonymous ones.
 import { TinyrunError } from '../../errors.ts';
-import { createLog, print } from '../../runtime/log.ts';
+import { createLog } from '../../runtime/log.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
 import { repairUses } from '../../runtime/stale-uses.ts';
 import { repair } from '../../volume/directory.ts';
@@ -13,8 +13,8 @@ import type { Volume } from '../../volume/volume.ts';
 import { type CommandLine, flag, texts } from '../command-line.ts';
 import { confirm } from '../confirm.ts';
 import { forEach } from '../each.ts';
-import { parseFilters } from '../filters.ts';
-import { humanSize } from '../format/human.ts';
+import { type Filters, parseFilters } from '../filters.ts';
+import { type Pruned, printPruned } from '../prune.ts';
 import { matches } from '../volume-filter.ts';
 
 export async function run(line: CommandLine, global: GlobalOptions): Promise<number> {
@@ -24,6 +24,15 @@ export async function run(line: CommandLine, global: GlobalOptions): Promise<num
   const which = all ? 'all' : 'anonymous';
   const question = `WARNING! This will remove ${which} local volumes not used by at least one container.`;
   if (!dry && !flag(line, 'force') && !confirm(question)) return 0;
+  return printPruned(await pruneVolumes(global, filters, { all, dry }));
+}
+
+/** @throws TinyrunError USAGE for a driver that is none */
+export async function pruneVolumes(
+  global: GlobalOptions,
+  filters: Filters<'label' | 'label!' | 'name' | 'driver'>,
+  { all, dry }: { all: boolean; dry: boolean },
+): Promise<Pruned> {
   await repairUses(global);
   const log = createLog(global);
   const warn = ({ error }: Problem): void => log.warn(error instanceof Error ? error.message : String(error));
@@ -48,8 +57,7 @@ export async function run(line: CommandLine, global: GlobalOptions): Promise<num
     removed.push(name);
     reclaimed += size;
   });
-  print(1, report(removed, reclaimed, dry));
-  return code;
+  return { heading: `${dry ? 'Would delete' : 'Deleted'} Volumes`, lines: removed, reclaimed, code };
 }
 
 /** Returns false where a container has come to use it meanwhile, or somebody else removed it. */
@@ -61,10 +69,4 @@ async function remove(dataRoot: string, name: Volume['name']): Promise<boolean> 
     if (error instanceof TinyrunError && (error.code === 'STATE' || error.code === 'NOT_FOUND')) return false;
     throw error;
   }
-}
-
-function report(names: readonly string[], reclaimed: number, dry: boolean): string {
-  const list =
-    names.length === 0 ? '' : `${dry ? 'Would delete' : 'Deleted'} Volumes:\n${names.join('\n')}\n\n`;
-  return `${list}Total reclaimed space: ${humanSize(reclaimed)}\n`;
 }

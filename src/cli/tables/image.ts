@@ -112,6 +112,17 @@ export const commands: CommandTable = {
     args: [0, 0],
     options: { format: { type: 'text', alias: 'f', description: '`json`, or a Go template' } },
   },
+  'system prune': {
+    usage: '',
+    description: 'remove containers that do not run, and images without a name that none uses',
+    args: [0, 0],
+    options: {
+      all: { type: 'flag', alias: 'a', description: 'also images with a name' },
+      volumes: { type: 'flag', description: 'and volumes that nobody named' },
+      force: { type: 'flag', alias: 'f', description: 'do not ask' },
+      ...filter,
+    },
+  },
   'debug chainid': {
     usage: 'DIFFID [DIFFID...]',
     description: "print the chain id of layers, the base's diff id first",
@@ -148,5 +159,6 @@ export const load: Readonly<Record<string, () => Promise<Command>>> = {
   'image save': () => import('../commands/image-save.ts'),
   df: () => import('../commands/df.ts'),
   info: () => import('../commands/info.ts'),
+  'system prune': () => import('../commands/system-prune.ts'),
   'debug chainid': () => import('../commands/debug-chainid.ts'),
 };
