@@ -8,6 +8,7 @@ import { close, flag, rawSyscall, SystemError } from '../../native-bindings/libc
 import { readLinkBytes } from '../disk/files.ts';
 import { errno, type Inode, must, pathOf, S_IFDIR, S_IFLNK, S_IFREG } from '../disk/inode.ts';
 import { TinyrunError } from '../errors.ts';
+import { errnos } from '../sys/errno.ts';
 import { readXattrs } from './attributes.ts';
 import { END, encodeHeader, type Fields } from './encode.ts';
 import { BLOCK } from './header.ts';
@@ -28,8 +29,8 @@ export interface PackOptions {
   include?: readonly ByteString[] | undefined;
   /** Another name in the archive; undefined: it is left out, but not what is in it. */
   rename?: ((path: ByteString) => ByteString | undefined) | undefined;
-  /** What is left out, with all that is in it. */
-  skip?: ((path: ByteString) => boolean) | undefined;
+  /** Whether what is in a directory is packed, too; undefined: always. */
+  enters?: ((directory: Found) => boolean) | undefined;
   /** A file changed while it was read. */
   onChanged?: ((name: string) => void) | undefined;
 }
@@ -62,7 +63,7 @@ const [SEEK_DATA, SEEK_HOLE] = [flag('SEEK_DATA'), flag('SEEK_HOLE')];
 export async function packTree(root: number, sink: ByteSink, options: PackOptions): Promise<PackResult> {
   expectLongWork();
   const pack: Pack = { out: outputTo(sink), options, entries: 0, links: new Map() };
-  for (const found of walkTree(root, options.include, options.skip)) {
+  for (const found of walkTree(root, options.include, options.enters)) {
     if (found.path === '' && options.include !== undefined) continue;
     await packFile(pack, found);
   }
@@ -144,7 +145,9 @@ async function packEntry(pack: Pack, path: ByteString, fd: number, inode: Inode)
 }
 
 function readLink(fd: number, what: string): ByteString {
-  return byteString(readLinkBytes(fd, '', `${what}: read the symlink`)!);
+  const target = readLinkBytes(fd, '', `${what}: read the symlink`);
+  if (target === undefined) throw new SystemError(`${what}: read the symlink`, errnos['ENOENT']!);
+  return byteString(target);
 }
 
 /** <linux/kdev_t.h>: new_decode_dev. */

@@ -20,13 +20,13 @@ export interface Found {
 /**
  * All files of a tree. What disappears meanwhile is left out.
  * @param only names in the root; undefined: all of it
- * @param skip what is left out, with all that is in it
- * @throws SystemError
+ * @param enters whether what is in a directory is part of the tree
+ * @throws SystemError, and what `enters` throws
  */
 export function* walkTree(
   root: number,
   only?: readonly ByteString[],
-  skip: (path: ByteString) => boolean = () => false,
+  enters: (directory: Found) => boolean = () => true,
 ): Generator<Found> {
   /** What is to be visited, the next one last. */
   const stack: { directory: ByteString; names: ByteString[] }[] = [];
@@ -50,7 +50,6 @@ export function* walkTree(
         continue;
       }
       const path = joinPath(level.directory, name);
-      if (skip(path)) continue;
       if (here?.path !== level.directory) {
         if (here !== undefined) close(here.fd);
         here = undefined;
@@ -62,9 +61,9 @@ export function* walkTree(
       if (fd === errno('ENOENT')) continue;
       must(fd, `look at ${displayName(path)}`);
       try {
-        const inode = statInode(fd, `look at ${displayName(path)}`);
-        yield { path, fd, inode };
-        if (inode.type === S_IFDIR) enter(path, namesIn(fd, path));
+        const found = { path, fd, inode: statInode(fd, `look at ${displayName(path)}`) };
+        yield found;
+        if (found.inode.type === S_IFDIR && enters(found)) enter(path, namesIn(fd, path));
       } finally {
         close(fd);
       }

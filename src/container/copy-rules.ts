@@ -9,14 +9,17 @@
 //   directory      a file              refused
 //   directory      a directory         a directory in it, of the source's name
 //   directory/.    a directory         what is in the source
+//   anything       a device, a fifo    refused: nobody wants a file in the place of /dev/null
 
 import { TinyrunError } from '../errors.ts';
 
-export type Kind = 'missing' | 'directory' | 'file';
+export type Kind = 'missing' | 'directory' | 'file' | 'device' | 'fifo' | 'socket';
 
 /** What a path of a copy is, as it was written: it may end in `/` or `/.`. */
 export interface End {
   path: string;
+  /** As the caller wrote it, for messages: `web:/etc`. */
+  written: string;
   /** Whose path it is, as it was called; undefined: the host's. */
   container: string | undefined;
   kind: Kind;
@@ -37,27 +40,23 @@ export interface Placement {
  */
 export function placeCopy(source: End, destination: End): Placement {
   if (source.kind === 'missing') throw missing(source);
-  if (source.kind === 'file' && isDirectoryPath(source.path))
-    throw new TinyrunError('USAGE', `cp ${source.path}: it is a file, not a directory`);
-  const base = baseOf(destination.path);
-  if (destination.kind === 'missing') {
-    if (source.kind === 'file' && isDirectoryPath(destination.path))
-      throw new TinyrunError('NOT_FOUND', `cp to ${destination.path}: no such directory`, {
+  const isTree = source.kind === 'directory';
+  const refuse = (message: string): TinyrunError => new TinyrunError('USAGE', message);
+  if (!isTree && isDirectoryPath(source.path))
+    throw refuse(`cp ${source.written}: it is a file, not a directory`);
+  const { kind, path, written } = destination;
+  if (kind === 'directory')
+    return { into: 'destination', name: isContents(source.path) ? undefined : baseOf(source.path) };
+  if (kind === 'missing') {
+    if (!isTree && isDirectoryPath(path))
+      throw new TinyrunError('NOT_FOUND', `cp to ${written}: no such directory`, {
         hint: 'the destination directory must be there: cp makes no parents',
       });
-    return { into: 'parent', name: base };
-  }
-  if (destination.kind === 'file') {
-    if (source.kind === 'directory')
-      throw new TinyrunError(
-        'USAGE',
-        `cannot copy directory ${source.path} to ${destination.path}: it is a file`,
-      );
-    if (isDirectoryPath(destination.path))
-      throw new TinyrunError('USAGE', `cp to ${destination.path}: it is a file, not a directory`);
-    return { into: 'parent', name: base };
-  }
-  return { into: 'destination', name: isContents(source.path) ? undefined : baseOf(source.path) };
+  } else if (kind !== 'file')
+    throw refuse(`destination "${written}" must be a directory or a regular file: got a ${kind}`);
+  else if (isTree) throw refuse(`cannot copy directory ${source.written} to ${written}: it is a file`);
+  else if (isDirectoryPath(path)) throw refuse(`cp to ${written}: it is a file, not a directory`);
+  return { into: 'parent', name: baseOf(path) };
 }
 
 /**

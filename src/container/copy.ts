@@ -1,25 +1,23 @@
 // `cp`: files between a container and the host, as a stream of tar from one tree to the other. Both trees are open, and names
 // are looked up below them (locate.ts); nothing that is found in a container is run, and no symlink of it is followed outside.
 
-import { close, rawSyscall } from '../../native-bindings/libc.ts';
+import { close, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
 import { fromText } from '../archive/names.ts';
 import { type PackOptions, packTree } from '../archive/pack.ts';
 import { connect } from '../archive/pipe.ts';
 import type { ByteSink, ByteSource } from '../archive/source.ts';
 import { unpackTar } from '../archive/unpack.ts';
+import type { UnpackResult } from '../archive/unpack-options.ts';
 import { DIRECTORY } from '../disk/files.ts';
-import { must, type Owner } from '../disk/inode.ts';
+import { must, type Owner, statInode } from '../disk/inode.ts';
 import { TinyrunError } from '../errors.ts';
-import { isContents, placeCopy } from './copy-rules.ts';
+import { assertHasContents, assertTakesFiles, enterBelow, readOnly } from './copy-guards.ts';
+import { type End, isContents, placeCopy } from './copy-rules.ts';
 import { forget, type Located, locate } from './locate.ts';
 
 /** One end of a copy: a path below a root that is open. */
-export interface CopyEnd {
+export interface CopyEnd extends Omit<End, 'kind'> {
   root: number;
-  /** Absolute and clean, but for a `/` or `/.` at its end. */
-  path: string;
-  /** See copy-rules.ts. */
-  container: string | undefined;
 }
 
 export interface CopyOptions {
@@ -27,6 +25,8 @@ export interface CopyOptions {
   followLink: boolean;
   /** Who owns the copies; undefined: who owns the files that are copied. */
   owner: Owner | undefined;
+  /** Of what must not be in the source, why: a directory's identity (disk/inode.ts) -> words. */
+  forbidden?: ReadonlyMap<string, string>;
   /** See UnpackOptions. */
   withoutRights?: ((device: string) => void) | undefined;
 }
@@ -49,12 +49,15 @@ export async function copyTree(from: CopyEnd, to: CopyEnd, options: CopyOptions)
   try {
     // A name that a symlink led to is the one that a new file gets.
     const { into, name } = placeCopy({ ...from, ...source }, { ...to, ...destination });
+    assertHasContents(source, from);
     const newName = into === 'parent' ? destination.base : name;
-    const target = openTarget(destination, into, to.path);
+    const target = openTarget(destination, into, to);
     try {
+      const itself = statInode(target, `look at ${to.written}`).identity;
+      const forbidden = new Map([...(options.forbidden ?? []), [itself, `it is copied to ${to.written}`]]);
       const [, { bytes }] = await connect(
-        (sink) => pack(source, newName, sink),
-        (tar) => unpack(target, tar, options),
+        (sink) => pack(source, newName, sink, enterBelow(from, forbidden)),
+        (tar) => unpack(target, tar, to, options),
       );
       return bytes;
     } finally {
@@ -73,12 +76,16 @@ export async function copyTree(from: CopyEnd, to: CopyEnd, options: CopyOptions)
 export async function copyToArchive(from: CopyEnd, sink: ByteSink, followLink: boolean): Promise<void> {
   const source = locateEnd(from, followLink);
   try {
-    placeCopy({ ...from, ...source }, { path: '/', container: undefined, kind: 'directory' });
-    await pack(source, isContents(from.path) ? undefined : baseName(from.path), sink);
+    placeCopy({ ...from, ...source }, ARCHIVE);
+    assertHasContents(source, from);
+    const name = isContents(from.path) ? undefined : baseName(from.path);
+    await pack(source, name, sink, enterBelow(from, new Map()));
   } finally {
     forget(source);
   }
 }
+
+const ARCHIVE: End = { path: '/', written: '-', container: undefined, kind: 'directory' };
 
 const baseName = (path: string): string => bare(path).slice(bare(path).lastIndexOf('/') + 1);
 
@@ -96,12 +103,12 @@ export async function copyFromArchive(
   const destination = locateEnd(to, true);
   try {
     if (destination.kind !== 'directory')
-      throw new TinyrunError('USAGE', `destination "${to.path}" must be a directory`, {
+      throw new TinyrunError('USAGE', `destination "${to.written}" must be a directory`, {
         data: { path: to.path },
       });
-    const target = openTarget(destination, 'destination', to.path);
+    const target = openTarget(destination, 'destination', to);
     try {
-      return (await unpack(target, tar, { owner })).bytes;
+      return (await unpack(target, tar, to, { owner })).bytes;
     } finally {
       close(target);
     }
@@ -110,18 +117,30 @@ export async function copyFromArchive(
   }
 }
 
-function openTarget({ parent, base }: Located, into: 'destination' | 'parent', path: string): number {
+function openTarget({ parent, base }: Located, into: 'destination' | 'parent', to: CopyEnd): number {
   if (parent === undefined)
-    throw new TinyrunError('NOT_FOUND', `cp to ${path}: no such directory`, {
+    throw new TinyrunError('NOT_FOUND', `cp to ${to.written}: no such directory`, {
       hint: 'the directory that it is to be in must be there: cp makes no parents',
     });
   const name = into === 'destination' ? base : '.';
-  return must(rawSyscall('openat', parent, name, DIRECTORY, 0), `open the directory ${path}`);
+  const fd = must(rawSyscall('openat', parent, name, DIRECTORY, 0), `open the directory ${to.written}`);
+  try {
+    assertTakesFiles(fd, to);
+    return fd;
+  } catch (error) {
+    close(fd);
+    throw error;
+  }
 }
 
 /** Packs it as `name`; without one, what is in it. */
-async function pack({ parent, base }: Located, name: string | undefined, sink: ByteSink): Promise<void> {
-  const options: PackOptions = { whiteouts: 'plain' };
+async function pack(
+  { parent, base }: Located,
+  name: string | undefined,
+  sink: ByteSink,
+  enters: PackOptions['enters'],
+): Promise<void> {
+  const options: PackOptions = { whiteouts: 'plain', enters };
   const directory = must(
     rawSyscall('openat', parent!, name === undefined ? base : '.', DIRECTORY, 0),
     'open the directory to copy from',
@@ -141,14 +160,20 @@ async function pack({ parent, base }: Located, name: string | undefined, sink: B
   }
 }
 
-const unpack = (
+async function unpack(
   target: number,
   tar: ByteSource,
+  to: CopyEnd,
   { owner, withoutRights }: Pick<CopyOptions, 'owner' | 'withoutRights'>,
-) =>
-  unpackTar(target, tar, {
-    whiteouts: 'plain',
-    keepKinds: true,
-    withoutRights,
-    ...(owner === undefined ? {} : { mapOwner: () => owner }),
-  });
+): Promise<UnpackResult> {
+  try {
+    return await unpackTar(target, tar, {
+      whiteouts: 'plain',
+      keepKinds: true,
+      withoutRights,
+      ...(owner === undefined ? {} : { mapOwner: () => owner }),
+    });
+  } catch (error) {
+    throw error instanceof SystemError && error.errno === 'EROFS' ? readOnly(target, to, error) : error;
+  }
+}

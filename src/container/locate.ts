@@ -75,6 +75,15 @@ export function openInside(root: number, path: string, flags: number): number | 
   return must(fd, `open ${path}`);
 }
 
+/** <linux/stat.h>; a symlink that is not followed is copied like a file. */
+const KINDS: Readonly<Record<number, Kind>> = {
+  [S_IFDIR]: 'directory',
+  [0o020000]: 'device',
+  [0o060000]: 'device',
+  [0o010000]: 'fifo',
+  [0o140000]: 'socket',
+};
+
 function lookAt(parent: number, base: string): { kind: Kind; link?: string | undefined; owner?: number } {
   const pin = rawSyscall('openat', parent, base, PIN, 0);
   if (pin === errno('ENOENT')) return { kind: 'missing' };
@@ -82,7 +91,7 @@ function lookAt(parent: number, base: string): { kind: Kind; link?: string | und
   try {
     const { type, uid } = statInode(pin, `look at ${base}`);
     const link = type === S_IFLNK ? readLink(pin, '', `read symlink ${base}`) : undefined;
-    return { kind: type === S_IFDIR ? 'directory' : 'file', link, owner: uid };
+    return { kind: KINDS[type] ?? 'file', link, owner: uid };
   } finally {
     close(pin);
   }

@@ -137,20 +137,20 @@ async function withRunningRoot<T>(
 
 async function withStoppedRoot<T>(
   { dataRoot }: GlobalOptions,
-  { id, chainId }: ContainerRecord,
+  { id, chainId, hostConfig }: ContainerRecord,
   wanted: Wanted,
   use: (root: number) => Promise<T>,
 ): Promise<T> {
   const layer = containerLayer(dataRoot, id, chainId);
   const { kernel } = probeHost();
-  if (wanted === 'the root alone') return await withLayers(layer, [], kernel, use);
+  if (wanted === 'the root alone') return await withLayers(layer, [], kernel, hostConfig.ReadonlyRootfs, use);
   const own = ownFileMounts(containerDirectory(dataRoot, id));
   const uses = readUses(dataRoot, id);
-  if (uses === undefined) return await withLayers(layer, own, kernel, use);
+  if (uses === undefined) return await withLayers(layer, own, kernel, hostConfig.ReadonlyRootfs, use);
   const at = { dataRoot, id, roots: [layer.upper, ...layer.lowers], user: ROOT, root: ROOT };
   try {
     const mounts = await openMounts({ ...uses, mounts: uses.mounts.flatMap(asItIs) }, at);
-    return await withLayers(layer, [...own, ...mounts], kernel, use);
+    return await withLayers(layer, [...own, ...mounts], kernel, hostConfig.ReadonlyRootfs, use);
   } finally {
     await endMounts(dataRoot, id);
   }

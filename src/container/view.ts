@@ -37,12 +37,14 @@ const MOVE_TO_FD = flag('MOVE_MOUNT_T_EMPTY_PATH');
  * Does something with the root of a container that does not run.
  * @param mounts its volumes and binds, parents before children; those of other kinds have nothing to be seen
  * @param kernel [major, minor]
+ * @param readOnly nothing is to be written but to these
  * @throws SystemError, and what `use` throws
  */
 export async function withLayers<T>(
   layer: ContainerLayer,
   mounts: readonly FlagMount[],
   kernel: readonly [number, number],
+  readOnly: boolean,
   use: (root: number) => Promise<T>,
 ): Promise<T> {
   enterOwnNamespace();
@@ -51,6 +53,7 @@ export async function withLayers<T>(
   const root = syscall(`open ${merged}`, 'openat', AT_FDCWD, merged, DIRECTORY, 0);
   try {
     for (const one of mounts) attach(root, one);
+    if (readOnly) mountSetattr(root, '', EMPTY_PATH, READ_ONLY);
     return await use(root);
   } finally {
     close(root);

@@ -93,6 +93,12 @@ export function statInode(fd: number, what: string): Inode {
   };
 }
 
+/** The number of the mount that a file is on, in this mount namespace: stx_mnt_id of statx(2). Throws SystemError. */
+export function mountIdOf(fd: number, what: string): bigint {
+  must(rawSyscall('statx', fd, NO_PATH, AT_EMPTY_PATH, flag('STATX_MNT_ID'), statxBytes), what);
+  return new DataView(statxBytes.buffer).getBigUint64(144, true);
+}
+
 /**
  * Whether an open directory still has its name: who waited for its lock asks, for it may have been removed meanwhile.
  * @throws SystemError

@@ -40,14 +40,13 @@ test('a directory, then what is in it, sorted by bytes', () =>
     assert.equal(await listOf(root), ['./', 'a/', 'a/b', 'a/z', 'a.txt', 'b', 'c']);
   }));
 
-test('include, skip, prefix and rename', () =>
+test('include, enters, prefix and rename', () =>
   withRoot(async (root) => {
     makeSample(root);
     assert.equal(await listOf(root, { include: ['c', 'a'] }), ['a/', 'a/b', 'a/z', 'c']);
     assert.equal(await listOf(root, { include: ['a', 'no such'] }), ['a/', 'a/b', 'a/z']);
-    assert.equal(await listOf(root, { skip: (path) => path === 'a' }), ['./', 'a.txt', 'b', 'c']);
-    assert.equal(await listOf(root, { skip: (path) => path === 'a/b', prefix: 'p/q' }), [
-      ...['p/q/', 'p/q/a/', 'p/q/a/z', 'p/q/a.txt', 'p/q/b', 'p/q/c'],
+    assert.equal(await listOf(root, { enters: ({ path }) => path !== 'a', prefix: 'p/q' }), [
+      ...['p/q/', 'p/q/a/', 'p/q/a.txt', 'p/q/b', 'p/q/c'],
     ]);
     const rename = (path: string): string | undefined =>
       path === '' ? undefined : path.replace(/^a(?=\/|$)/, 'new');

@@ -125,8 +125,8 @@ test("cp: Docker's eight rules, into a container", async () => {
     out('cp', `${join(top, 'd')}/.`, 'box:/to');
     assert.is(tree('/to'), '/to /to/f /to/new /to/sub /to/x');
 
-    assert.match(refusal(store, join(top, 'f'), 'box:/none/'), 'cp to /none/: no such directory');
-    assert.match(refusal(store, join(top, 'f'), 'box:/none/f'), 'cp to /none/f: no such directory');
+    assert.match(refusal(store, join(top, 'f'), 'box:/none/'), 'cp to box:/none/: no such directory');
+    assert.match(refusal(store, join(top, 'f'), 'box:/none/f'), 'cp to box:/none/f: no such directory');
     assert.match(refusal(store, join(top, 'd'), 'box:/file'), 'cannot copy directory');
     assert.match(refusal(store, join(top, 'f'), 'box:/file/'), 'it is a file, not a directory');
     assert.match(refusal(store, `${join(top, 'f')}/`, 'box:/to'), 'it is a file, not a directory');
@@ -203,7 +203,7 @@ test('cp -: a stream of tar, both ways', async () => {
     assert.match(refused.stderr, /archive/);
     assert.match(
       runCommand(['sh', '-c', `${pipe} cp - box:/etc/passwd </dev/null`]).stderr,
-      'destination "/etc/passwd" must be a directory',
+      'destination "box:/etc/passwd" must be a directory',
     );
   });
 });
@@ -215,8 +215,13 @@ test('cp: nothing is written to what is read-only', async () => {
     writeFileSync(join(top, 'f'), '');
     out('run', '-d', '--name', 'ro', '--read-only', '-v', 'vol:/v:ro', 'bb', 'sleep', '600');
     out('create', '--name', 'later', '-v', 'vol:/v:ro', 'bb');
-    for (const destination of ['ro:/root/f', 'ro:/v/f', 'later:/v/f'])
-      assert.match(refusal(store, join(top, 'f'), destination), 'EROFS');
+    out('create', '--name', 'later-ro', '--read-only', '-v', 'vol:/v', 'bb');
+    const root = 'container rootfs is marked read-only';
+    const volume = 'mounted volume is marked read-only';
+    const refused = { 'ro:/root/f': root, 'ro:/v/f': volume, 'later:/v/f': volume, 'later-ro:/root/f': root };
+    for (const [destination, why] of Object.entries(refused))
+      assert.is(refusal(store, join(top, 'f'), destination), `tinyrun: cp to ${destination}: ${why}`);
+    out('cp', join(top, 'f'), 'later-ro:/v/f');
   });
 });
 
@@ -297,6 +302,59 @@ test('cp: from an unbindable root nothing can be copied from outside, which is s
         'at / of the container: EINVAL it is unbindable',
       ),
   );
+});
+
+test('cp: a device or a fifo is never replaced by a file, on either side, by whatever name', async () => {
+  await withStore((store) => {
+    const { top, out } = store;
+    runCommand(['sh', '-c', `cd ${top} && mknod dev c 1 3 && mkfifo pipe && ln -s dev link && echo x >f`]);
+    out('run', '-d', '--name', 'box', 'bb', 'sh', '-c', 'mkfifo /pipe; ln -s /pipe /link; sleep 600');
+    for (const name of ['dev', 'pipe', 'link'])
+      assert.match(
+        refusal(store, 'box:/etc/passwd', join(top, name)),
+        'must be a directory or a regular file',
+      );
+    for (const name of ['/dev/null', '/pipe', '/link'])
+      assert.match(refusal(store, join(top, 'f'), `box:${name}`), 'must be a directory or a regular file');
+    assert.ok(lstatSync(join(top, 'dev')).isCharacterDevice() && lstatSync(join(top, 'pipe')).isFIFO());
+    assert.is(out('exec', 'box', 'stat', '-c', '%F', '/pipe', '/dev/null'), 'fifo\ncharacter special file');
+  });
+});
+
+test('cp: all of a container that runs, but for what the kernel makes up', async () => {
+  await withStore((store) => {
+    const { top, out, t } = store;
+    out(
+      'run',
+      '-d',
+      '--name',
+      'box',
+      '-v',
+      'vol:/v',
+      '--tmpfs',
+      '/t',
+      'bb',
+      'sh',
+      '-c',
+      'echo x | tee /v/x >/t/x; sleep 600',
+    );
+    assert.is(t('cp', 'box:/', join(top, 'all')).code, 0);
+    for (const name of ['proc', 'sys', 'dev/pts']) assert.equal(readdirSync(join(top, 'all', name)), []);
+    for (const name of ['v/x', 't/x', 'etc/passwd']) assert.ok(existsSync(join(top, 'all', name)), name);
+    assert.match(refusal(store, 'box:/proc/1/status', top), 'a filesystem of type proc');
+  });
+});
+
+test('cp: a directory is not copied into itself, nor what tinyrun keeps of the container into the container', async () => {
+  await withStore((store) => {
+    const { top, out } = store;
+    mkdirSync(join(top, 'h'));
+    out('run', '-d', '--name', 'box', '-v', `${join(top, 'h')}:/h`, 'bb', 'sleep', '600');
+    assert.match(refusal(store, join(top, 'h'), 'box:/h/sub'), 'into itself');
+    assert.match(refusal(store, 'box:/h', join(top, 'h/sub')), 'into itself');
+    assert.match(refusal(store, top, 'box:/tmp'), 'into itself');
+    assert.equal(readdirSync(join(top, 'h')), []);
+  });
 });
 
 // The container is hostile

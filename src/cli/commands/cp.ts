@@ -1,14 +1,21 @@
 // tinyrun cp [-a] [-L] [-q] CONTAINER:PATH PATH|- | PATH|- CONTAINER:PATH
 
-import { isTerminal } from '../../../native-bindings/libc.ts';
+import { close, isTerminal } from '../../../native-bindings/libc.ts';
 import { decompress } from '../../archive/compress.ts';
 import { sinkOfFd, sourceOfFd } from '../../archive/source.ts';
-import { type CopyEnd, copyFromArchive, copyToArchive, copyTree } from '../../container/copy.ts';
+import {
+  type CopyEnd,
+  type CopyOptions,
+  copyFromArchive,
+  copyToArchive,
+  copyTree,
+} from '../../container/copy.ts';
 import { withHostRoot, withNamedRoot } from '../../container/root.ts';
-import type { Owner } from '../../disk/inode.ts';
+import { type Owner, statInode } from '../../disk/inode.ts';
 import { TinyrunError } from '../../errors.ts';
 import { createLog, type Log, print } from '../../runtime/log.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
+import { openDirectoryAt } from '../../volume/subpath.ts';
 import { type CommandLine, flag } from '../command-line.ts';
 import { humanSize } from '../format/human.ts';
 import { absolute } from '../global.ts';
@@ -20,7 +27,7 @@ interface Argument {
 }
 
 export async function run(line: CommandLine, global: GlobalOptions, cwd: string): Promise<number> {
-  const [from, to] = line.args.map(readArgument) as [Argument, Argument];
+  const [from, to] = [argumentOf(line, 0, 'source'), argumentOf(line, 1, 'destination')];
   if (from.container !== undefined && to.container !== undefined)
     throw new TinyrunError('USAGE', 'copying between containers is not supported', {
       hint: `tinyrun cp ${line.args[0]} - | tinyrun cp - ${line.args[1]}`,
@@ -31,11 +38,18 @@ export async function run(line: CommandLine, global: GlobalOptions, cwd: string)
     });
   const bytes = await withNamedRoot(global, (from.container ?? to.container)!, (root, rootOwner) =>
     withHostRoot((host) => {
-      const end = (argument: Argument): CopyEnd =>
-        argument.container === undefined
-          ? { ...argument, root: host, path: cleaned(argument.path, cwd) }
-          : { ...argument, root, path: cleaned(argument.path, '/') };
-      return copy(line, from, to, end, from.container === undefined ? rootOwner : OURS, createLog(global));
+      const end = ({ container, path }: Argument): CopyEnd =>
+        container === undefined
+          ? { container, root: host, path: cleaned(path, cwd), written: path }
+          : { container, root, path: cleaned(path, '/'), written: `${container}:${path}` };
+      if (isStream(to)) return copyOut(end(from), flag(line, 'follow-link'));
+      const owner = flag(line, 'archive') ? undefined : from.container === undefined ? rootOwner : OURS;
+      if (isStream(from)) return copyFromArchive(decompress(sourceOfFd(0, 'standard input')), end(to), owner);
+      return copyTree(end(from), end(to), {
+        followLink: flag(line, 'follow-link'),
+        owner,
+        ...(to.container === undefined ? toHost(owner, createLog(global)) : toContainer(global)),
+      });
     }),
   );
   if (bytes !== undefined && !flag(line, 'quiet') && isTerminal(2))
@@ -45,35 +59,47 @@ export async function run(line: CommandLine, global: GlobalOptions, cwd: string)
 
 const OURS = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
 
-/** Returns the bytes of files; undefined where a stream gets them. */
-async function copy(
-  line: CommandLine,
-  from: Argument,
-  to: Argument,
-  end: (argument: Argument) => CopyEnd,
-  owner: Owner,
-  log: Log,
-): Promise<number | undefined> {
-  const newOwner = flag(line, 'archive') ? undefined : owner;
-  const followLink = flag(line, 'follow-link');
-  if (isStream(to)) {
-    if (isTerminal(1))
-      throw new TinyrunError('USAGE', 'cowardly refusing to write an archive to a terminal', {
-        hint: 'redirect it',
-      });
-    await copyToArchive(end(from), sinkOfFd(1), followLink);
-    return undefined;
+async function copyOut(from: CopyEnd, followLink: boolean): Promise<undefined> {
+  if (isTerminal(1))
+    throw new TinyrunError('USAGE', 'cowardly refusing to write an archive to a terminal', {
+      hint: 'redirect it',
+    });
+  await copyToArchive(from, sinkOfFd(1), followLink);
+}
+
+/** What a container has made gets no rights on the host, unless owners are kept. */
+const toHost = (owner: Owner | undefined, log: Log): Pick<CopyOptions, 'withoutRights'> =>
+  owner === undefined
+    ? {}
+    : {
+        withoutRights: (device) =>
+          log.warn(`cp: ${device} is a device of the container, and left out (--archive copies it)`),
+      };
+
+/** The container's own files are below DATA_ROOT: to copy that into it would have no end. */
+function toContainer({ dataRoot }: GlobalOptions): Pick<CopyOptions, 'forbidden'> {
+  const directory = openDirectoryAt(dataRoot, 'copy to a container');
+  try {
+    const { identity } = statInode(directory, `look at ${dataRoot}`);
+    return { forbidden: new Map([[identity, 'tinyrun keeps the files of its containers there']]) };
+  } finally {
+    close(directory);
   }
-  if (isStream(from))
-    return await copyFromArchive(decompress(sourceOfFd(0, 'standard input')), end(to), newOwner);
-  const toHost = to.container === undefined && newOwner !== undefined;
-  const leaveOut = (device: string): void =>
-    log.warn(`cp: ${device} is a device of the container, and left out (--archive copies it)`);
-  const withoutRights = toHost ? leaveOut : undefined;
-  return await copyTree(end(from), end(to), { followLink, owner: newOwner, withoutRights });
 }
 
 const isStream = ({ container, path }: Argument): boolean => container === undefined && path === '-';
+
+/** @throws TinyrunError USAGE in Docker's words */
+function argumentOf({ args }: CommandLine, index: number, name: string): Argument {
+  const text = args[index] ?? '';
+  if (text === '') throw new TinyrunError('USAGE', `${name} can not be empty`);
+  const argument = readArgument(text);
+  if (argument.path === '')
+    throw new TinyrunError('USAGE', `cp ${text}: the path in the container can not be empty`, {
+      hint: `write ${text}/ for all of it`,
+    });
+  return argument;
+}
 
 /** `CONTAINER:PATH`; a path of the host that has a colon is written with a slash or a dot in front. */
 function readArgument(text: string): Argument {
@@ -84,7 +110,7 @@ function readArgument(text: string): Argument {
 
 /** Absolute and clean, but for what stands at its end to say that it is a directory, or what is in one. */
 function cleaned(path: string, cwd: string): string {
-  const clean = absolute(path === '' ? '.' : path, cwd);
+  const clean = absolute(path, cwd);
   if (clean === '/') return clean;
   if (/(^|\/)\.$/.test(path)) return `${clean}/.`;
   return path.endsWith('/') ? `${clean}/` : clean;
