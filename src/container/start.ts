@@ -33,6 +33,8 @@ export interface StartOptions extends Pick<RunOptions, 'engine' | 'trace' | 'ste
   attach: AttachInput | undefined;
   /** What is said on stdout when it runs and nobody stays with it: its name as it was given, or its id. */
   say: string;
+  /** See MonitorInput. */
+  failure?: number;
 }
 
 /** What its host program leaves behind of an earlier run (status.ts). */
@@ -131,7 +133,7 @@ function runOptions(
   record: ContainerRecord,
   { upper, work, merged, lowers }: ContainerLayer,
   { lock, mounts, release }: { lock: number; mounts: FlagMount[]; release: boolean },
-  { engine, trace, stepFd, attach, say }: StartOptions,
+  { engine, trace, stepFd, attach, say, failure }: StartOptions,
 ): RunOptions {
   const { id, hostConfig } = record;
   return {
@@ -141,7 +143,7 @@ function runOptions(
       layers: lowers.toReversed(),
       own: { kept: true, upper, work, merged, lock, remove: hostConfig.AutoRemove, release },
       mounts,
-      monitor: monitorOf(containerDirectory(dataRoot, id), record, attach, say),
+      monitor: { ...monitorOf(containerDirectory(dataRoot, id), record, attach, say), failure },
     },
     lifecycle: 'foreground',
     bundle: containerDirectory(dataRoot, id),

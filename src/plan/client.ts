@@ -137,8 +137,15 @@ export function planClient(input: PlanInput): Op[] {
     planName('tinyrun:client'),
     ...planCloseOthers(input),
     o.read(o.reg('up-r'), o.buf('up'), 4, { ...runtime('wait until the container runs', STAY), to: 'size' }),
-    o.branch('size', '!=', 4, 'client-wait-end', runtime('or has it failed?', 'It has said why.')),
+    o.branch(
+      'size',
+      '!=',
+      4,
+      monitor.failure === undefined ? 'client-wait-end' : 'client-not-begun',
+      runtime('or has it failed?', 'It has said why.'),
+    ),
     ...(attach === undefined ? planSay(monitor) : planStay(input, monitor, attach)),
+    ...planNotBegun(monitor),
     ...planEndOfMonitor(input),
   ];
   return [
@@ -365,6 +372,16 @@ function planLeaveBySignal(input: PlanInput): Op[] {
     o.call('getpid', [], { ...runtime('which process are we?', why), to: 'self' }),
     o.kill(o.reg('self'), o.reg('signal'), runtime('send the signal to ourselves', why)),
     o.exit(0, runtime('end: it was one that ends nobody', why)),
+  ];
+}
+
+/** `start` ends with 1, whatever stands in the way; the monitor has noted which of its codes that is. */
+function planNotBegun({ failure }: MonitorInput): Op[] {
+  if (failure === undefined) return [];
+  return [
+    o.label('client-not-begun'),
+    o.wait4(o.reg('monitor'), o.buf('status'), [], runtime('wait until it has tidied up', STAY)),
+    o.exit(failure, runtime('end', 'Docker exits with 125, 126 and 127 for `run` alone.')),
   ];
 }
 

@@ -184,6 +184,8 @@ export interface MonitorInput {
   stdinOnce: boolean;
   /** What a caller who is let go is told on stdout: `ID\n`. */
   say: string;
+  /** What the caller's process exits with where the container does not come to run; undefined: as the monitor does. */
+  failure?: number | undefined;
 }
 
 export interface PlanInput {

@@ -135,8 +135,16 @@ const REFUSED: [string, number, string][] = [
   ['-v v:/d:foo', 125, 'invalid mode: foo; it is in --volume v:/d:foo'],
   ['--mount type=bind,dst=/d', 125, 'must not be empty; it is in --mount type=bind,dst=/d'],
   ['--tmpfs /d:size=x', 125, '--tmpfs /d:size=x: set tmpfs option size=x: EINVAL'],
-  ['-v /etc:/etc/passwd', 125, '--volume /etc:/etc/passwd: mount /etc on /etc/passwd'],
-  ['-v /etc/passwd:/etc', 125, '--volume /etc/passwd:/etc: mount /etc/passwd on /etc'],
+  [
+    '-v /etc:/etc/passwd',
+    125,
+    '--volume /etc:/etc/passwd: cannot mount directory /etc on /etc/passwd: in the container that is a file',
+  ],
+  [
+    '-v /etc/passwd:/etc',
+    125,
+    '--volume /etc/passwd:/etc: cannot mount file /etc/passwd on /etc: in the container that is a directory',
+  ],
   ['--memory=', 125, 'invalid argument "" for --memory'],
   ['--cpus=', 125, 'invalid argument "" for --cpus'],
   ['--pids-limit=', 125, 'invalid argument "" for --pids-limit'],
@@ -191,6 +199,15 @@ test('exit codes: 125 of tinyrun, 126 and 127 of the program, its own, 128 + sig
       store.t('run', '--rm', 'bb', 'nosuch').stderr,
       'exec: "nosuch": executable file not found in $PATH',
     );
+    for (const [name, program, noted] of [
+      ['missing', 'nosuch', '127'],
+      ['denied', '/etc/passwd', '126'],
+    ] as const) {
+      store.out('create', '--name', name, 'bb', program);
+      for (const words of [['start'], ['start', '-a'], ['restart']])
+        assert.is(store.t(...words, name).code, 1);
+      assert.is(store.out('inspect', '-f', '{{.State.ExitCode}}', name), noted);
+    }
     assert.is(store.t('run', '--rm', '--bad', 'bb').code, 125);
     assert.is(store.t('run', '--rm', 'nosuch').code, 125);
   });

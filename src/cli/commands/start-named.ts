@@ -39,7 +39,7 @@ export async function run(line: CommandLine, global: GlobalOptions, cwd: string)
     print(1, `${name}\n`);
     return 0;
   }
-  const options = { attach: attached ? how : undefined, say: name, ...engineOptions(line, cwd) };
+  const options = { attach: attached ? how : undefined, say: name, failure: 1, ...engineOptions(line, cwd) };
   return await startContainer(global, record, lock, options, traceLines);
 }
 
