@@ -10,6 +10,7 @@ import { keepingLayers } from '../image/folders.ts';
 import { type Image, resolveImage } from '../image/store.ts';
 import type { HostFacts } from '../plan/host.ts';
 import type { GlobalOptions } from '../runtime/options.ts';
+import { warnOfDriver } from '../runtime/volumes.ts';
 import type { VolumeMount } from '../volume/mount.ts';
 import type { HostConfig } from './config.ts';
 import { fillInitLayer } from './init-layer.ts';
@@ -18,7 +19,7 @@ import { assertContainerName, generateName, isNamed, newContainerId, takeName } 
 import { removeParts } from './parts.ts';
 import { type ContainerRecord, containerDirectory, makeContainersDirectory, writeRecord } from './record.ts';
 import { forgetUnfinished, noteUnfinished, removeUnfinished } from './unfinished.ts';
-import { makeVolumes, requestsOf } from './volumes.ts';
+import { assertMounts, makeVolumes, requestsOf } from './volumes.ts';
 
 /** What `run IMAGE` and `create IMAGE` ask for. */
 export interface CreateOptions {
@@ -55,10 +56,12 @@ export async function createContainer(
   const { name, flags, hostConfig, cidFile } = options;
   if (name !== undefined) assertContainerName(name);
   const requests = requestsOf(hostConfig, host.cwd);
+  warnOfDriver(global, { mounts: hostConfig.Mounts, volumeDriver: hostConfig.VolumeDriver || undefined });
   return await keepingLayers(dataRoot, async () => {
     const image = resolveImage(dataRoot, flags.image);
     const id = newContainerId();
     const draft = draftRecord(image, options, requests, host, id);
+    await assertMounts(dataRoot, image, requests);
     if (cidFile !== undefined) writeCidFile(cidFile, id);
     const taken = await takePlace(global, id, name);
     const record = { ...draft, name: taken.name };

@@ -3,15 +3,21 @@
 
 import { AT_FDCWD, exists } from '../disk/files.ts';
 import type { ContainerLayer } from '../image/container-layer.ts';
+import { lowerDirectories } from '../image/layers.ts';
+import type { Image } from '../image/store.ts';
 import { UNDO } from '../oci/state.ts';
 import type { FlagMount } from '../plan/input.ts';
+import { sourcesOf } from '../runtime/gather-mounts.ts';
+import { assertKinds } from '../runtime/mount-kinds.ts';
 import type { GlobalOptions } from '../runtime/options.ts';
-import { parseRequests } from '../runtime/volumes.ts';
+import { assertIdmaps, parseRequests } from '../runtime/volumes.ts';
 import type { VolumeMount } from '../volume/mount.ts';
+import { toFlagMount } from '../volume/oci-mounts.ts';
 import { fillVolumes, openMounts, recordUses } from '../volume/prepare.ts';
 import { endMounts, isAttached, releaseMounts } from '../volume/release.ts';
 import { readUses } from '../volume/uses.ts';
 import type { HostConfig } from './config.ts';
+import { defaultMounts } from './defaults.ts';
 import { type ContainerRecord, containerDirectory } from './record.ts';
 import type { ResolvedUser } from './user.ts';
 
@@ -27,6 +33,34 @@ export const requestsOf = ({ Binds, Mounts, Tmpfs, VolumeDriver }: HostConfig, c
     { volumes: Binds, mounts: Mounts, tmpfs: Tmpfs, volumeDriver: VolumeDriver || undefined },
     cwd,
   );
+
+/**
+ * Refuses mounts that could not be made, before anything is. A bind's source that is missing may be there, or made, when the
+ * container starts: of that nothing is said yet.
+ * @throws TinyrunError USAGE, CONFIG in Docker's words
+ */
+export async function assertMounts(
+  dataRoot: string,
+  { layers }: Image,
+  requests: readonly VolumeMount[],
+): Promise<void> {
+  assertIdmaps(requests, false);
+  const chainId = layers.at(-1);
+  if (requests.length === 0 || chainId === undefined) return;
+  const flagMounts = requests.flatMap(asFlagMount);
+  const sources = [...sourcesOf(flagMounts, '')].filter(([, kind]) => kind !== 'missing');
+  const all = [...defaultMounts(false), ...flagMounts.map(({ mount }) => mount)];
+  await assertKinds(flagMounts, new Map(sources), lowerDirectories(dataRoot, chainId), all);
+}
+
+/** What is known of a mount before it is opened: of a part of a volume or of an image, nothing. */
+function asFlagMount(request: VolumeMount): FlagMount[] {
+  const { type, source, volume } = request;
+  if (type === 'bind' || type === 'tmpfs') return [toFlagMount(request)];
+  if ((volume ?? request.image)?.subpath !== undefined) return [];
+  const what = source === undefined ? `a ${type}` : `${type} ${source}`;
+  return [{ ...toFlagMount(request, what), kind: 'directory' }];
+}
 
 /**
  * Writes down what a new container mounts; makes and fills its volumes.

@@ -45,17 +45,22 @@ export async function gatherMounts(
   return gatherVolumes(global, options, config, host, roots, look);
 }
 
-/** What is at the source of each bind; a missing one is an error unless it is to be made. */
-export async function gatherSources(
-  config: Config,
-  gathered: Pick<PlanInput, 'configMounts' | 'flagMounts'>,
-  bundle: string,
-  roots: readonly string[],
-): Promise<Map<string, SourceKind>> {
+/** Of -v, only one option leaves a missing source to its error. */
+const hintFor = (from: string, errno: number): string | undefined =>
+  from.startsWith('--volume') && errno === errnos['ENOENT']
+    ? 'make it first, or leave out nocreate'
+    : undefined;
+
+/**
+ * What is at the source of each bind.
+ * @param bundle absolute; what relative sources start from
+ * @throws TinyrunError where one is missing, unless it is to be made
+ */
+export function sourcesOf(mounts: readonly FlagMount[], bundle: string): Map<string, SourceKind> {
   const sources = new Map<string, SourceKind>();
-  const add = ({ mount, createSource, from, kind }: FlagMount): void => {
+  for (const { mount, createSource, from, kind } of mounts) {
     const { bind, remount } = parseMountOptions(mount.options ?? []);
-    if (bind === false || remount) return;
+    if (bind === false || remount) continue;
     const path = bindSource(mount, bundle);
     const stat = kind === undefined ? statPath(path) : { kind };
     if (typeof stat !== 'number') sources.set(path, stat.kind);
@@ -64,47 +69,54 @@ export async function gatherSources(
       throw new TinyrunError(
         'USAGE',
         `invalid mount config for type "bind": bind source path does not exist: ${path}`,
+        { hint: `make it first, or add bind-create-src; it is in ${from}` },
       );
-    else throw refused('CONFIG', `${from}: bind source ${path}`, -stat);
-  };
-  for (const mount of configMounts({ config, ...gathered })) add(mount);
-  for (const path of config.linux?.maskedPaths ?? []) {
-    if (!path.startsWith('/proc/') && !path.startsWith('/sys/')) continue;
-    const stat = statPath(path);
-    sources.set(path, typeof stat === 'number' ? 'missing' : stat.kind);
-  }
-  for (const mount of gathered.flagMounts) add(mount);
-  const [root] = roots;
-  if (gathered.flagMounts.length > 0 && roots.length === 1 && root !== undefined) {
-    const { assertKinds } = await import('./mount-kinds.ts');
-    const inRootfs = destinationsInRootfs({ config, ...gathered });
-    assertKinds(
-      gathered.flagMounts,
-      sources,
-      root,
-      new Set(inRootfs.map(({ destination }) => `/${destination}`)),
-    );
+    else throw refused('CONFIG', `${from}: bind source ${path}`, -stat, {}, hintFor(from, -stat));
   }
   return sources;
 }
 
 /**
+ * The same for all mounts of a plan, and for masked paths.
+ * @param roots directories of the root, topmost first
+ */
+export async function gatherSources(
+  config: Config,
+  gathered: Pick<PlanInput, 'configMounts' | 'flagMounts'>,
+  bundle: string,
+  roots: readonly string[],
+): Promise<Map<string, SourceKind>> {
+  const own = configMounts({ config, ...gathered });
+  const sources = sourcesOf([...own, ...gathered.flagMounts], bundle);
+  for (const path of config.linux?.maskedPaths ?? []) {
+    if (!path.startsWith('/proc/') && !path.startsWith('/sys/')) continue;
+    const stat = statPath(path);
+    sources.set(path, typeof stat === 'number' ? 'missing' : stat.kind);
+  }
+  if (gathered.flagMounts.length > 0) {
+    const { assertKinds } = await import('./mount-kinds.ts');
+    await assertKinds(gathered.flagMounts, sources, roots, allMounts({ config, ...gathered }));
+  }
+  return sources;
+}
+
+/** The mounts of config.json, then those of the flags. */
+export const allMounts = (input: Pick<PlanInput, 'config' | 'configMounts' | 'flagMounts'>): Mount[] =>
+  [...configMounts(input), ...input.flagMounts].map(({ mount }) => mount);
+
+/**
  * The mount destinations that can be looked for in the rootfs, clean: not those below another mount, which are there only
  * when that is.
  */
-export function destinationsInRootfs(
-  input: Pick<PlanInput, 'config' | 'configMounts' | 'flagMounts'>,
-): Mount[] {
+export function destinationsInRootfs(mounts: readonly Mount[]): Mount[] {
   const before: string[] = [];
   const found: Mount[] = [];
-  const look = (mount: Mount): void => {
+  for (const mount of mounts) {
     const destination = cleanInside(mount.destination);
     if (destination !== '' && !before.some((path) => destination.startsWith(`${path}/`)))
       found.push({ ...mount, destination });
     before.push(destination);
-  };
-  for (const { mount } of configMounts(input)) look(mount);
-  for (const { mount } of input.flagMounts) look(mount);
+  }
   return found;
 }
 
@@ -123,7 +135,7 @@ export function gatherDestinations(
   const plain = new Set(overlay ? layer.map(({ path }) => path.slice(1)) : []);
   // In an overlay a whiteout may hide what a lower layer has, but never a directory of the layer on top.
   const own = new Set(layer.flatMap(({ path, type }) => (type === 'directory' ? [path.slice(1)] : [])));
-  for (const { destination, type } of destinationsInRootfs({ config, ...gathered })) {
+  for (const { destination, type } of destinationsInRootfs(allMounts({ config, ...gathered }))) {
     if (overlay ? own.has(destination) : directories.some((dir) => existsInRoot(dir, destination, true))) {
       present.add(destination);
     } else if (

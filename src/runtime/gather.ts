@@ -62,6 +62,10 @@ export async function gatherInput(
 
 const givenArgs = ({ args = [] }: RunOptions): string[] | undefined => (args.length === 0 ? undefined : args);
 
+/** A container that has run before has a layer of its own. */
+const upperOf = (rootfs: RootfsInput): string[] =>
+  rootfs.kind === 'overlay' && rootfs.own.kept ? [rootfs.own.upper] : [];
+
 /** All but the mounts and the rootfs. */
 async function gatherRest(
   global: GlobalOptions,
@@ -98,7 +102,7 @@ async function gatherRest(
     rootless,
     rootfs,
     ...mounts,
-    sources: await gatherSources(config, mounts, options.bundle, roots),
+    sources: await gatherSources(config, mounts, options.bundle, [...upperOf(rootfs), ...roots]),
     ...gatherDestinations(config, mounts, roots, rootfs.kind === 'overlay'),
     environment: inheritsEnvironment(config) ? callerEnvironment() : [],
     resctrl: hasRdt({ config }) ? (await import('./probe-resctrl.ts')).probeResctrl(config) : undefined,

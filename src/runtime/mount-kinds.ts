@@ -2,45 +2,83 @@
 // source has been made already; so it is looked for before.
 
 import { close } from '../../native-bindings/libc.ts';
+import { AT_FDCWD, openDirectory, readNames } from '../disk/files.ts';
 import { S_IFDIR, statInode } from '../disk/inode.ts';
 import { TinyrunError } from '../errors.ts';
+import type { Mount } from '../oci/config.ts';
 import { parseMountOptions } from '../oci/mount-options.ts';
 import type { FlagMount, SourceKind } from '../plan/input.ts';
+import { destinationsInRootfs } from './gather-mounts.ts';
 import { openInRoot, openRoot } from './probe-rootfs.ts';
 
 /** Docker's words, which people look for. */
 const QUESTION = 'are you trying to mount a directory onto a file (or vice-versa)?';
 
+type Kind = 'directory' | 'file';
+
 /**
- * Refuses binds of flags whose source and destination are of different kinds.
- * @param root the rootfs, if it is one directory: what several layers show together, only the mounted overlay tells
- * @param visible whether a destination can be looked for in the rootfs: it is below no other mount
- * @throws TinyrunError CONFIG
+ * Refuses mounts of flags whose source and destination are of different kinds; a tmpfs is a directory.
+ * @param roots directories of the root, topmost first
+ * @param mounts all of the container, in their order: what is below another one is not looked for in the root
+ * @throws TinyrunError CONFIG; SystemError where a layer cannot be read
  */
-export function assertKinds(
+export async function assertKinds(
   flagMounts: readonly FlagMount[],
   sources: ReadonlyMap<string, SourceKind>,
-  root: string,
-  visible: ReadonlySet<string>,
-): void {
-  const dir = openRoot(root);
-  if (dir < 0) return;
-  try {
-    for (const flagMount of flagMounts) {
-      const { mount } = flagMount;
-      const source = sources.get(mount.source ?? '');
-      if (parseMountOptions(mount.options ?? []).bind === false || source === undefined) continue;
-      const destination = visible.has(mount.destination) ? kindInRoot(dir, mount.destination) : undefined;
-      if (destination !== undefined && destination !== (source === 'file' ? 'file' : 'directory'))
-        throw mismatch(flagMount, source, destination);
-    }
-  } finally {
-    close(dir);
+  roots: readonly string[],
+  mounts: readonly Mount[],
+): Promise<void> {
+  const visible = new Set(destinationsInRootfs(mounts).map(({ destination }) => `/${destination}`));
+  const look = await lookIn(roots);
+  for (const flagMount of flagMounts) {
+    const { mount } = flagMount;
+    const isBind = parseMountOptions(mount.options ?? []).bind !== false;
+    const source = isBind ? (flagMount.kind ?? sources.get(mount.source ?? '')) : 'directory';
+    if (source === undefined) continue;
+    if (!visible.has(mount.destination)) continue;
+    const destination = look(mount.destination);
+    if (destination === undefined) assertWay(flagMount, look);
+    else if (destination !== (source === 'file' ? 'file' : 'directory'))
+      throw mismatch(flagMount, source, destination);
   }
 }
 
-function kindInRoot(dir: number, path: string): 'directory' | 'file' | undefined {
+/** Where nothing is at a destination, directories are made; but not in a file. */
+function assertWay(
+  { mount: { destination }, from }: FlagMount,
+  look: (path: string) => Kind | undefined,
+): void {
+  for (let path = parentOf(destination); path !== ''; path = parentOf(path)) {
+    const kind = look(path);
+    if (kind === 'file')
+      throw new TinyrunError(
+        'CONFIG',
+        `${from}: cannot make the mount point ${destination}: ${path} in the container is a file`,
+        { hint: 'name another destination' },
+      );
+    if (kind === 'directory') return;
+  }
+}
+
+const parentOf = (path: string): string => path.slice(0, path.lastIndexOf('/'));
+
+/** What is at a path: of several layers, what they show together. */
+async function lookIn(roots: readonly string[]): Promise<(path: string) => Kind | undefined> {
+  const [only = ''] = roots;
+  if (roots.length === 1) return (path) => kindInRoot(only, path);
+  const { openMerged } = await import('../image/merged.ts');
+  return (path) => {
+    const entry = openMerged(roots, path);
+    for (const fd of entry?.fds ?? []) close(fd);
+    return entry && (entry.type === 'directory' ? 'directory' : 'file');
+  };
+}
+
+function kindInRoot(root: string, path: string): Kind | undefined {
+  const dir = openRoot(root);
+  if (dir < 0) return undefined;
   const fd = openInRoot(dir, path);
+  close(dir);
   if (fd < 0) return undefined;
   try {
     return statInode(fd, path).type === S_IFDIR ? 'directory' : 'file';
@@ -49,11 +87,7 @@ function kindInRoot(dir: number, path: string): 'directory' | 'file' | undefined
   }
 }
 
-function mismatch(
-  { mount, from }: FlagMount,
-  source: SourceKind,
-  destination: 'directory' | 'file',
-): TinyrunError {
+function mismatch({ mount, from }: FlagMount, source: SourceKind, destination: Kind): TinyrunError {
   const { source: path = '', destination: place } = mount;
   if (source === 'missing')
     return new TinyrunError(
@@ -62,16 +96,31 @@ function mismatch(
         `container is a file: ${QUESTION}`,
       { hint: `make the file ${path} first, or correct the path` },
     );
-  const what = source === 'file' ? 'file' : 'directory';
+  const what = path.startsWith('/') ? `${source} ${path}` : path;
   return new TinyrunError(
     'CONFIG',
-    `${from}: cannot mount ${what} ${path} on ${place}: in the container that is a ${destination}: ${QUESTION}`,
+    `${from}: cannot mount ${what} on ${place}: in the container that is a ${destination}: ${QUESTION}`,
     {
-      hint:
-        destination === 'file'
-          ? `name a file as source, or a directory as destination`
-          : `name the file in the container: ${place}/${path.slice(path.lastIndexOf('/') + 1)}`,
+      hint: hintFor(path, place, destination),
       data: { source: path, destination: place },
     },
   );
+}
+
+function hintFor(source: string, place: string, destination: Kind): string {
+  if (destination === 'directory')
+    return `name the file in the container: ${place}/${source.slice(source.lastIndexOf('/') + 1)}`;
+  if (!source.startsWith('/')) return 'name a directory as destination';
+  if (!isEmptyDirectory(source)) return 'name a file as source, or a directory as destination';
+  return `${source} is empty: made by an earlier -v, perhaps, when the file was missing; rmdir it and make the file, or correct the path`;
+}
+
+function isEmptyDirectory(path: string): boolean {
+  const fd = openDirectory(AT_FDCWD, path);
+  if (fd === undefined) return false;
+  try {
+    return readNames(fd).length === 0;
+  } finally {
+    close(fd);
+  }
 }

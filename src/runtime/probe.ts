@@ -19,10 +19,14 @@ export function refused(
   what: string,
   errno: number,
   data: Record<string, unknown> = {},
+  hint?: string,
 ): TinyrunError {
   const name = errnoName(errno);
   const message = `${what}: ${name} ${errnoWords[name] ?? ''}`;
-  return new TinyrunError(code, message, { data: { ...data, errno: name } });
+  return new TinyrunError(code, message, {
+    data: { ...data, errno: name },
+    ...(hint !== undefined && { hint }),
+  });
 }
 
 /**

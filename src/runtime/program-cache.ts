@@ -12,7 +12,7 @@
 import { close } from '../../native-bindings/libc.ts';
 import { hasHooks, POINTS } from '../plan/hook-points.ts';
 import type { PlanInput } from '../plan/input.ts';
-import { destinationsInRootfs } from './gather-mounts.ts';
+import { allMounts, destinationsInRootfs } from './gather-mounts.ts';
 import { setsHome } from './gather-process.ts';
 import {
   isKept,
@@ -147,7 +147,7 @@ function checksOf(options: RunOptions, input: PlanInput, text: string): Check[] 
   // What is left of a killed container with this id would have to be removed first.
   if (!hasNewId(options)) checks.push({ want: 'missing', root: stateRoot, path: id });
   for (const [path, want] of sources) checks.push({ want, path });
-  for (const { destination } of destinationsInRootfs(input)) {
+  for (const { destination } of destinationsInRootfs(allMounts(input))) {
     if (!present.has(destination) && isThroughLinks(root, destination)) return undefined;
     checks.push({ want: present.has(destination) ? 'plain' : 'missing', root, path: destination });
   }

@@ -8,7 +8,7 @@ import { becomeProgram, type TraceLines } from './become.ts';
 import { configPath, readConfig } from './config-file.ts';
 import { assertPortable, findCriu, maskedFiles, ownWords } from './criu.ts';
 import { gatherInput } from './gather.ts';
-import { destinationsInRootfs } from './gather-mounts.ts';
+import { allMounts, destinationsInRootfs } from './gather-mounts.ts';
 import { createLog } from './log.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
 import { inheritFds } from './outputs.ts';
@@ -63,7 +63,7 @@ export async function restoreContainer(
     options: criuOptions,
     external: externalMounts(input, maskedFiles(config)),
     note,
-    onRootfs: destinationsInRootfs(input),
+    onRootfs: destinationsInRootfs(allMounts(input)),
   });
   return becomeProgram(global, options, host, log, program, traceLines);
 }

@@ -14,6 +14,7 @@ import { parseMountFlag } from '../volume/mount-flag.ts';
 import { byDepth, distinctMounts, isPlain, toFlagMount } from '../volume/oci-mounts.ts';
 import type { MountsWanted } from '../volume/prepare.ts';
 import { assertPropagates } from '../volume/propagation.ts';
+import { createLog } from './log.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
 import { removeStale } from './removal.ts';
 import { abandonUses, lockUses, UNLOCKED } from './uses.ts';
@@ -39,6 +40,33 @@ export function parseRequests(
     ...mounts.map((text) => named('--mount', text, () => parseMountFlag(text, cwd))),
     ...tmpfs.map((text) => named('--tmpfs', text, () => parseTmpfsFlag(text))),
   ];
+}
+
+/**
+ * Refuses `idmap` without lists where there are no ids that it could show.
+ * @throws TinyrunError USAGE
+ */
+export function assertIdmaps(requests: readonly VolumeMount[], hasUserNamespace: boolean): void {
+  const wrong = hasUserNamespace ? undefined : requests.find(({ idmap }) => idmap === 'container');
+  if (wrong !== undefined)
+    throw new TinyrunError(
+      'USAGE',
+      `${wrong.flag}: idmap: the container has no user namespace whose ids it could show`,
+      {
+        hint: 'write idmap=uids=...;gids=..., or, of a bundle, add {"type": "user"} to /linux/namespaces of config.json',
+      },
+    );
+}
+
+/** Docker's warning: who gives both expects something else. */
+export function warnOfDriver(
+  global: GlobalOptions,
+  { mounts, volumeDriver }: Pick<RunOptions, 'mounts' | 'volumeDriver'>,
+): void {
+  if (volumeDriver !== undefined && mounts.length > 0)
+    createLog(global).warn(
+      '`--volume-driver` is ignored for volumes specified via `--mount`. Use `--mount type=volume,volume-driver=...` instead',
+    );
 }
 
 /** Docker's words seldom say which of the flags they are about. */
@@ -72,16 +100,8 @@ export async function gatherVolumes(
   look: boolean,
 ): Promise<GatheredMounts> {
   const requests = distinctMounts(parseRequests(options, host.cwd));
-  if (!config.linux?.namespaces?.some(({ type }) => type === 'user'))
-    for (const { idmap, flag } of requests)
-      if (idmap === 'container')
-        throw new TinyrunError(
-          'USAGE',
-          `${flag}: idmap: the container has no user namespace whose ids it could show`,
-          {
-            hint: 'add {"type": "user"} to /linux/namespaces of config.json, or write idmap=uids=...;gids=...',
-          },
-        );
+  if (!look) warnOfDriver(global, options);
+  assertIdmaps(requests, config.linux?.namespaces?.some(({ type }) => type === 'user') ?? false);
   const named = configMounts({ config });
   const configVolumes = named.flatMap(({ mount, from }) =>
     isVolume(mount) ? [parseConfigVolume(mount, from)] : [],

@@ -95,7 +95,7 @@ test('-v makes a missing source, a directory of root, with its parents', () =>
 test("--mount refuses a missing source in Docker's words, and makes nothing", () =>
   withData((bundle, data) => {
     const says = new RegExp(
-      `invalid mount config for type "bind": bind source path does not exist: ${data}/missing$`,
+      `invalid mount config for type "bind": bind source path does not exist: ${data}/missing; make it first, or add bind-create-src; it is in --mount type=bind,src=${data}/missing,dst=/data$`,
       'm',
     );
     assertRefused(bundle, says, { flags: ['--mount', `type=bind,src=${data}/missing,dst=/data`] });
