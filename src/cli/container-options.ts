@@ -8,7 +8,7 @@ import { DEFAULT_SHM_SIZE } from '../container/defaults.ts';
 import { DETACH_KEYS, parseDetachKeys } from '../container/detach-keys.ts';
 import { parseDevice } from '../container/device-flag.ts';
 import { findContainerRecord } from '../container/find.ts';
-import { parseEnvironment, parseLines, toPairs, toRecord } from '../container/key-value.ts';
+import { parseEnvironment, parseLines, toLabels, toPairs } from '../container/key-value.ts';
 import type { ConfigFlags } from '../container/merge-config.ts';
 import { type ModeFlag, parseMode } from '../container/modes.ts';
 import { parseInteger } from '../container/quantity.ts';
@@ -92,7 +92,7 @@ function toConfigFlags(line: CommandLine, cwd: string): ConfigFlags {
     user: text(line, 'user') || undefined,
     workingDir,
     env: parseEnvironment([...readListFiles(line, 'env-file', cwd), ...texts(line, 'env')], process.env),
-    labels: toRecord([...readListFiles(line, 'label-file', cwd), ...texts(line, 'label')]),
+    labels: toLabels([...readListFiles(line, 'label-file', cwd), ...texts(line, 'label')]),
     stopSignal,
     stopTimeout: stopTimeout === undefined ? undefined : parseInteger(stopTimeout, '--stop-timeout'),
     tty: flag(line, 'tty'),
@@ -213,6 +213,12 @@ function refuseUnsupported(line: CommandLine): void {
     throw refuse(
       '--publish: tinyrun has no networks yet, so there is no port to publish',
       'use --network host',
+    );
+  const [storage] = texts(line, 'storage-opt');
+  if (storage !== undefined)
+    throw refuse(
+      `--storage-opt ${storage}: there is no limit for a container's own layer (with Docker only for overlay over xfs with 'pquota' mount option)`,
+      'keep what may grow in a volume that has one: volume create -o size=1g NAME',
     );
   const restart = text(line, 'restart');
   if (restart !== undefined && restart !== '' && restart !== 'no')

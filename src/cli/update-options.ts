@@ -2,7 +2,7 @@
 
 import { TinyrunError } from '../errors.ts';
 import type { Int64, Resources } from '../oci/config.ts';
-import { parseSize } from '../volume/mount-flag.ts';
+import { parseSize } from '../volume/size.ts';
 import { type CommandLine, text } from './command-line.ts';
 
 interface Row {

@@ -55,6 +55,19 @@ export function toRecord(entries: readonly string[]): Record<string, string> {
 }
 
 /**
+ * The same for --label, whose names are not empty and have no blanks.
+ * @throws TinyrunError USAGE in Docker's words
+ */
+export function toLabels(entries: readonly string[]): Record<string, string> {
+  for (const entry of entries) {
+    const name = entry.split('=', 1)[0]!.trimStart();
+    if (name === '') throw new TinyrunError('USAGE', `invalid label '${entry}': empty name`);
+    if (/\s/.test(name)) throw new TinyrunError('USAGE', `label '${name}' contains whitespaces`);
+  }
+  return toRecord(entries);
+}
+
+/**
  * The same for options whose value must not miss: --sysctl, --log-opt.
  * @throws TinyrunError USAGE
  */

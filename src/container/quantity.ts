@@ -1,15 +1,7 @@
 // Amounts on the command line -> numbers, with Docker's grammar and words.
 
 import { TinyrunError } from '../errors.ts';
-
-const UNITS: Readonly<Record<string, number>> = {
-  b: 1,
-  k: 2 ** 10,
-  m: 2 ** 20,
-  g: 2 ** 30,
-  t: 2 ** 40,
-  p: 2 ** 50,
-};
+import { parseSize } from '../volume/size.ts';
 
 /**
  * Bytes: `64m`, `1.5g`, `512`, `1 GiB`; units are powers of 1024.
@@ -17,9 +9,8 @@ const UNITS: Readonly<Record<string, number>> = {
  * @throws TinyrunError USAGE
  */
 export function parseBytes(text: string, flag: string): number {
-  const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?) ?([bkmgtp]?)(?:i?b)?$/i.exec(text) ?? [];
-  const bytes = Math.floor(Number(number) * (UNITS[unit.toLowerCase() || 'b'] ?? 1));
-  if (number !== '' && Number.isSafeInteger(bytes)) return bytes;
+  const bytes = parseSize(text);
+  if (bytes !== undefined) return bytes;
   throw new TinyrunError(
     'USAGE',
     `invalid argument ${JSON.stringify(text)} for ${flag}: invalid size: '${text}'`,

@@ -24,11 +24,11 @@ export function writeFileAtomic(
   const directory = path.slice(0, slash);
   const aside = `${directory}/.${path.slice(slash + 1)}.aside`;
   const how = flag('O_WRONLY', 'O_CREAT', 'O_TRUNC', 'O_NOFOLLOW', 'O_CLOEXEC');
-  const fd = syscall(`write ${aside}`, 'openat', AT_FDCWD, aside, how, mode);
+  const fd = syscall(`write ${path}`, 'openat', AT_FDCWD, aside, how, mode);
   try {
     writeAll(fd, typeof contents === 'string' ? utf8.encode(contents) : contents);
     syscall(`set the mode of ${aside}`, 'fchmod', fd, mode);
-    if (durable) syscall(`sync ${aside}`, 'fsync', fd);
+    if (durable) syscall(`sync ${path}`, 'fsync', fd);
     syscall(`replace ${path}`, 'renameat2', AT_FDCWD, aside, AT_FDCWD, path, 0);
   } catch (error) {
     rawSyscall('unlinkat', AT_FDCWD, aside, 0);
@@ -82,10 +82,10 @@ export async function withNewFile(path: string, work: (fd: number) => void | Pro
   }
   const aside = `${path}.${process.pid}.part`;
   const how = flag('O_WRONLY', 'O_CREAT', 'O_EXCL', 'O_NOFOLLOW', 'O_CLOEXEC');
-  const fd = syscall(`write ${aside}`, 'openat', AT_FDCWD, aside, how, 0o600);
+  const fd = syscall(`write ${path}`, 'openat', AT_FDCWD, aside, how, 0o600);
   try {
     await work(fd);
-    syscall(`sync ${aside}`, 'fsync', fd);
+    syscall(`sync ${path}`, 'fsync', fd);
     syscall(`replace ${path}`, 'renameat2', AT_FDCWD, aside, AT_FDCWD, path, 0);
   } catch (error) {
     rawSyscall('unlinkat', AT_FDCWD, aside, 0);

@@ -9,6 +9,7 @@ import { parseCsv } from './csv.ts';
 import { parseIdmap } from './idmap-option.ts';
 import { type BindRecursive, type MountRequest, toVolumeMount, type VolumeMount } from './mount.ts';
 import { resolveSource } from './path.ts';
+import { parseSize } from './size.ts';
 
 interface Field {
   key: string;
@@ -184,15 +185,6 @@ function parsePair(key: string, text: string): Record<string, string> {
   const equals = text.indexOf('=');
   if (equals === 0) throw usage(`invalid value for '${key}': no name before '=' in '${text}'`);
   return equals < 0 ? { [text]: '' } : { [text.slice(0, equals)]: text.slice(equals + 1) };
-}
-
-const UNITS = ['', 'k', 'm', 'g', 't', 'p'];
-
-/** Bytes, as Docker reads them: `64m`, `64MB` and `64 MiB` are all 2^26; undefined: not a size. */
-export function parseSize(text: string): number | undefined {
-  const match = /^(\d+(?:\.\d+)?) ?([kmgtp]?)i?b?$/i.exec(text);
-  if (match === null) return undefined;
-  return Math.trunc(Number(match[1]) * 1024 ** UNITS.indexOf(match[2]!.toLowerCase()));
 }
 
 function setTmpfs(request: MountRequest, name: string, value: string | undefined): void {

@@ -16,19 +16,20 @@ export const isVolumeName = (text: string): boolean =>
 
 /**
  * Refuses what cannot be a volume's name.
+ * @param what is being done, the beginning of the message
  * @throws TinyrunError USAGE in Docker's words
  */
-export function assertVolumeName(name: string): void {
+export function assertVolumeName(name: string, what = `create ${name}`): void {
   if (isVolumeName(name)) return;
   const quoted = JSON.stringify(name);
   if (name.length > LONGEST)
     throw new TinyrunError(
       'USAGE',
-      `create ${name}: volume name is too long, at most ${LONGEST} characters are allowed`,
+      `${what}: volume name is too long, at most ${LONGEST} characters are allowed`,
     );
   throw new TinyrunError(
     'USAGE',
-    `create ${name}: ${quoted} includes invalid characters for a local volume name, only ` +
+    `${what}: ${quoted} includes invalid characters for a local volume name, only ` +
       '"[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path',
     { data: { volume: name } },
   );

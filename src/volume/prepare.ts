@@ -180,7 +180,7 @@ async function ensureVolume(dataRoot: string, use: Use): Promise<void> {
         ...(driverOptions !== undefined && { options: driverOptions }),
         labels: { ...labels, ...(anonymous && { [ANONYMOUS_LABEL]: '' }) },
       })
-    : await resolveVolume(dataRoot, name);
+    : await resolveVolume(dataRoot, name, `create it first, or leave nocreate out of ${request.flag}`);
   point.Driver = volume.driver;
   point.Source = volume.mountpoint;
   delete use.driven;

@@ -117,8 +117,11 @@ function withNames<T>(
 }
 
 /** In Docker's words. */
-export const noSuchVolume = (name: string): TinyrunError =>
-  new TinyrunError('NOT_FOUND', `get ${name}: no such volume`, { data: { volume: name } });
+export const noSuchVolume = (name: string, hint?: string): TinyrunError =>
+  new TinyrunError('NOT_FOUND', `get ${name}: no such volume`, {
+    ...(hint !== undefined && { hint }),
+    data: { volume: name },
+  });
 
 function isDirectory(volumes: number, path: string): boolean {
   const fd = rawSyscall('openat', volumes, path, flag('O_PATH', 'O_DIRECTORY', 'O_NOFOLLOW', 'O_CLOEXEC'), 0);

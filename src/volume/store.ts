@@ -83,10 +83,11 @@ async function existing(
   if (record === undefined) return undefined;
   if (driver === undefined || driver === '' || driver === record.driver)
     return describe(dataRoot, name, record);
-  throw new TinyrunError('EXISTS', `create ${name}: volume name must be unique`, {
-    hint: `a volume of driver ${record.driver} has this name`,
-    data: { volume: name },
-  });
+  throw new TinyrunError(
+    'EXISTS',
+    `create ${name}: driver '${record.driver}' already has volume '${name}': volume name must be unique`,
+    { hint: `choose another name, or say --driver ${record.driver}`, data: { volume: name } },
+  );
 }
 
 /**
@@ -128,11 +129,12 @@ export async function findVolume(dataRoot: string, name: string): Promise<Volume
 
 /**
  * The same, where there must be one.
+ * @param hint what to do where there is none
  * @throws TinyrunError NOT_FOUND in Docker's words
  */
-export async function resolveVolume(dataRoot: string, name: string): Promise<Volume> {
+export async function resolveVolume(dataRoot: string, name: string, hint?: string): Promise<Volume> {
   const volume = await findVolume(dataRoot, name);
-  if (volume === undefined) throw noSuchVolume(name);
+  if (volume === undefined) throw noSuchVolume(name, hint);
   return volume;
 }
 
@@ -174,7 +176,7 @@ const isOwnDriver = (name: string): boolean => name === 'local' || name === 'ima
  * @throws TinyrunError NOT_FOUND, EXISTS; STATE while it is in use; UNSUPPORTED where its driver has names of its own
  */
 export async function renameVolume(dataRoot: string, from: string, to: string): Promise<void> {
-  assertVolumeName(to);
+  assertVolumeName(to, `rename ${from}`);
   const record = findRecord(dataRoot, from);
   if (record === undefined) throw noSuchVolume(from);
   if (!isOwnDriver(record.driver))

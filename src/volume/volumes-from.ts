@@ -11,9 +11,11 @@ export interface VolumesFrom {
   flag: string;
 }
 
+/** Of --volume's, those that say nothing of how it was mounted first. */
 const MODES: Readonly<Record<string, readonly string[]>> = {
   access: ['ro', 'rw'],
   label: ['z', 'Z'], // SELinux; without it, there is nothing to relabel
+  consistency: ['consistent', 'cached', 'delegated'],
 };
 
 /**
@@ -22,17 +24,22 @@ const MODES: Readonly<Record<string, readonly string[]>> = {
  * @example parseVolumesFrom('db:ro')
  */
 export function parseVolumesFrom(text: string): VolumesFrom {
+  if (text === '')
+    throw new TinyrunError('USAGE', 'volumes-from specification cannot be an empty string', {
+      hint: 'write --volumes-from CONTAINER, or CONTAINER:ro',
+    });
   const colon = text.indexOf(':');
   const container = colon < 0 ? text : text.slice(0, colon);
+  const modes = colon < 0 ? '' : text.slice(colon + 1);
   if (container === '')
     throw new TinyrunError('USAGE', `invalid volumes-from specification: '${text}'`, {
       hint: 'write --volumes-from CONTAINER, or CONTAINER:ro',
     });
-  const options = colon < 0 ? [] : text.slice(colon + 1).split(',');
+  const options = modes === '' ? [] : modes.split(',');
   const groups = options.map((option) => Object.keys(MODES).find((name) => MODES[name]!.includes(option)));
   if (groups.includes(undefined) || new Set(groups).size < groups.length)
-    throw new TinyrunError('USAGE', `invalid mode: ${text.slice(colon + 1)}`, {
-      hint: `--volumes-from ${text}: of ro, rw, z and Z`,
+    throw new TinyrunError('USAGE', `invalid mode: ${modes}`, {
+      hint: `of --volumes-from ${text} there are ro or rw, z or Z; propagation and nocopy are as the other container has them`,
     });
   return { container, readOnly: options.includes('ro'), flag: `--volumes-from ${text}` };
 }

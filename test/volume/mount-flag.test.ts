@@ -1,7 +1,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { TinyrunError } from '../../src/errors.ts';
-import { parseMountFlag, parseSize } from '../../src/volume/mount-flag.ts';
+import { parseMountFlag } from '../../src/volume/mount-flag.ts';
+import { parseSize } from '../../src/volume/size.ts';
 
 const CWD = '/home/me';
 
@@ -198,6 +199,8 @@ test('parseSize: units are binary and need no b', () => {
     '1  k': undefined,
     '1.': undefined,
     '0x10': undefined,
+    '1bb': undefined,
+    '99999999999p': undefined,
   };
   for (const [text, bytes] of Object.entries(sizes)) assert.is(parseSize(text), bytes, text);
 });

@@ -73,7 +73,10 @@ test('S3: a volume of a plugin: create, ls, inspect, mount, unmount, rm', () =>
       ['fake', 'global', { users: 0 }, { a: 'b' }, join(plugin.top, 'plugin/volumes/p1')],
     );
     assert.is(output('create', '-d', 'fake', 'p1'), 'p1');
-    assert.match(plugin.refusal('create', '-d', 'local', 'p1'), 'create p1: volume name must be unique');
+    assert.match(
+      plugin.refusal('create', '-d', 'local', 'p1'),
+      "create p1: driver 'fake' already has volume 'p1': volume name must be unique",
+    );
     calls();
     assert.is(output('mount', 'p1'), volume.Mountpoint);
     assert.is(output('mount', 'p1'), volume.Mountpoint);

@@ -119,7 +119,11 @@ test('options of the driver local are checked in the words of Docker', () =>
     assert.match(refused('type=tmpfs'), 'create opt: missing required option: "device"');
     assert.match(refused('device=tmpfs'), 'create opt: missing required option: "type"');
     assert.match(refused('o=ro'), /missing required option: "(device|type)"/);
-    assert.match(refused('size=many'), 'invalid size: "many"');
+    assert.match(refused('size=many'), "invalid size: 'many'");
+    assert.match(
+      refused('type=cifs', 'device=//127.0.0.1:4450/share'),
+      "create opt: port not allowed in CIFS device URL, include 'port' in 'o='",
+    );
     assert.match(refused('size=10'), 'size 10 is out of range');
     assert.match(refused('size=10m', 'type=ext4', 'device=/dev/x'), 'option "size" is for type=tmpfs');
     assert.equal(readdirSync(store.volumes), ['.aside']);

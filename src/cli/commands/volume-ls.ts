@@ -14,9 +14,16 @@ import { matches } from '../volume-filter.ts';
 const KEYS = ['dangling', 'driver', 'label', 'label!', 'name', 'anonymous'] as const;
 type Key = (typeof KEYS)[number];
 
+/** Of --cluster: there are no such volumes. */
+const CLUSTER_COLUMNS = ['VOLUME NAME', 'GROUP', 'DRIVER', 'AVAILABILITY', 'STATUS'];
+
 export async function run(line: CommandLine, global: GlobalOptions): Promise<number> {
   const filters = parseFilters(texts(line, 'filter'), KEYS);
   const withSize = flag(line, 'size');
+  if (flag(line, 'cluster')) {
+    print(1, flag(line, 'quiet') ? '' : alignColumns([CLUSTER_COLUMNS.join('\t')]));
+    return 0;
+  }
   if (await isShort(line, filters)) {
     print(1, shortList(shortRows(global, filters), flag(line, 'quiet')));
     return 0;

@@ -65,6 +65,7 @@ export const imageOptions: OptionTable = {
   'detach-keys': text('keys that let go of its terminal; default: ctrl-p,ctrl-q'),
   'stop-signal': text('signal that stops it; default: that of its image, or SIGTERM'),
   'stop-timeout': text('seconds until `stop` kills it; -1: never', { default: '10' }),
+  'storage-opt': list("refused: a container's own layer has no limit", { hidden: true }),
   sysctl: list('NAME=VALUE of a namespace of its own'),
   tty: flag('it has a terminal', { alias: 't' }),
   ulimit: list('NAME=SOFT[:HARD]: nofile=1024:2048'),

@@ -34,6 +34,7 @@ export const commands: CommandTable = {
       driver: { type: 'text', alias: 'd', description: 'who keeps the data', default: 'local' },
       opt: { type: 'text', alias: 'o', repeat: true, description: "KEY=VALUE, the driver's own" },
       label: { type: 'text', repeat: true, description: 'KEY=VALUE' },
+      name: { type: 'text', description: 'the same as VOLUME', hidden: true },
       ...cluster,
     },
   },

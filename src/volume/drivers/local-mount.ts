@@ -66,11 +66,6 @@ async function withAddresses(mount: FilesystemMount): Promise<FilesystemMount> {
   const server = /^\/\/([^/]+)(.*)$/.exec(mount.device);
   if (server === null || mount.type.startsWith('nfs')) return { ...mount, options };
   const [, host = '', rest = ''] = server;
-  if (/^[^:]+:\d+$/.test(host))
-    throw new TinyrunError(
-      'USAGE',
-      `mount volume ${mount.volume}: port not allowed in CIFS device URL, include 'port' in 'o='`,
-    );
   return { ...mount, options, device: `//${await addressOf(mount, host)}${rest}` };
 }
 

@@ -1,6 +1,7 @@
 // The options of the driver `local`, and what they mean together: Docker's rules and words.
 
 import { TinyrunError } from '../../errors.ts';
+import { parseSize } from '../size.ts';
 
 type Options = Readonly<Record<string, string>>;
 
@@ -28,9 +29,11 @@ export function assertLocalOptions(name: string, options: Options): void {
     for (const needed of KNOWN[option]!)
       if (options[needed] === undefined)
         throw invalid(name, `missing required option: ${JSON.stringify(needed)}`);
-  const { size, type } = options;
+  const { size, type, device = '' } = options;
+  if (type === 'cifs' && /^\/\/[^/]+:\d+(\/|$)/.test(device))
+    throw invalid(name, "port not allowed in CIFS device URL, include 'port' in 'o='");
   if (size === undefined) return;
-  parseSize(name, size);
+  volumeSize(name, size);
   if (type !== undefined && type !== 'tmpfs')
     throw invalid(
       name,
@@ -39,20 +42,16 @@ export function assertLocalOptions(name: string, options: Options): void {
     );
 }
 
-const UNITS = 'bkmgtp';
 /** What ext4 takes at least. */
 const LEAST_SIZE = 1 << 20;
 
 /**
- * The bytes of a size in Docker's form: a number, with a unit of 1024 behind it (`10m`, `1.5GB`, `512KiB`).
+ * The bytes of a volume's size.
  * @throws TinyrunError USAGE
  */
-export function parseSize(name: string, text: string): number {
-  const [, digits, unit = ''] = /^(\d+(?:\.\d+)?) ?([bkmgtp]?)(?:i?b)?$/i.exec(text) ?? [];
-  if (digits === undefined)
-    throw invalid(name, `invalid size: ${JSON.stringify(text)}`, 'write it as 10m or 1g');
-  const bytes = Math.floor(Number(digits) * 1024 ** Math.max(UNITS.indexOf(unit.toLowerCase()), 0));
-  if (bytes < LEAST_SIZE || !Number.isSafeInteger(bytes))
-    throw invalid(name, `size ${text} is out of range`, 'it must be at least 1m');
+export function volumeSize(name: string, text: string): number {
+  const bytes = parseSize(text);
+  if (bytes === undefined) throw invalid(name, `invalid size: '${text}'`, 'write it as 10m or 1g');
+  if (bytes < LEAST_SIZE) throw invalid(name, `size ${text} is out of range`, 'it must be at least 1m');
   return bytes;
 }

@@ -59,9 +59,10 @@ function openIfAllowed(path: string): number | undefined {
 
 /**
  * Where a plugin listens.
+ * @param what is being done, the beginning of messages: `create data`
  * @throws TinyrunError NOT_FOUND in Docker's words; UNSUPPORTED for TLS
  */
-export function findPlugin(name: string): PluginAddress {
+export function findPlugin(name: string, what: string): PluginAddress {
   const [sockets, ...specs] = directories();
   if (isPluginName(name)) {
     for (const socket of [`${sockets}/${name}.sock`, `${sockets}/${name}/${name}.sock`])
@@ -69,47 +70,57 @@ export function findPlugin(name: string): PluginAddress {
     for (const directory of specs) {
       const path = `${directory}/${name}`;
       const spec = readSmall(AT_FDCWD, `${path}.spec`);
-      if (spec !== undefined) return parseAddress(name, `${path}.spec`, spec.trim());
+      if (spec !== undefined) return parseAddress({ name, what }, `${path}.spec`, spec.trim());
       const json = readSmall(AT_FDCWD, `${path}.json`);
-      if (json !== undefined) return parseJson(name, `${path}.json`, json);
+      if (json !== undefined) return parseJson({ name, what }, `${path}.json`, json);
     }
   }
-  throw new TinyrunError('NOT_FOUND', `error looking up volume plugin ${name}: plugin "${name}" not found`, {
-    hint: `a plugin is ${sockets}/${name}.sock, or NAME.spec or NAME.json in ${specs.join(', ')}`,
-    data: { plugin: name },
-  });
+  throw new TinyrunError(
+    'NOT_FOUND',
+    `${what}: error looking up volume plugin ${name}: plugin "${name}" not found`,
+    {
+      hint: `a plugin is ${sockets}/${name}.sock, or NAME.spec or NAME.json in ${specs.join(', ')}`,
+      data: { plugin: name },
+    },
+  );
 }
 
-const damaged = (name: string, path: string, why: string): TinyrunError =>
-  new TinyrunError('HOST', `error looking up volume plugin ${name}: ${path}: ${why}`, {
+/** A plugin, and what for. */
+interface Sought {
+  name: string;
+  what: string;
+}
+
+const damaged = ({ name, what }: Sought, path: string, why: string): TinyrunError =>
+  new TinyrunError('HOST', `${what}: error looking up volume plugin ${name}: ${path}: ${why}`, {
     hint: 'an address is unix:///PATH or tcp://HOST:PORT',
     data: { plugin: name },
   });
 
-function parseJson(name: string, path: string, text: string): PluginAddress {
+function parseJson(sought: Sought, path: string, text: string): PluginAddress {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    throw damaged(name, path, 'is no JSON');
+    throw damaged(sought, path, 'is no JSON');
   }
   if (typeof value !== 'object' || value === null || !('Addr' in value) || typeof value.Addr !== 'string')
-    throw damaged(name, path, 'has no Addr');
+    throw damaged(sought, path, 'has no Addr');
   if ('TLSConfig' in value && value.TLSConfig !== null)
     throw new TinyrunError(
       'UNSUPPORTED',
-      `error looking up volume plugin ${name}: ${path}: TLS is not supported`,
+      `${sought.what}: error looking up volume plugin ${sought.name}: ${path}: TLS is not supported`,
       {
         hint: 'let it listen on a unix socket',
       },
     );
-  return parseAddress(name, path, value.Addr);
+  return parseAddress(sought, path, value.Addr);
 }
 
-function parseAddress(name: string, path: string, address: string): PluginAddress {
+function parseAddress(sought: Sought, path: string, address: string): PluginAddress {
   if (address.startsWith('unix:///'))
     return { socket: address.slice('unix://'.length), url: 'http://plugin' };
   const [, host] = /^(?:tcp|http):\/\/([^/\s]+)\/?$/.exec(address) ?? [];
-  if (host === undefined) throw damaged(name, path, `${JSON.stringify(address)} is no address`);
+  if (host === undefined) throw damaged(sought, path, `${JSON.stringify(address)} is no address`);
   return { socket: undefined, url: `http://${host}` };
 }

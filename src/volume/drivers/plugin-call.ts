@@ -38,7 +38,7 @@ export async function callPlugin(
 }
 
 async function activate(plugin: string, what: string): Promise<PluginAddress> {
-  const address = findPlugin(plugin);
+  const address = findPlugin(plugin, what);
   const { Implements } = await call({ plugin, address, method: 'Plugin.Activate', what }, {});
   if (Array.isArray(Implements) && Implements.includes('VolumeDriver')) return address;
   throw new TinyrunError('HOST', `${what}: plugin "${plugin}" does not implement VolumeDriver`, {

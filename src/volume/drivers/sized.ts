@@ -7,7 +7,7 @@ import { TinyrunError } from '../../errors.ts';
 import { errnos } from '../../sys/errno.ts';
 import type { VolumePlace } from '../driver.ts';
 import { mountFilesystem } from './filesystem.ts';
-import { parseSize } from './local-options.ts';
+import { volumeSize } from './local-options.ts';
 import { attachLoop } from './loop.ts';
 
 const IMAGE = 'filesystem.img';
@@ -25,7 +25,7 @@ export function makeFilesystem(place: VolumePlace, size: string): void {
   const how = flag('O_WRONLY', 'O_CREAT', 'O_EXCL', 'O_CLOEXEC');
   const fd = syscall(what, 'openat', AT_FDCWD, path, how, 0o600);
   try {
-    syscall(what, 'ftruncate', fd, parseSize(place.name, size));
+    syscall(what, 'ftruncate', fd, volumeSize(place.name, size));
   } finally {
     close(fd);
   }
