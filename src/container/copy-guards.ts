@@ -69,13 +69,10 @@ export const enterBelow =
   ({ path, fd, inode }: Found): boolean => {
     const why = forbidden.get(inode.identity);
     if (why !== undefined)
-      throw new TinyrunError(
-        'USAGE',
-        `cannot copy ${written} into itself: of ${displayName(path)} in it, ${why}`,
-        {
-          hint: 'copy the parts that you want, or an archive without it: tar -c --exclude=... | tinyrun cp - ...',
-        },
-      );
+      throw new TinyrunError('USAGE', `cannot copy ${written} into itself: in it ${why}`, {
+        hint: 'copy parts of it, or an archive without that: tar -c --exclude=PATH ... | tinyrun cp - CONTAINER:PATH',
+        data: { path: displayName(path) },
+      });
     return madeUp(fd, `look at ${displayName(path)}`) === undefined;
   };
 

@@ -54,7 +54,10 @@ export async function copyTree(from: CopyEnd, to: CopyEnd, options: CopyOptions)
     const target = openTarget(destination, into, to);
     try {
       const itself = statInode(target, `look at ${to.written}`).identity;
-      const forbidden = new Map([...(options.forbidden ?? []), [itself, `it is copied to ${to.written}`]]);
+      const forbidden = new Map([
+        ...(options.forbidden ?? []),
+        [itself, `is the destination, ${to.written}`],
+      ]);
       const [, { bytes }] = await connect(
         (sink) => pack(source, newName, sink, enterBelow(from, forbidden)),
         (tar) => unpack(target, tar, to, options),

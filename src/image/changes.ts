@@ -26,8 +26,9 @@ const instructions: Readonly<Record<string, Apply>> = {
     config.Labels = { ...config.Labels, ...Object.fromEntries(pairsOf('LABEL', text, config)) };
   },
   ONBUILD: (config, text) => {
-    if (/^(ONBUILD|FROM|MAINTAINER)\b/i.test(text))
-      throw wrong(`ONBUILD does not take ${text.split(/\s/)[0]}`);
+    const [, trigger] = /^(ONBUILD|FROM|MAINTAINER)\b/i.exec(text.toUpperCase()) ?? [];
+    if (trigger === 'ONBUILD') throw wrong("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
+    if (trigger !== undefined) throw wrong(`${trigger} isn't allowed as an ONBUILD trigger`);
     config.OnBuild = [...(config.OnBuild ?? []), text];
   },
   STOPSIGNAL: (config, text) => {
@@ -47,6 +48,8 @@ const instructions: Readonly<Record<string, Apply>> = {
   },
 };
 
+const TAKE_SOME = ['ENV', 'EXPOSE', 'LABEL', 'ONBUILD', 'VOLUME'];
+
 /**
  * Applies Dockerfile instructions to a config, in order.
  * @param config stays as it is
@@ -61,8 +64,7 @@ export function applyChanges(config: ImageDefaults, changes: readonly string[]):
     const name = word.toUpperCase();
     const apply = Object.hasOwn(instructions, name) ? instructions[name] : undefined;
     if (apply === undefined) throw wrong(`${JSON.stringify(word)} is not a valid change command`);
-    if (text === '' && name !== 'CMD' && name !== 'ENTRYPOINT')
-      throw wrong(`${name} requires at least one argument`);
+    if (text === '' && TAKE_SOME.includes(name)) throw wrong(`${name} requires at least one argument`);
     if (change.includes('\0')) throw wrong(`${name} contains a NUL byte`);
     apply(changed, text, seen);
     seen.add(name);

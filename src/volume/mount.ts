@@ -91,6 +91,7 @@ export function toVolumeMount(request: MountRequest, flag: string, context = '')
     throw new TinyrunError(
       'USAGE',
       `${context}invalid mount config for type ${JSON.stringify(request.type)}: ${problem}`,
+      problem === UNKNOWN_TYPE ? { hint: 'there are bind, image, tmpfs and volume' } : {},
     );
   }
   const { type, source, destination, readOnly, bind, volume, tmpfs, image, mode, noCreate, ...rest } =
@@ -126,6 +127,8 @@ export function destinationProblem(destination: string): string | undefined {
   return undefined;
 }
 
+const UNKNOWN_TYPE = 'mount type unknown';
+
 function typeProblem({ type, source, bind, volume, image }: MountRequest): string | undefined {
   switch (type) {
     case 'bind':
@@ -146,7 +149,7 @@ function typeProblem({ type, source, bind, volume, image }: MountRequest): strin
       if (source === '') return 'field Source must not be empty';
       return image && subpathProblem(image.subpath);
     default:
-      return 'mount type unknown';
+      return UNKNOWN_TYPE;
   }
 }
 

@@ -48,7 +48,9 @@ const INVALID: Record<string, RegExp> = {
   'EXPOSE 0': /^invalid containerPort: 0$/,
   'EXPOSE 9-8': /^invalid containerPort: 9-8$/,
   'VOLUME [""]': /^VOLUME specified can not be an empty string$/,
-  'ONBUILD FROM x': /^ONBUILD does not take FROM$/,
+  'ONBUILD FROM x': /^FROM isn't allowed as an ONBUILD trigger$/,
+  'ONBUILD onbuild RUN x': /^Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed$/,
+  WORKDIR: /^WORKDIR requires exactly one argument$/,
   'USER a\0b': /^USER contains a NUL byte$/,
 };
 

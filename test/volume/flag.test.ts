@@ -1,24 +1,11 @@
+// What is no mount, and what is said of it, is in test/texts.
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { TinyrunError } from '../../src/errors.ts';
 import { parseTmpfsFlag, parseVolumeFlag } from '../../src/volume/flag.ts';
 import type { VolumeMount } from '../../src/volume/mount.ts';
 
 const CWD = '/home/me';
-const LONG_NAME =
-  'includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. ' +
-  'If you intended to pass a host directory, use absolute path';
-
-function errorOf(run: () => unknown, what = ''): TinyrunError {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof TinyrunError) return error;
-    throw error;
-  }
-  throw new Error(`nothing was thrown ${what}`);
-}
-
 const bind = (source: string, destination: string, more: Partial<VolumeMount> = {}) => ({
   type: 'bind',
   source,
@@ -79,59 +66,12 @@ test('parseVolumeFlag: sources, destinations and options become a mount', () => 
   }
 });
 
-const notAbsolute = (type: string, path: string) =>
-  `invalid mount config for type "${type}": invalid mount path: '${path}' mount path must be absolute`;
-
-const INVALID: Record<string, string> = {
-  '': 'invalid empty volume spec',
-  ':': "invalid volume specification: ':'",
-  '::': "invalid volume specification: '::'",
-  'a:': "invalid volume specification: 'a:'",
-  ':::': 'invalid spec: :::: empty section between colons',
-  ':/data': 'invalid spec: :/data: empty section between colons',
-  '/data:': 'invalid spec: /data:: empty section between colons',
-  '/srv::ro': 'invalid spec: /srv::ro: empty section between colons',
-  '/srv:/data:': 'invalid spec: /srv:/data:: empty section between colons',
-  '/srv:/data:ro:x': 'invalid spec: /srv:/data:ro:x: too many colons',
-  '/data:ro': "invalid volume specification: '/data:ro'",
-  '/data:ro,z': "invalid volume specification: '/data:ro,z'",
-  'data:rw': "invalid volume specification: 'data:rw'",
-  '/data:shared': "invalid volume specification: '/data:shared'",
-  '/srv:/data:sw': 'invalid mode: sw',
-  '/srv:/data:ro,': 'invalid mode: ro,',
-  '/srv:/data:ro,rw': 'invalid mode: ro,rw',
-  '/srv:/data:z,Z': 'invalid mode: z,Z',
-  '/srv:/data:ro,rshared,rslave': 'invalid mode: ro,rshared,rslave',
-  '/srv:/data:constructor': 'invalid mode: constructor',
-  '/srv:data': `invalid volume specification: '/srv:data': ${notAbsolute('bind', 'data')}`,
-  './srv:data': `invalid volume specification: '/home/me/srv:data': ${notAbsolute('bind', 'data')}`,
-  'vol:data': `invalid volume specification: 'vol:data': ${notAbsolute('volume', 'data')}`,
-  data: `invalid volume specification: 'data': ${notAbsolute('volume', 'data')}`,
-  './x': `invalid volume specification: './x': ${notAbsolute('volume', './x')}`,
-  '/srv:/': `invalid volume specification: '/srv:/': invalid mount config for type "bind": invalid specification: destination can't be '/'`,
-  '/srv:/a/..': `invalid volume specification: '/srv:/a/..': invalid mount config for type "bind": invalid specification: destination can't be '/'`,
-  'data:/d:shared': `invalid volume specification: 'data:/d:shared': invalid mount config for type "volume": field BindOptions must not be specified`,
-  '/srv:/d:O,O': 'invalid mode: O,O',
-  '/srv:/d:upperdir=/u,O': 'invalid mode: upperdir=/u,O: upperdir and workdir go together: give both',
-  '/srv:/d:upperdir=/u,workdir=/w':
-    'invalid mode: upperdir=/u,workdir=/w: upperdir and workdir are of an overlay: give O, too',
-  '/srv:/d:O,upperdir=u,workdir=/w':
-    'invalid mode: O,upperdir=u,workdir=/w: upperdir and workdir must be absolute paths',
-  '/srv:/d:idmap=uids=0-1-2': 'invalid idmap: "uids=0-1-2"',
-  '/srv:/d:idmap=uids=0-1-0;gids=0-1-1': 'invalid idmap: "uids=0-1-0;gids=0-1-1"',
-  '/srv:/d:idmap=uids=0-1-1;gids=0-4294967295-1': 'invalid idmap: "uids=0-1-1;gids=0-4294967295-1"',
-  '/srv:/d:nocopy': `invalid volume specification: '/srv:/d:nocopy': invalid mount config for type "bind": field VolumeOptions must not be specified`,
-  'rel/x:/d': `create rel/x: "rel/x" ${LONG_NAME}`,
-  '~/x:/d': `create ~/x: "~/x" ${LONG_NAME}`,
-  '-x:/d': `create -x: "-x" ${LONG_NAME}`,
-};
-
-test("parseVolumeFlag: what is wrong is said in Docker's words", () => {
-  for (const [text, expected] of Object.entries(INVALID)) {
-    const error = errorOf(() => parseVolumeFlag(text, CWD), text);
-    assert.is(error.message, expected, text);
-    assert.is(error.code, 'USAGE', text);
-  }
+test('parseVolumeFlag: a relative source is named by where it is', () => {
+  const config = 'invalid mount config for type "bind": invalid mount path';
+  assert.throws(
+    () => parseVolumeFlag('./srv:data', CWD),
+    `invalid volume specification: '/home/me/srv:data': ${config}: 'data' mount path must be absolute`,
+  );
 });
 
 test('parseTmpfsFlag: a destination and any mount options', () => {
@@ -161,26 +101,6 @@ test('parseTmpfsFlag: a destination and any mount options', () => {
   };
   for (const [text, expected] of Object.entries(valid)) {
     assert.equal(parseTmpfsFlag(text), { ...expected, flag: `--tmpfs ${text}` }, text);
-  }
-});
-
-test("parseTmpfsFlag: what is wrong is said in Docker's words", () => {
-  const invalid: Record<string, string> = {
-    '': "invalid mount path: '' mount path must be absolute",
-    ':size=1m': "invalid mount path: '' mount path must be absolute",
-    'run:size=1m': "invalid mount path: 'run' mount path must be absolute",
-    '/': "invalid specification: destination can't be '/'",
-    '/..:ro': "invalid specification: destination can't be '/'",
-    '/run:bogus': 'invalid tmpfs option "bogus"',
-    '/run:bogus=1': 'invalid tmpfs option "bogus"',
-    '/run:size': 'invalid tmpfs option "size"',
-    '/run:ro,': 'invalid tmpfs option ""',
-    '/run:bind': 'invalid tmpfs option "bind"',
-    '/run:remount': 'invalid tmpfs option "remount"',
-    '/run:a:b': 'invalid tmpfs option "a:b"',
-  };
-  for (const [text, expected] of Object.entries(invalid)) {
-    assert.is(errorOf(() => parseTmpfsFlag(text)).message, expected, text);
   }
 });
 

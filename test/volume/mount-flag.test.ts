@@ -1,21 +1,13 @@
+// What is no mount, and what is said of it, is in test/texts.
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { TinyrunError } from '../../src/errors.ts';
 import { parseMountFlag } from '../../src/volume/mount-flag.ts';
 import { parseSize } from '../../src/volume/size.ts';
 
 const CWD = '/home/me';
 
-function errorOf(run: () => unknown): TinyrunError {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof TinyrunError) return error;
-    throw error;
-  }
-  throw new Error('nothing was thrown');
-}
-
+const BIND = 'type=bind,src=/s,dst=/d';
 const bind = { type: 'bind', source: '/s', destination: '/d', readOnly: false, createSource: false };
 const volume = { type: 'volume', destination: '/d', readOnly: false, createSource: true };
 const tmpfs = { type: 'tmpfs', destination: '/d', readOnly: false, createSource: false };
@@ -89,81 +81,6 @@ test('parseMountFlag: every key of Docker becomes data', () => {
   }
 });
 
-const config = (type: string, problem: string) => `invalid mount config for type "${type}": ${problem}`;
-const BIND = 'type=bind,src=/s,dst=/d';
-
-const INVALID: Record<string, string> = {
-  '': 'value is empty',
-  '  ': 'value is empty',
-  'type=volume,bogus': "invalid field 'bogus' must be a key=value pair",
-  'type=bind,': "invalid field '' must be a key=value pair",
-  'src,dst=/d': "invalid field 'src' must be a key=value pair",
-  'type=volume,bogus=foo': "unknown option 'bogus' in 'bogus=foo'",
-  'type=bind,toString=1': "unknown option 'tostring' in 'toString=1'",
-  '=x': "unknown option '' in '=x'",
-  'type=bind, src=/s': "invalid option 'src' in ' src=/s': option should not have whitespace",
-  'type=bind,src =/s': "invalid option 'src' in 'src =/s': option should not have whitespace",
-  'type=bind,src= /s': "invalid value for 'src' in 'src= /s': value should not have whitespace",
-  'type=bind,src=': "invalid value for 'src': value is empty",
-  'type=bind,src=\t,dst=/d': "invalid value for 'src': value is empty",
-  'type=bind,ro=no': `invalid value for 'ro': invalid boolean value ("no"): must be one of "true", "1", "false", or "0" (default "true")`,
-  'type=bind,ro=True': `invalid value for 'ro': invalid boolean value ("True"): must be one of "true", "1", "false", or "0" (default "true")`,
-  'type=bind,src=a"b': 'parse error on line 1, column 16: bare " in non-quoted field',
-  'type=bind,"src=/a': 'parse error on line 1, column 18: extraneous or missing " in quoted-field',
-  '"type=bind"x,dst=/d': 'parse error on line 1, column 11: extraneous or missing " in quoted-field',
-  [`${BIND},bind-nonrecursive`]: 'bind-nonrecursive is deprecated, use bind-recursive=disabled instead',
-  [`${BIND},bind-nonrecursive=true`]: 'bind-nonrecursive is deprecated, use bind-recursive=disabled instead',
-  [`${BIND},bind-recursive=yes`]:
-    'invalid value for bind-recursive: yes (must be "enabled", "disabled", "writable", or "readonly")',
-  [`${BIND},bind-recursive=writable`]:
-    "option 'bind-recursive=writable' requires 'readonly' to be specified in conjunction",
-  [`${BIND},bind-recursive=readonly`]:
-    "option 'bind-recursive=readonly' requires 'readonly' to be specified in conjunction",
-  [`${BIND},bind-recursive=readonly,ro`]:
-    "option 'bind-recursive=readonly' requires 'bind-propagation=rprivate' to be specified in conjunction",
-  [`${BIND},bind-propagation=loud`]: config('bind', 'invalid propagation mode: loud'),
-  [`${BIND},volume-nocopy`]: "cannot mix 'volume-*' options with mount type 'bind'",
-  [`${BIND},tmpfs-size=1m`]: "cannot mix 'tmpfs-*' options with mount type 'bind'",
-  [`${BIND},image-subpath=a`]: "cannot mix 'image-*' options with mount type 'bind'",
-  'src=data,dst=/d,bind-propagation=shared': "cannot mix 'bind-*' options with mount type 'volume'",
-  'type=bind,dst=/d': config('bind', 'field Source must not be empty'),
-  'type=bind,src=/s': config('bind', 'field Target must not be empty'),
-  'type=tmpfs': config('tmpfs', 'field Target must not be empty'),
-  'type=bind,src=s,dst=/d': config('bind', "invalid mount path: 's' mount path must be absolute"),
-  'type=bind,src=/s,dst=d': config('bind', "invalid mount path: 'd' mount path must be absolute"),
-  'type=bind,src=/s,dst=/': config('bind', "invalid specification: destination can't be '/'"),
-  'type=tmpfs,src=/s,dst=/d': config('tmpfs', 'field Source must not be specified'),
-  'type=image,dst=/d': config('image', 'field Source must not be empty'),
-  'type=image,src=bb,dst=/d,image-subpath=../x': config(
-    'image',
-    'subpath must be a relative path within the volume',
-  ),
-  'type=npipe,src=/s,dst=/d': config('npipe', 'mount type unknown'),
-  'dst=/d,volume-subpath=a': config('volume', 'must not set Subpath when using anonymous volumes'),
-  'src=data,dst=/d,volume-subpath=a/../../b': config(
-    'volume',
-    'subpath must be a relative path within the volume',
-  ),
-  'src=data,dst=/d,volume-label==x': "invalid value for 'volume-label': no name before '=' in '=x'",
-  'src=/abs,dst=/d':
-    'create /abs: "/abs" includes invalid characters for a local volume name, only ' +
-    '"[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path',
-  'type=tmpfs,dst=/d,tmpfs-size=foo': 'invalid value for tmpfs-size: foo',
-  'type=tmpfs,dst=/d,tmpfs-size=-1': 'invalid value for tmpfs-size: -1',
-  'type=tmpfs,dst=/d,tmpfs-mode=foo': 'invalid value for tmpfs-mode: foo',
-  'type=tmpfs,dst=/d,tmpfs-mode=0o700': 'invalid value for tmpfs-mode: 0o700',
-  'type=tmpfs,dst=/d,tmpfs-mode=999': 'invalid value for tmpfs-mode: 999',
-  'type=tmpfs,dst=/d,tmpfs-mode=77777777777777': 'invalid value for tmpfs-mode: 77777777777777',
-};
-
-test("parseMountFlag: what is wrong is said in Docker's words", () => {
-  for (const [text, expected] of Object.entries(INVALID)) {
-    const error = errorOf(() => parseMountFlag(text, CWD));
-    assert.is(error.message, expected, text);
-    assert.is(error.code, 'USAGE', text);
-  }
-});
-
 test("parseMountFlag: Podman's idmap and U", () => {
   assert.is(parseMountFlag(`${BIND},bind-idmap`, CWD).idmap, 'container');
   assert.is(parseMountFlag(`${BIND},idmap=true`, CWD).idmap, 'container');
@@ -172,7 +89,6 @@ test("parseMountFlag: Podman's idmap and U", () => {
     uids: [{ containerID: 0, hostID: 1, size: 2 }],
     gids: [{ containerID: 3, hostID: 4, size: 5 }],
   });
-  assert.is(errorOf(() => parseMountFlag(`${BIND},idmap=x`, CWD)).message, 'invalid idmap: "x"');
   assert.is(parseMountFlag(`${BIND},U`, CWD).chown, true);
   assert.is(parseMountFlag(`${BIND},chown=0`, CWD).chown, undefined);
 });

@@ -81,7 +81,7 @@ function toContainer({ dataRoot }: GlobalOptions): Pick<CopyOptions, 'forbidden'
   const directory = openDirectoryAt(dataRoot, 'copy to a container');
   try {
     const { identity } = statInode(directory, `look at ${dataRoot}`);
-    return { forbidden: new Map([[identity, 'tinyrun keeps the files of its containers there']]) };
+    return { forbidden: new Map([[identity, `is ${dataRoot}, where the container's own files are`]]) };
   } finally {
     close(directory);
   }
