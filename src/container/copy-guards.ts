@@ -8,6 +8,7 @@ import { PIN } from '../disk/files.ts';
 import { mountIdOf, must } from '../disk/inode.ts';
 import { TinyrunError } from '../errors.ts';
 import type { CopyEnd } from './copy.ts';
+import { isOfTheRuntime } from './copy-rules.ts';
 import type { Located } from './locate.ts';
 
 /** By f_type of statfs(2): the filesystems that are no place for files. */
@@ -40,7 +41,7 @@ export function assertHasContents({ parent, base }: Located, { written }: CopyEn
       throw new TinyrunError(
         'USAGE',
         `cp ${written}: it is in a filesystem of type ${filesystem}, whose files the kernel makes up while they are read`,
-        { hint: 'read it there: tinyrun exec CONTAINER cat PATH' },
+        { hint: 'read it into a file with cat, and copy that' },
       );
   } finally {
     close(pin);
@@ -48,10 +49,25 @@ export function assertHasContents({ parent, base }: Located, { written }: CopyEn
 }
 
 /**
- * Refuses a directory in which nothing can be made.
+ * Refuses a directory in which nothing can be made, or where nobody would see it.
+ * @param path of what is to be made, whatever symlinks led there
  * @throws TinyrunError USAGE; SystemError
  */
-export function assertTakesFiles(directory: number, { written }: CopyEnd): void {
+export function assertTakesFiles(
+  directory: number,
+  path: string,
+  { root, container, written }: CopyEnd,
+): void {
+  const isHidden =
+    container !== undefined &&
+    isOfTheRuntime(path) &&
+    mountIdOf(directory, written) === mountIdOf(root, written);
+  if (isHidden)
+    throw new TinyrunError(
+      'USAGE',
+      `cp to ${written}: the container would not see it: what it has in /proc, /sys and /dev is the runtime's`,
+      { hint: `write it from inside: tinyrun exec -i ${container} sh -c 'cat >PATH'` },
+    );
   const filesystem = madeUp(directory, `look at ${written}`);
   if (filesystem !== undefined)
     throw new TinyrunError(

@@ -120,7 +120,7 @@ export async function copyFromArchive(
   }
 }
 
-function openTarget({ parent, base }: Located, into: 'destination' | 'parent', to: CopyEnd): number {
+function openTarget({ parent, base, ledTo }: Located, into: 'destination' | 'parent', to: CopyEnd): number {
   if (parent === undefined)
     throw new TinyrunError('NOT_FOUND', `cp to ${to.written}: no such directory`, {
       hint: 'the directory that it is to be in must be there: cp makes no parents',
@@ -128,7 +128,7 @@ function openTarget({ parent, base }: Located, into: 'destination' | 'parent', t
   const name = into === 'destination' ? base : '.';
   const fd = must(rawSyscall('openat', parent, name, DIRECTORY, 0), `open the directory ${to.written}`);
   try {
-    assertTakesFiles(fd, to);
+    assertTakesFiles(fd, ledTo ?? to.path, to);
     return fd;
   } catch (error) {
     close(fd);

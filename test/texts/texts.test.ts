@@ -30,7 +30,7 @@ const PAGES: Readonly<Record<string, string>> = {
     t create --name off -v vol:/v -v vol:/ro:ro bb
     t create --name ro --read-only -v vol:/v bb
     t create --name h -v $T/d:/d bb
-    t run -d --name on bb sh -c 'mkfifo /pipe; mkdir /to; touch /file; exec sleep 600'
+    t run -d --name on bb sh -c 'mkfifo /pipe; mknod /null c 1 3; mkdir /to; touch /file; exec sleep 600'
     until t exec on test -e /file; do sleep 0.1; done`,
   container: `${FILES}
     t create --name off bb; t create --name missing bb nosuch; t create --name denied bb /etc/passwd
