@@ -147,12 +147,16 @@ export function close(fd: number): void {
 }
 const CLOSE = syscallNumber('close', arch)!;
 
-/** Writes all of `bytes` with write(2), synchronously: process.stdout would leave the pipe O_NONBLOCK for a container. */
-export function writeAll(fd: number, bytes: Uint8Array): void {
+/**
+ * Writes all of `bytes` with write(2), synchronously: process.stdout would leave the pipe O_NONBLOCK for a container.
+ * @param name of what is written, for messages
+ * @throws SystemError
+ */
+export function writeAll(fd: number, bytes: Uint8Array, name = `file descriptor ${fd}`): void {
   for (let at = 0; at < bytes.length; ) {
     const wrote = rawSyscall('write', fd, bytes.subarray(at), bytes.length - at);
     if (wrote === -EAGAIN) pollOut(fd);
-    else if (wrote < 0 && wrote !== -EINTR) throw new SystemError(`write to file descriptor ${fd}`, -wrote);
+    else if (wrote < 0 && wrote !== -EINTR) throw new SystemError(`write to ${name}`, -wrote);
     else if (wrote > 0) at += wrote;
   }
 }

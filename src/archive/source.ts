@@ -4,6 +4,7 @@
 import { close, flag, rawSyscall, SystemError, writeAll } from '../../native-bindings/libc.ts';
 import { AT_FDCWD } from '../disk/files.ts';
 import { errno } from '../disk/inode.ts';
+import { TinyrunError } from '../errors.ts';
 
 export type ByteSource = AsyncIterable<Uint8Array>;
 
@@ -34,6 +35,22 @@ export async function* sourceOfFd(fd: number, name: string): ByteSource {
 }
 
 /**
+ * A part of a file, wherever else it is read.
+ * @param name of the file, for messages
+ * @throws TinyrunError ARCHIVE where the file ends before; SystemError
+ */
+export async function* sourceOfRange(fd: number, offset: number, size: number, name: string): ByteSource {
+  const buffer = new Uint8Array(Math.min(CHUNK, size));
+  for (let at = 0; at < size; ) {
+    const got = rawSyscall('pread64', fd, buffer, Math.min(buffer.length, size - at), offset + at);
+    if (got < 0) throw new SystemError(`read ${name}`, -got);
+    if (got === 0) throw new TinyrunError('ARCHIVE', `${name} has become shorter while it was read`);
+    at += got;
+    yield buffer.subarray(0, got);
+  }
+}
+
+/**
  * The contents of a file, opened when they are asked for.
  * @throws SystemError
  */
@@ -52,8 +69,13 @@ export async function* sourceOfBytes(...chunks: readonly Uint8Array[]): ByteSour
   yield* chunks;
 }
 
-/** Writes to a descriptor, which is not closed. */
-export const sinkOfFd = (fd: number): ByteSink => ({ write: (bytes) => writeAll(fd, bytes) });
+/**
+ * Writes to a descriptor, which is not closed.
+ * @param name of what is written, for messages
+ */
+export const sinkOfFd = (fd: number, name: string): ByteSink => ({
+  write: (bytes) => writeAll(fd, bytes, name),
+});
 
 /** All of a source at once. For what is small: it ends with an error behind `limit` bytes. */
 export async function readAll(source: ByteSource, limit: number, tooLong: () => Error): Promise<Uint8Array> {

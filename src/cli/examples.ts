@@ -116,7 +116,13 @@ export const examples: Readonly<Record<string, readonly (readonly [typed: string
   'image rm': [['tinyrun image rm bb:1', 'the name, and with the last one the image']],
   'system prune': [['tinyrun system prune -af --volumes', 'all that no container uses']],
   'image prune': [['tinyrun image prune -af', 'all that no container uses']],
-  'image save': [['tinyrun image save -o bb.tar bb', 'for image import, docker load, podman load']],
+  'image save': [
+    ['tinyrun image save -o bb.tar bb', 'for image import, docker load, podman load'],
+    [
+      'tinyrun image save --format oci --compress zstd -o bb.tar bb',
+      'for skopeo copy oci-archive:bb.tar ...',
+    ],
+  ],
   'volume create': [
     ['tinyrun volume create data', 'and then run -v data:/data'],
     ['tinyrun volume create --label env=test -o size=1g data', 'of limited size'],

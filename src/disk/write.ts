@@ -26,7 +26,7 @@ export function writeFileAtomic(
   const how = flag('O_WRONLY', 'O_CREAT', 'O_TRUNC', 'O_NOFOLLOW', 'O_CLOEXEC');
   const fd = syscall(`write ${path}`, 'openat', AT_FDCWD, aside, how, mode);
   try {
-    writeAll(fd, typeof contents === 'string' ? utf8.encode(contents) : contents);
+    writeAll(fd, typeof contents === 'string' ? utf8.encode(contents) : contents, aside);
     syscall(`set the mode of ${aside}`, 'fchmod', fd, mode);
     if (durable) syscall(`sync ${path}`, 'fsync', fd);
     syscall(`replace ${path}`, 'renameat2', AT_FDCWD, aside, AT_FDCWD, path, 0);
@@ -93,6 +93,22 @@ export async function withNewFile(path: string, work: (fd: number) => void | Pro
   } finally {
     close(fd);
   }
+}
+
+/**
+ * Opens a file that has no name on any filesystem: nobody else finds it, and nothing stays of it.
+ * @param directory on the filesystem that has room for it
+ * @throws SystemError
+ */
+export function openUnnamed(directory: string): number {
+  const how = flag('O_RDWR', 'O_CLOEXEC');
+  const fd = rawSyscall('openat', AT_FDCWD, directory, how | flag('O_TMPFILE'), 0o600);
+  if (fd >= 0) return fd;
+  if (fd !== -errnos['EOPNOTSUPP']!) throw new SystemError(`make a file in ${directory}`, -fd);
+  const path = `${directory}/.spool.${process.pid}`;
+  const named = syscall(`make ${path}`, 'openat', AT_FDCWD, path, how | flag('O_CREAT', 'O_TRUNC'), 0o600);
+  rawSyscall('unlinkat', AT_FDCWD, path, 0);
+  return named;
 }
 
 const isRegular = (fd: number): boolean => (modeOf(fd) & 0o170000) === 0o100000; // S_IFMT, S_IFREG: <linux/stat.h>

@@ -2,19 +2,12 @@
 // what is in it may come last. A tar is looked through once; then its members are read where they lie. One that cannot be
 // read twice (a pipe, or compressed) is first written to a file without a name, which goes with the process.
 
-import {
-  close,
-  flag,
-  openat2,
-  rawSyscall,
-  SystemError,
-  syscall,
-  writeAll,
-} from '../../native-bindings/libc.ts';
+import { close, flag, openat2, SystemError, syscall, writeAll } from '../../native-bindings/libc.ts';
 import { readEntries } from '../archive/entries.ts';
-import { type ByteSource, readAll, sourceOfFd, watched } from '../archive/source.ts';
+import { type ByteSource, readAll, sourceOfFd, sourceOfRange, watched } from '../archive/source.ts';
 import { AT_FDCWD, DIRECTORY } from '../disk/files.ts';
-import { errno, S_IFREG, statInode } from '../disk/inode.ts';
+import { S_IFREG, statInode } from '../disk/inode.ts';
+import { openUnnamed } from '../disk/write.ts';
 import { TinyrunError } from '../errors.ts';
 import { errnoWords } from '../sys/errno.ts';
 
@@ -152,19 +145,6 @@ function findMember(
   return member === undefined || 'link' in member ? undefined : member;
 }
 
-const CHUNK = 256 * 1024;
-
-async function* sourceOfRange(fd: number, offset: number, size: number, name: string): ByteSource {
-  const buffer = new Uint8Array(Math.min(CHUNK, size));
-  for (let at = 0; at < size; ) {
-    const got = rawSyscall('pread64', fd, buffer, Math.min(buffer.length, size - at), offset + at);
-    if (got < 0) throw new SystemError(`read ${name}`, -got);
-    if (got === 0) throw new TinyrunError('ARCHIVE', `${name} has become shorter while it was read`);
-    at += got;
-    yield buffer.subarray(0, got);
-  }
-}
-
 /**
  * The members of a tar that comes as a stream.
  * @param directory on the filesystem that its bytes are written to, as long as they are wanted
@@ -195,15 +175,3 @@ const unkept = (name: string, directory: string, { errno }: SystemError): Tinyru
       hint: 'an archive in a file, not compressed, is read where it is',
     },
   );
-
-/** A file that has no name on any filesystem: nobody else finds it, and nothing stays of it. */
-function openUnnamed(directory: string): number {
-  const how = flag('O_RDWR', 'O_CLOEXEC');
-  const fd = rawSyscall('openat', AT_FDCWD, directory, how | flag('O_TMPFILE'), 0o600);
-  if (fd >= 0) return fd;
-  if (fd !== errno('EOPNOTSUPP')) throw new SystemError(`make a file in ${directory}`, -fd);
-  const path = `${directory}/.spool.${process.pid}`;
-  const named = syscall(`make ${path}`, 'openat', AT_FDCWD, path, how | flag('O_CREAT', 'O_TRUNC'), 0o600);
-  rawSyscall('unlinkat', AT_FDCWD, path, 0);
-  return named;
-}

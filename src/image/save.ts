@@ -2,19 +2,21 @@
 // configs, and with them ids, stay as they are.
 //
 //   docker   manifest.json and repositories, as `docker save` writes them since version 25: an OCI layout at the same time
-//   oci      the OCI layout alone
+//   oci      the OCI layout alone; its layers may be compressed
 //
-// Both have the same blobs: the config of each image, its layers uncompressed, a manifest that names them.
+// Both have the same blobs: the config of each image, its layers, a manifest that names them.
 
+import type { Compression } from '../archive/compress.ts';
 import { digestOf } from '../archive/digest.ts';
 import { END, encodeHeader } from '../archive/encode.ts';
 import type { ByteSink } from '../archive/source.ts';
 import { TinyrunError } from '../errors.ts';
-import { findLayer, writeLayer } from './layers.ts';
+import { findLayer } from './layers.ts';
+import { type LayerBlob, withPackedLayer } from './packed-layer.ts';
 import { parseReference } from './reference.ts';
 import { createdAt, type Image } from './store.ts';
 
-export type SaveFormat = 'docker' | 'oci';
+export type SaveFormat = { kind: 'docker' } | { kind: 'oci'; compression: Compression };
 
 /** An image to save, and the names that the archive gives it. */
 export interface Saved {
@@ -49,10 +51,12 @@ export async function saveImages(
   sink: ByteSink,
 ): Promise<void> {
   const written = new Set<string>();
+  const layerBlobs = new Map<string, LayerBlob>();
+  const compression = format.kind === 'oci' ? format.compression : 'none';
   for (const folder of ['blobs/', 'blobs/sha256/']) await writeEntry(sink, folder, undefined);
   const manifests: Blob[] = [];
   for (const { image } of images) {
-    const layers = await writeLayers(dataRoot, image, sink, written);
+    const layers = await writeLayers(dataRoot, image, sink, compression, layerBlobs);
     const config: Blob = { bytes: image.configBytes, digest: image.id };
     const manifest = blobOf(manifestOf(config, layers));
     for (const blob of [config, manifest]) await writeBlob(sink, blob, written);
@@ -70,34 +74,36 @@ async function writeDocuments(
 ): Promise<void> {
   const write = (name: string, value: unknown) => writeEntry(sink, name, blobOf(value).bytes);
   await write('index.json', indexOf(images, manifests, format));
-  if (format === 'docker') await write('manifest.json', images.map(dockerManifest));
+  if (format.kind === 'docker') await write('manifest.json', images.map(dockerManifest));
   await write('oci-layout', { imageLayoutVersion: '1.0.0' });
-  if (format === 'docker') await write('repositories', repositoriesOf(images));
+  if (format.kind === 'docker') await write('repositories', repositoriesOf(images));
 }
 
-interface LayerBlob {
-  digest: string;
-  size: number;
-}
-
-/** Writes the layers that are not in the archive yet. */
+/**
+ * Writes the layers that are not in the archive yet.
+ * @param written by their diff ids, those that are
+ */
 async function writeLayers(
   dataRoot: string,
   image: Image,
   sink: ByteSink,
-  written: Set<string>,
+  compression: Compression,
+  written: Map<string, LayerBlob>,
 ): Promise<LayerBlob[]> {
   const blobs: LayerBlob[] = [];
   for (const chainId of image.layers) {
     const layer = findLayer(dataRoot, chainId);
     if (layer === undefined)
       throw new TinyrunError('ARCHIVE', `save image ${image.id}: layer ${chainId} is missing`);
-    blobs.push({ digest: layer.diffId, size: layer.archiveSize });
-    if (written.has(layer.diffId)) continue;
-    written.add(layer.diffId);
-    await writeHeader(sink, pathOf(layer.diffId), layer.archiveSize);
-    await writeLayer(dataRoot, chainId, sink);
-    await sink.write(paddingOf(layer.archiveSize));
+    const { diffId } = layer;
+    if (!written.has(diffId))
+      await withPackedLayer(dataRoot, layer, compression, async (blob, write) => {
+        await writeHeader(sink, pathOf(blob.digest), blob.size);
+        await write(sink);
+        await sink.write(paddingOf(blob.size));
+        written.set(diffId, blob);
+      });
+    blobs.push(written.get(diffId)!);
   }
   return blobs;
 }
@@ -136,7 +142,7 @@ const manifestOf = (config: Blob, layers: readonly LayerBlob[]): object => ({
   schemaVersion: 2,
   mediaType: `${OCI}manifest.v1+json`,
   config: { mediaType: `${OCI}config.v1+json`, digest: config.digest, size: config.bytes.length },
-  layers: layers.map(({ digest, size }) => ({ mediaType: `${OCI}layer.v1.tar`, digest, size })),
+  layers,
 });
 
 /** An entry for each name of an image, as Docker writes it; one without annotations where there is none. */
@@ -159,7 +165,7 @@ function annotationsOf(image: Image, name: string, format: SaveFormat): Record<s
   return {
     'io.containerd.image.name': `${repository}:${tag}`,
     'org.opencontainers.image.created': new Date(createdAt(image)).toISOString(),
-    'org.opencontainers.image.ref.name': format === 'oci' ? `${repository}:${tag}` : tag,
+    'org.opencontainers.image.ref.name': format.kind === 'oci' ? `${repository}:${tag}` : tag,
   };
 }
 

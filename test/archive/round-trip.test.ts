@@ -178,7 +178,7 @@ test('numbers beyond octal digits: owners, times, and a file of 10 GB that is a 
     }
     const fd = openSync(`${top}/a.tar`, 'w');
     const root0 = openSync(from, 'r');
-    await packTree(root0, sinkOfFd(fd), { whiteouts: 'plain' });
+    await packTree(root0, sinkOfFd(fd, 'the archive'), { whiteouts: 'plain' });
     for (const open of [fd, root0]) closeSync(open);
     await unpack(root, sourceOfFile(`${top}/a.tar`));
     const facts = (folder: string): string =>

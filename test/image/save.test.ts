@@ -180,6 +180,59 @@ for (const [format, transport] of [
       }
     }));
 
+for (const kind of ['gzip', 'zstd'])
+  test(`save --format oci --compress ${kind}: skopeo and we read it, with the same config and diff ids`, () =>
+    withImage((store, id) => {
+      const save = (file: string): string =>
+        store.out('save', '--format', 'oci', '--compress', kind, '-o', file, 'bb:1');
+      store.out('tag', 'bb:1', 'bb:one');
+      save('saved.tar');
+      save('again.tar');
+      host(['cmp', 'saved.tar', 'again.tar'], { cwd: store.folder });
+      const names = host(['tar', '-tf', 'saved.tar'], { cwd: store.folder });
+      for (const { diffId } of [base, top]) assert.not.match(names, diffId.slice(7));
+      assert.equal(
+        namesIn(store, '').filter((name) => name.startsWith('.spool')),
+        [],
+      );
+      store.out('rmi', '-f', id);
+      assert.is(store.out('load', '-i', 'saved.tar'), 'Loaded image: bb:1\n');
+      assert.equal(
+        [idOf(store, 'bb:1'), diffIdsOf(store, 'bb:1')],
+        [id, JSON.stringify([base.diffId, top.diffId])],
+      );
+      if (Bun.which('skopeo') === null) return skip('skopeo', 'not installed');
+      const skopeo = (...args: string[]) => host(['skopeo', ...args], { cwd: store.folder });
+      const { layers } = JSON.parse(skopeo('inspect', '--raw', 'oci-archive:saved.tar'));
+      for (const { mediaType, digest, size } of layers) {
+        assert.is(mediaType, `application/vnd.oci.image.layer.v1.tar+${kind}`);
+        const blob = ['tar', '-xOf', 'saved.tar', `blobs/${digest.replace(':', '/')}`];
+        assert.is(Bun.spawnSync(blob, { cwd: store.folder }).stdout.length, size);
+      }
+      skopeo(
+        '--insecure-policy',
+        'copy',
+        '-q',
+        'oci-archive:saved.tar',
+        'oci-archive:copy.tar:docker.io/library/bb:copy',
+      );
+      assert.is(store.out('image', 'import', 'copy.tar'), 'Loaded image: bb:copy\n');
+      assert.is(diffIdsOf(store, 'bb:copy'), JSON.stringify([base.diffId, top.diffId]));
+    }));
+
+test('save --compress: only the layers of an OCI layout', () =>
+  withImage((store) => {
+    const { code, stderr } = store.run(['save', '--compress', 'gzip', '-o', 'x.tar', 'bb:1']);
+    assert.is(code, 1);
+    assert.match(stderr, '--compress gzip: layers are compressed in an OCI layout only; say --format oci');
+  }));
+
+test('save to a full disk says which file had no room', () =>
+  withImage((store) => {
+    const { code, stderr } = store.run(['save', '-o', '/dev/full', 'bb:1']);
+    assert.equal([code, stderr], [1, 'tinyrun: write to /dev/full: ENOSPC no space left on device\n']);
+  }));
+
 for (const format of ['docker', 'oci'])
   test(`podman loads what save --format ${format} writes, and we what podman saves`, () =>
     withImage((store, id) => {

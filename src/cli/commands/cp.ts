@@ -64,7 +64,7 @@ async function copyOut(from: CopyEnd, followLink: boolean): Promise<undefined> {
     throw new TinyrunError('USAGE', 'cowardly refusing to write an archive to a terminal', {
       hint: 'redirect it',
     });
-  await copyToArchive(from, sinkOfFd(1), followLink);
+  await copyToArchive(from, sinkOfFd(1, 'standard output'), followLink);
 }
 
 /** What a container has made gets no rights on the host, unless owners are kept. */

@@ -1,11 +1,11 @@
 // tinyrun volume export VOLUME [-o FILE]
-import { type Compression, compress } from '../../archive/compress.ts';
+import { compress } from '../../archive/compress.ts';
 import { startProgress } from '../../archive/progress.ts';
 import { createLog } from '../../runtime/log.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
 import { exportVolume } from '../../volume/transfer.ts';
-import { type CommandLine, text } from '../command-line.ts';
-import { writeOutput } from '../output.ts';
+import type { CommandLine } from '../command-line.ts';
+import { compressionOf, writeOutput } from '../output.ts';
 
 export async function run(line: CommandLine, global: GlobalOptions, cwd: string): Promise<number> {
   const [name = ''] = line.args;
@@ -13,7 +13,7 @@ export async function run(line: CommandLine, global: GlobalOptions, cwd: string)
   const progress = startProgress(`export ${name}`);
   try {
     await writeOutput(line, cwd, async (sink) => {
-      const compressed = compress(compression(text(line, 'compress')), {
+      const compressed = compress(compressionOf(line), {
         async write(bytes) {
           await sink.write(bytes);
           progress.advance(bytes.length);
@@ -29,6 +29,3 @@ export async function run(line: CommandLine, global: GlobalOptions, cwd: string)
   }
   return 0;
 }
-
-const compression = (given: string | undefined): Compression =>
-  given === 'gzip' || given === 'zstd' ? given : 'none';

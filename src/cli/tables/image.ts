@@ -98,6 +98,11 @@ export const commands: CommandTable = {
         description: 'archive of docker save, or OCI layout',
         default: 'docker',
       },
+      compress: {
+        type: 'text',
+        choices: ['gzip', 'zstd'],
+        description: 'compress the layers; with --format oci',
+      },
     },
   },
   df: {
