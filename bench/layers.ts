@@ -3,6 +3,7 @@
 
 import { copyFileSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { digestingSource } from '../src/archive/digest.ts';
 import { sourceOfBytes } from '../src/archive/source.ts';
 import { keepingLayers } from '../src/image/folders.ts';
 import { addLayer } from '../src/image/layers.ts';
@@ -34,7 +35,7 @@ async function makeImage({ dir, rootfs }: Place, dataRoot: string, depth: number
       if (i === 0) copyFileSync(join(rootfs, 'payload'), join(layer, 'payload'));
       writeFileSync(join(layer, 'file'), `layer ${i} of ${depth}\n`);
       const tar = Bun.spawnSync(['tar', '-C', layer, '-c', '.']).stdout;
-      const { chainId, diffId } = await addLayer(dataRoot, parent, sourceOfBytes(tar));
+      const { chainId, diffId } = await addLayer(dataRoot, parent, digestingSource(sourceOfBytes(tar)));
       parent = chainId;
       diffIds.push(diffId);
     }

@@ -56,6 +56,6 @@ function commit(): string {
 if (import.meta.main) {
   buildNative();
   buildExecutable(join(top, 'src/cli/main.ts'), join(top, 'dist/tinyrun'), [
-    join(top, 'src/archive/hash-thread.ts'),
+    join(top, 'src/archive/read-thread.ts'),
   ]);
 }

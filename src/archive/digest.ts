@@ -6,7 +6,7 @@ import { type ByteSink, type ByteSource, watched } from './source.ts';
 export type Digest = string;
 
 export interface Digesting {
-  /** Of all that has passed; asked for once, at the end. */
+  /** Of all that has passed; asked for at the end. */
   digest(): Digest;
   /** That have passed. */
   readonly bytes: number;
@@ -19,20 +19,29 @@ interface Counter extends Digesting {
 function counter(): Counter {
   const hasher = new Bun.CryptoHasher('sha256');
   let bytes = 0;
+  let digest: Digest | undefined;
   return {
     see(chunk) {
       hasher.update(chunk);
       bytes += chunk.length;
     },
-    digest: () => `sha256:${hasher.digest('hex')}`,
+    digest() {
+      digest ??= `sha256:${hasher.digest('hex')}`;
+      return digest;
+    },
     get bytes() {
       return bytes;
     },
   };
 }
 
-/** The same source, and the digest of what was read of it. */
-export function digestingSource(source: ByteSource): Digesting & { source: ByteSource } {
+/** A source, and the digest of what was read of it. */
+export interface DigestedSource extends Digesting {
+  source: ByteSource;
+}
+
+/** The same source, hashed while it is read. */
+export function digestingSource(source: ByteSource): DigestedSource {
   const count = counter();
   return Object.assign(count, { source: watched(source, count.see) });
 }

@@ -35,19 +35,25 @@ export async function* sourceOfFd(fd: number, name: string): ByteSource {
 }
 
 /**
- * A part of a file, wherever else it is read.
- * @param name of the file, for messages
- * @throws TinyrunError ARCHIVE where the file ends before; SystemError
+ * A part of a file, wherever others read it just now. It is not closed.
+ * @param name of what is read, for messages
+ * @throws SystemError while it is read; TinyrunError ARCHIVE where the file ends before
  */
-export async function* sourceOfRange(fd: number, offset: number, size: number, name: string): ByteSource {
+export async function* sourceOfRange(fd: number, { offset, size }: Range, name: string): ByteSource {
   const buffer = new Uint8Array(Math.min(CHUNK, size));
   for (let at = 0; at < size; ) {
     const got = rawSyscall('pread64', fd, buffer, Math.min(buffer.length, size - at), offset + at);
     if (got < 0) throw new SystemError(`read ${name}`, -got);
     if (got === 0) throw new TinyrunError('ARCHIVE', `${name} has become shorter while it was read`);
     at += got;
-    yield buffer.subarray(0, got);
+    yield got === buffer.length ? buffer : buffer.subarray(0, got);
   }
+}
+
+/** Bytes of a file. */
+export interface Range {
+  offset: number;
+  size: number;
 }
 
 /**

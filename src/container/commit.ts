@@ -2,6 +2,7 @@
 // the init layer is in it.
 
 import { close, syscall } from '../../native-bindings/libc.ts';
+import { digestingSource } from '../archive/digest.ts';
 import { packTree } from '../archive/pack.ts';
 import { connect } from '../archive/pipe.ts';
 import { AT_FDCWD, DIRECTORY } from '../disk/files.ts';
@@ -82,7 +83,7 @@ async function packUpper(dataRoot: string, { id, chainId }: ContainerRecord): Pr
   try {
     const [, layer] = await connect(
       (sink) => packTree(root, sink, { whiteouts: 'aufs' }),
-      (tar) => addLayer(dataRoot, chainId, tar),
+      (tar) => addLayer(dataRoot, chainId, digestingSource(tar)),
     );
     return layer;
   } finally {

@@ -4,7 +4,8 @@
 
 import { close, flag, openat2, SystemError, syscall, writeAll } from '../../native-bindings/libc.ts';
 import { readEntries } from '../archive/entries.ts';
-import { type ByteSource, readAll, sourceOfFd, sourceOfRange, watched } from '../archive/source.ts';
+import { type ByteSource, type Range, readAll, watched } from '../archive/source.ts';
+import { type Stored, sourceOfStored } from '../archive/stored.ts';
 import { AT_FDCWD, DIRECTORY } from '../disk/files.ts';
 import { S_IFREG, statInode } from '../disk/inode.ts';
 import { openUnnamed } from '../disk/write.ts';
@@ -17,10 +18,16 @@ export interface Blobs {
   /** Bytes of a file; undefined where there is none of this name. */
   size(path: string): number | undefined;
   /**
-   * Its contents.
+   * Where its contents are; whoever asks, closes it.
    * @throws TinyrunError ARCHIVE where there is none; SystemError
    */
-  open(path: string): ByteSource;
+  open(path: string): Blob;
+  close(): void;
+}
+
+/** The contents of a file of an archive. */
+export interface Blob extends Stored {
+  range: Range;
   close(): void;
 }
 
@@ -34,7 +41,12 @@ const missing = (name: string, path: string): TinyrunError =>
 export async function readBlob(blobs: Blobs, path: string, limit: number): Promise<Uint8Array> {
   const tooLong = (): Error =>
     new TinyrunError('ARCHIVE', `${blobs.name}: ${path} has more than ${limit} bytes`);
-  return await readAll(blobs.open(path), limit, tooLong);
+  const blob = blobs.open(path);
+  try {
+    return await readAll(sourceOfStored(blob), limit, tooLong);
+  } finally {
+    blob.close();
+  }
 }
 
 const BELOW = flag('RESOLVE_BENEATH', 'RESOLVE_NO_SYMLINKS', 'RESOLVE_NO_MAGICLINKS');
@@ -46,11 +58,13 @@ const READ = flag('O_RDONLY', 'O_NOFOLLOW', 'O_NONBLOCK', 'O_CLOEXEC');
  */
 export function openDirectoryBlobs(path: string): Blobs {
   const directory = syscall(`open directory ${path}`, 'openat', AT_FDCWD, path, DIRECTORY, 0);
-  /** fd of a file; undefined where there is none. */
-  const openFile = (name: string): number | undefined => {
+  /** A file, open; undefined where there is none. */
+  const openFile = (name: string): Blob | undefined => {
     try {
       const fd = openat2(directory, name, READ, BELOW);
-      if (statInode(fd, `look at ${path}/${name}`).type === S_IFREG) return fd;
+      const { type, size } = statInode(fd, `look at ${path}/${name}`);
+      const range = { offset: 0, size };
+      if (type === S_IFREG) return { fd, name: `${path}/${name}`, range, close: () => close(fd) };
       close(fd);
     } catch (error) {
       if (!(error instanceof SystemError) || !['ENOENT', 'ENOTDIR'].includes(error.errno)) throw error;
@@ -60,27 +74,21 @@ export function openDirectoryBlobs(path: string): Blobs {
   return {
     name: path,
     size(name) {
-      const fd = openFile(name);
-      if (fd === undefined) return undefined;
-      const { size } = statInode(fd, `look at ${path}/${name}`);
-      close(fd);
-      return size;
+      const blob = openFile(name);
+      blob?.close();
+      return blob?.range.size;
     },
-    async *open(name) {
-      const fd = openFile(name);
-      if (fd === undefined) throw missing(path, name);
-      try {
-        yield* sourceOfFd(fd, `${path}/${name}`);
-      } finally {
-        close(fd);
-      }
+    open(name) {
+      const blob = openFile(name);
+      if (blob === undefined) throw missing(path, name);
+      return blob;
     },
     close: () => close(directory),
   };
 }
 
 /** A member of a tar: where its bytes are, or which other member it stands for. */
-type Member = { offset: number; size: number } | { link: string };
+type Member = Range | { link: string };
 
 /** An image archive has few members, whatever its layers have. */
 const MOST_MEMBERS = 100_000;
@@ -99,10 +107,10 @@ export async function openArchiveBlobs(fd: number, source: ByteSource, name: str
   return {
     name,
     size: (path) => find(path)?.size,
-    async *open(path) {
-      const member = find(path);
-      if (member === undefined) throw missing(name, path);
-      yield* sourceOfRange(fd, member.offset, member.size, name);
+    open(path) {
+      const range = find(path);
+      if (range === undefined) throw missing(name, path);
+      return { fd, name, range, close() {} };
     },
     close: () => close(fd),
   };
@@ -135,10 +143,7 @@ export function cleanName(name: string): string {
   return parts.join('/');
 }
 
-function findMember(
-  members: ReadonlyMap<string, Member>,
-  path: string,
-): Exclude<Member, { link: string }> | undefined {
+function findMember(members: ReadonlyMap<string, Member>, path: string): Range | undefined {
   let member = members.get(cleanName(path));
   for (let i = 0; i < MOST_LINKS && member !== undefined && 'link' in member; i++)
     member = members.get(member.link);

@@ -2,10 +2,9 @@
 // image's id, each layer by its diff id in the config, and, where the archive says them, blobs by their digests and sizes.
 // A layer that is here already is not read.
 
-import { decompress } from '../archive/compress.ts';
-import { digestingSource, digestOf } from '../archive/digest.ts';
+import { digestOf } from '../archive/digest.ts';
 import { noProgress, type Progress, startProgress } from '../archive/progress.ts';
-import { type ByteSource, watched } from '../archive/source.ts';
+import { openArchive } from '../archive/stored.ts';
 import { TinyrunError } from '../errors.ts';
 import type { ArchivedBlob, ArchivedImage } from './archived.ts';
 import { type Blobs, readBlob } from './blobs.ts';
@@ -30,15 +29,14 @@ export async function importArchived(
   const { bytes, config } = await readConfig(blobs, archived);
   const diffIds = config.rootfs.diff_ids;
   const chain = chainIdsOf(diffIds);
-  const wanted = archived.layers.flatMap((blob, i) =>
+  const wanted: Wanted[] = archived.layers.flatMap((blob, i) =>
     findLayer(dataRoot, chain[i]!) === undefined ? [{ blob, diffId: diffIds[i]!, parent: chain[i - 1] }] : [],
   );
   const total = wanted.reduce((sum, { blob }) => sum + (blobs.size(blob.path) ?? 0), 0);
   const name = names[0]?.familiar ?? blobs.name;
   const progress = quiet ? noProgress : startProgress(`import ${name}`, total);
   try {
-    for (const { blob, diffId, parent } of wanted)
-      await addLayer(dataRoot, parent, decompress(openLayer(blobs, blob, progress)), { diffId });
+    for (const layer of wanted) await addBlob(dataRoot, blobs, layer, progress);
   } finally {
     progress.end();
   }
@@ -68,20 +66,40 @@ async function readConfig(
   return { bytes, config };
 }
 
-/** The bytes of a blob; at their end it is told if they are not what the archive says. */
-async function* openLayer(
+interface Wanted {
+  blob: ArchivedBlob;
+  /** Of the layer: a blob with this digest is the archive itself, and is hashed once. */
+  diffId: string;
+  parent: string | undefined;
+}
+
+/** Adds a layer, whose blob must be what the archive says. */
+async function addBlob(
+  dataRoot: string,
   blobs: Blobs,
-  { path, digest, size }: ArchivedBlob,
-  progress: Progress,
-): ByteSource {
-  const count = digestingSource(watched(blobs.open(path), (chunk) => progress.advance(chunk.length)));
-  yield* count.source;
+  { blob: { path, digest, size }, diffId, parent }: Wanted,
+  { advance }: Progress,
+): Promise<void> {
   const wrong = (what: string): TinyrunError =>
     new TinyrunError('ARCHIVE', `${blobs.name}: layer ${path} ${what}`);
-  if (size !== undefined && count.bytes !== size) throw wrong(`has ${count.bytes} bytes, not ${size}`);
-  if (digest === undefined) return;
-  const found = count.digest();
-  if (found !== digest) throw wrong(`has another digest: ${found}`);
+  const digestStored = digest !== undefined && digest !== diffId;
+  const blob = blobs.open(path);
+  try {
+    if (size !== undefined && blob.range.size !== size)
+      throw wrong(`has ${blob.range.size} bytes, not ${size}`);
+    const tar = await openArchive(blob, { digestStored, advance });
+    const check = (): void => {
+      const found = digestStored ? tar.storedDigest() : tar.digest();
+      if (digest !== undefined && found !== digest) throw wrong(`has another digest: ${found}`);
+    };
+    try {
+      await addLayer(dataRoot, parent, tar, { diffId, check });
+    } finally {
+      tar.close();
+    }
+  } finally {
+    blob.close();
+  }
 }
 
 /** The archive's own digest for the image, in each repository that it has a name in. */

@@ -1,6 +1,6 @@
 // A tar of a root file system -> an image of one layer, as `docker import`.
 
-import type { ByteSource } from '../archive/source.ts';
+import type { DigestedSource } from '../archive/digest.ts';
 import { applyChanges } from './changes.ts';
 import type { ImageConfig } from './config.ts';
 import type { Platform } from './descriptor.ts';
@@ -29,7 +29,7 @@ export interface RootfsOptions {
  */
 export async function importRootfs(
   dataRoot: string,
-  tar: ByteSource,
+  tar: DigestedSource,
   { name, from, changes, message, platform, onEntry }: RootfsOptions,
 ): Promise<Image> {
   const config = applyChanges({}, changes);

@@ -10,7 +10,8 @@ import { readEntries } from '../archive/entries.ts';
 import { HEADER_LIMIT } from '../archive/limits.ts';
 import { noProgress, startProgress } from '../archive/progress.ts';
 import { readerOf } from '../archive/reader.ts';
-import { type ByteSource, sourceOfBytes, sourceOfFd, watched } from '../archive/source.ts';
+import { type ByteSource, sourceOfBytes } from '../archive/source.ts';
+import { type OpenArchive, openArchive, type Stored, sourceOfStored } from '../archive/stored.ts';
 import { AT_FDCWD } from '../disk/files.ts';
 import { S_IFDIR, S_IFREG, statInode } from '../disk/inode.ts';
 import { TinyrunError } from '../errors.ts';
@@ -46,16 +47,11 @@ export interface ImportedImage {
 
 export type Imported = { kind: 'rootfs'; image: Image } | { kind: 'archive'; images: ImportedImage[] };
 
-/** A file that is being imported. */
-interface Input {
+/** A file that is being imported; without a range it is a stream, which is read once. */
+interface Input extends Stored {
   dataRoot: string;
-  fd: number;
-  /** How messages call it. */
-  name: string;
   /** As it was given. */
   given: string;
-  /** Bytes; undefined: a stream, which is read once. */
-  size: number | undefined;
   options: ImportOptions;
 }
 
@@ -79,7 +75,14 @@ export async function importImages(
     return await keepingLayers(dataRoot, async () => {
       if (type === S_IFDIR) return await importDirectory(dataRoot, path, name, options);
       const again = type === S_IFREG && rawSyscall('lseek', fd, 0, flag('SEEK_CUR')) === 0;
-      return await importFile({ dataRoot, fd, name, given, size: again ? size : undefined, options });
+      return await importFile({
+        dataRoot,
+        fd,
+        name,
+        given,
+        range: again ? { offset: 0, size } : undefined,
+        options,
+      });
     });
   } finally {
     if (path !== '-') close(fd);
@@ -113,32 +116,56 @@ const ARCHIVE_FILES = ['manifest.json', 'oci-layout'];
 /** Thrown where a root file system turns out to be an archive. */
 class ArchiveFound extends Error {}
 
-async function importFile(input: Input): Promise<Imported> {
-  const { source, first } = await peek(openInput(input));
+const importFile = (input: Input): Promise<Imported> =>
+  input.range === undefined ? withInput(input, (tar) => importPipe(input, tar)) : importRegular(input);
+
+/** What is read once: it is looked into on the way. */
+async function importPipe(input: Input, tar: OpenArchive): Promise<Imported> {
+  const { source, first } = await peek(tar.source);
+  if (!ARCHIVE.test(first)) {
+    try {
+      return await importRoot(input, Object.assign(tar, { source }), true);
+    } catch (error) {
+      throw error instanceof ArchiveFound ? needsFile(input) : error;
+    }
+  }
+  const blobs = await spoolArchiveBlobs(imageFolder(input.dataRoot), source, input.name);
+  const imported = await importBlobs(input, blobs);
+  if (imported === undefined) throw noImages(input);
+  return imported;
+}
+
+/** What is begun anew when it is known what it is. */
+async function importRegular(input: Input): Promise<Imported> {
+  const { source, first } = await peek(contentsOf(input));
+  await source[Symbol.asyncIterator]().return?.();
   const seems = ARCHIVE.test(first);
   if (!seems) {
     try {
-      return await importRoot(input, source, true);
+      return await withInput(input, (tar) => importRoot(input, tar, true));
     } catch (error) {
       if (!(error instanceof ArchiveFound)) throw error;
-      if (input.size === undefined) throw needsFile(input);
     }
   }
-  const blobs = await openBlobs(input, seems ? source : undefined);
+  const imported = await importBlobs(input, await openBlobs(input));
+  if (imported !== undefined) return imported;
+  if (seems) throw noImages(input);
+  return await withInput(input, (tar) => importRoot(input, tar, false)); // one of its own files happens to have that name
+}
+
+/** Undefined where there are no images in it. */
+async function importBlobs(input: Input, blobs: Blobs): Promise<Imported | undefined> {
   try {
-    const images =
-      isLayout(blobs) || blobs.size('manifest.json') !== undefined ? await readAny(blobs, input) : undefined;
-    if (images !== undefined) return await importAll(input.dataRoot, blobs, images, input.options);
+    const mayHave = isLayout(blobs) || blobs.size('manifest.json') !== undefined;
+    const images = mayHave ? await readAny(blobs, input) : undefined;
+    return images && (await importAll(input.dataRoot, blobs, images, input.options));
   } finally {
     blobs.close();
   }
-  if (seems || input.size === undefined)
-    throw new TinyrunError(
-      'ARCHIVE',
-      `${input.name}: it has neither a manifest.json of Docker nor an oci-layout`,
-    );
-  return await importRoot(input, openInput(input), false); // one of its own files happens to have that name
 }
+
+const noImages = ({ name }: Input): TinyrunError =>
+  new TinyrunError('ARCHIVE', `${name}: it has neither a manifest.json of Docker nor an oci-layout`);
 
 /** An archive of Docker that is a layout, too, has its names in manifest.json. */
 const readAny = async (blobs: Blobs, { options }: Input): Promise<ArchivedImage[] | undefined> =>
@@ -154,16 +181,21 @@ const needsFile = ({ name }: Input): TinyrunError =>
     },
   );
 
-/** The contents from the beginning, uncompressed; a line on the terminal shows how far it is. */
-async function* openInput({ fd, name, size, options }: Input): ByteSource {
-  if (size !== undefined) syscall(`rewind ${name}`, 'lseek', fd, 0, flag('SEEK_SET'));
-  const progress = options.quiet ? noProgress : startProgress(`import ${name}`, size);
+/** Reads it from its beginning, uncompressed and hashed; a line on the terminal shows how far it is. */
+async function withInput<T>(input: Input, use: (tar: OpenArchive) => Promise<T>): Promise<T> {
+  const { name, range, options } = input;
+  const progress = options.quiet ? noProgress : startProgress(`import ${name}`, range?.size);
+  const tar = await openArchive(input, { advance: progress.advance });
   try {
-    yield* decompress(watched(sourceOfFd(fd, name), (chunk) => progress.advance(chunk.length)));
+    return await use(tar);
   } finally {
+    tar.close();
     progress.end();
   }
 }
+
+/** The same to look into, where nobody needs a digest. */
+const contentsOf = (input: Input): ByteSource => decompress(sourceOfStored(input));
 
 /** Enough for the headers of a first entry. */
 const PEEKED = HEADER_LIMIT + 64 * 1024;
@@ -200,7 +232,7 @@ async function firstName(start: Uint8Array): Promise<string> {
   return '';
 }
 
-async function importRoot(input: Input, tar: ByteSource, guarded: boolean): Promise<Imported> {
+async function importRoot(input: Input, tar: OpenArchive, guarded: boolean): Promise<Imported> {
   const onEntry = (name: string): void => {
     if (ARCHIVE_FILES.some((file) => name.endsWith(file) && cleanName(name) === file))
       throw new ArchiveFound();
@@ -210,16 +242,14 @@ async function importRoot(input: Input, tar: ByteSource, guarded: boolean): Prom
 }
 
 /** A file that is a plain tar is read where it is; anything else goes through a file of ours. */
-async function openBlobs(input: Input, begun: ByteSource | undefined): Promise<Blobs> {
-  const { dataRoot, fd, name, size } = input;
+async function openBlobs(input: Input): Promise<Blobs> {
+  const { dataRoot, fd, name } = input;
   const start = new Uint8Array(6);
-  if (size !== undefined && rawSyscall('pread64', fd, start, start.length, 0) > 0)
-    if (detectCompression(start) === 'none') {
-      await begun?.[Symbol.asyncIterator]().return?.();
-      const own = syscall(`open ${name}`, 'fcntl', fd, flag('F_DUPFD_CLOEXEC'), 3);
-      return await openArchiveBlobs(own, openInput(input), name);
-    }
-  return await spoolArchiveBlobs(imageFolder(dataRoot), begun ?? openInput(input), name);
+  const got = rawSyscall('pread64', fd, start, start.length, 0);
+  if (got <= 0 || detectCompression(start) !== 'none')
+    return await spoolArchiveBlobs(imageFolder(dataRoot), contentsOf(input), name);
+  const own = syscall(`open ${name}`, 'fcntl', fd, flag('F_DUPFD_CLOEXEC'), 3);
+  return await openArchiveBlobs(own, contentsOf(input), name);
 }
 
 async function importAll(

@@ -3,9 +3,9 @@
 // (Folders and locks: layer-folders.ts. What is not used goes: layer-remove.ts. Containers' own: container-layer.ts.)
 
 import { close, syscall } from '../../native-bindings/libc.ts';
-import { hashingAside } from '../archive/hashing.ts';
+import type { DigestedSource } from '../archive/digest.ts';
 import type { Limits } from '../archive/limits.ts';
-import type { ByteSink, ByteSource } from '../archive/source.ts';
+import type { ByteSink } from '../archive/source.ts';
 import { unpackTar } from '../archive/unpack.ts';
 import { AT_FDCWD, DIRECTORY, listDirectory, openDirectory, readSmall } from '../disk/files.ts';
 import { syncDirectory, writeFileAtomic } from '../disk/write.ts';
@@ -117,6 +117,8 @@ export interface AddOptions {
   limits?: Partial<Limits> | undefined;
   /** Is told each entry before it is unpacked. `size`: bytes of the file. */
   onEntry?: ((name: string, size: number) => void) | undefined;
+  /** Called when all is read; what it throws refuses the layer. */
+  check?: (() => void) | undefined;
 }
 
 /** Overlayfs takes 500 lower directories; a container adds its init layer. */
@@ -133,7 +135,7 @@ const DEEPEST = 499;
 export async function addLayer(
   dataRoot: string,
   parent: string | undefined,
-  tar: ByteSource,
+  tar: DigestedSource,
   options: AddOptions = {},
 ): Promise<Layer> {
   const { diffId } = options;
@@ -155,7 +157,7 @@ export async function addLayer(
 async function fillLayer(
   draft: Draft,
   below: readonly Layer[],
-  tar: ByteSource,
+  tar: DigestedSource,
   options: AddOptions,
 ): Promise<Layer> {
   const { dataRoot, path } = draft;
@@ -167,9 +169,8 @@ async function fillLayer(
   const lowers = below.map((layer) => `${layerFolder(dataRoot, layer)}/diff`).reverse();
   const root = syscall(`open ${path}/diff`, 'openat', AT_FDCWD, `${path}/diff`, DIRECTORY, 0);
   const recorder = writeFrame(path, `${path}/${ENTRY}/${FRAME}`);
-  const count = hashingAside(tar);
   try {
-    const result = await unpackTar(root, count.source, {
+    const result = await unpackTar(root, tar.source, {
       whiteouts: 'overlay',
       fresh: true,
       limits: options.limits,
@@ -179,7 +180,8 @@ async function fillLayer(
       recorder,
     });
     recorder.end();
-    const diffId = await count.digest();
+    options.check?.();
+    const diffId = tar.digest();
     if (options.diffId !== undefined && diffId !== options.diffId)
       throw new TinyrunError('ARCHIVE', `the layer's digest is ${diffId}, not ${options.diffId}`, {
         hint: 'the archive was damaged or changed after it was made',
@@ -187,14 +189,19 @@ async function fillLayer(
     if (result.opaqueRoot) hideRoots(root, lowers);
     const parent = below.at(-1)?.chainId;
     const chainId = chainIdOf(parent, diffId);
-    const { bytes } = count;
-    const layer = { chainId, diffId, parent, cacheId: draft.name, size: result.bytes, archiveSize: bytes };
+    const layer = {
+      chainId,
+      diffId,
+      parent,
+      cacheId: draft.name,
+      size: result.bytes,
+      archiveSize: tar.bytes,
+    };
     writeEntry(draft, layer, below.at(-1));
     // The files themselves: what is published is whole after a power cut as well.
     syscall(`sync ${path}`, 'syncfs', root);
     return layer;
   } finally {
-    count.close();
     recorder.close();
     close(root);
   }

@@ -491,7 +491,7 @@ test('import: on a terminal a line shows how far it is, and goes at the end', ()
       }).stdout.toString();
     assert.match(
       typed('layout').replaceAll('\x1b[K', '<clear>'),
-      /\rimport bb:latest: [\d.]+ [kM]B of 60\.\d MB, [\d.]+ [kM]B\/s, \d+ s left<clear>.*\r<clear>Loaded image: bb:latest\r\n$/s,
+      /\rimport bb:latest: [\d.]+ [kM]B of 60\.\d MB, [\d.]+ [kM]B\/s, (\d+ min )?\d+ s left<clear>.*\r<clear>Loaded image: bb:latest\r\n$/s,
     );
     store.out('rmi', 'bb');
     assert.is(typed('-q layout'), 'Loaded image: bb:latest\r\n');

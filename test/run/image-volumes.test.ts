@@ -13,6 +13,7 @@ import {
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { digestingSource } from '../../src/archive/digest.ts';
 import { sourceOfBytes } from '../../src/archive/source.ts';
 import { keepingLayers } from '../../src/image/folders.ts';
 import { addLayer } from '../../src/image/layers.ts';
@@ -42,7 +43,7 @@ async function addWeb({ top, dataRoot }: Store): Promise<void> {
   const tar = Bun.spawnSync(['tar', '-C', directory, '-c', '.']).stdout;
   const { config, layers } = resolveImage(dataRoot, 'bb');
   const { diffId } = await keepingLayers(dataRoot, () =>
-    addLayer(dataRoot, layers.at(-1), sourceOfBytes(tar)),
+    addLayer(dataRoot, layers.at(-1), digestingSource(sourceOfBytes(tar))),
   );
   const rootfs = { type: 'layers', diff_ids: [...config.rootfs.diff_ids, diffId] };
   const bytes = new TextEncoder().encode(JSON.stringify({ ...config, rootfs }));

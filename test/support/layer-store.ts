@@ -1,6 +1,7 @@
 // Data roots for tests of layers, and what the layers look like when the kernel puts them together.
 
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { digestingSource } from '../../src/archive/digest.ts';
 import { sourceOfBytes } from '../../src/archive/source.ts';
 import { keepingLayers } from '../../src/image/folders.ts';
 import { type AddOptions, addLayer, type Layer, lowerDirectories } from '../../src/image/layers.ts';
@@ -27,7 +28,7 @@ export const add = (
     addLayer(
       dataRoot,
       parent?.chainId,
-      sourceOfBytes(tar instanceof Uint8Array ? tar : makeTar(...tar)),
+      digestingSource(sourceOfBytes(tar instanceof Uint8Array ? tar : makeTar(...tar))),
       options,
     ),
   );

@@ -13,6 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { digestingSource } from '../../src/archive/digest.ts';
 import { sourceOfBytes } from '../../src/archive/source.ts';
 import type { ImageDefaults } from '../../src/image/config.ts';
 import { keepingLayers } from '../../src/image/folders.ts';
@@ -132,7 +133,7 @@ export async function makeImage(
   const tar = Bun.spawnSync(['tar', '-C', directory, '-c', '.']).stdout;
   rmSync(directory, { recursive: true });
   await keepingLayers(dataRoot, async () => {
-    const { diffId } = await addLayer(dataRoot, undefined, sourceOfBytes(tar));
+    const { diffId } = await addLayer(dataRoot, undefined, digestingSource(sourceOfBytes(tar)));
     const image = {
       architecture: 'amd64',
       os: 'linux',

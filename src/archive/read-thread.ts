@@ -1,0 +1,27 @@
+// The thread that read-ahead.ts starts: reads an archive into the ring, to its end.
+
+import { SystemError } from '../../native-bindings/libc.ts';
+import { TinyrunError } from '../errors.ts';
+import type { Task } from './read-ahead.ts';
+import { type End, type Filler, fillRing } from './ring.ts';
+import { openHere } from './stored.ts';
+
+addEventListener('message', async ({ data }: MessageEvent<Task>) => {
+  const filler = fillRing(data.ring);
+  filler.end(await readAll(data, filler));
+});
+
+async function readAll({ stored, digestStored }: Task, filler: Filler): Promise<End> {
+  try {
+    const archive = openHere(stored, { digestStored, advance: filler.read });
+    for await (const chunk of archive.source) filler.put(chunk);
+    return { digest: archive.digest(), bytes: archive.bytes, storedDigest: archive.storedDigest() };
+  } catch (error) {
+    if (error instanceof TinyrunError) {
+      const { code, message, hint, data } = error;
+      return { error: { code, message, hint, data } };
+    }
+    const message = error instanceof SystemError ? error.message : `read ${stored.name}: ${error}`;
+    return { error: { code: 'HOST', message, hint: undefined, data: {} } };
+  }
+}
