@@ -7,6 +7,7 @@ import { lockDirectory, withLock } from '../disk/lock.ts';
 import { TinyrunError } from '../errors.ts';
 import { createContainerLayer } from '../image/container-layer.ts';
 import { keepingLayers } from '../image/folders.ts';
+import { settleLayers } from '../image/settle.ts';
 import { type Image, resolveImage } from '../image/store.ts';
 import type { HostFacts } from '../plan/host.ts';
 import type { GlobalOptions } from '../runtime/options.ts';
@@ -59,6 +60,7 @@ export async function createContainer(
   warnOfDriver(global, { mounts: hostConfig.Mounts, volumeDriver: hostConfig.VolumeDriver || undefined });
   return await keepingLayers(dataRoot, async () => {
     const image = resolveImage(dataRoot, flags.image);
+    await settleLayers(dataRoot, image.layers.at(-1));
     const id = newContainerId();
     const draft = draftRecord(image, options, requests, host, id);
     await assertMounts(dataRoot, image, requests);

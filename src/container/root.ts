@@ -6,6 +6,7 @@ import { AT_FDCWD, DIRECTORY, exists, readSmall } from '../disk/files.ts';
 import type { Owner } from '../disk/inode.ts';
 import { TinyrunError } from '../errors.ts';
 import { containerLayer } from '../image/container-layer.ts';
+import { settleLayers } from '../image/settle.ts';
 import { cleanInside } from '../plan/clean-inside.ts';
 import type { FlagMount } from '../plan/input.ts';
 import type { GlobalOptions } from '../runtime/options.ts';
@@ -141,6 +142,7 @@ async function withStoppedRoot<T>(
   wanted: Wanted,
   use: (root: number) => Promise<T>,
 ): Promise<T> {
+  await settleLayers(dataRoot, chainId);
   const layer = containerLayer(dataRoot, id, chainId);
   const { kernel } = probeHost();
   if (wanted === 'the root alone') return await withLayers(layer, [], kernel, hostConfig.ReadonlyRootfs, use);

@@ -6,6 +6,7 @@ import { close, fcntl, flag, rawSyscall, SystemError } from '../../native-bindin
 import { AT_FDCWD, exists } from '../disk/files.ts';
 import { writeFileAtomic } from '../disk/write.ts';
 import { type ContainerLayer, containerLayer } from '../image/container-layer.ts';
+import { settleLayers } from '../image/settle.ts';
 import { exactJson } from '../oci/json.ts';
 import type { AttachInput, FlagMount, MonitorInput } from '../plan/input.ts';
 import type { Program } from '../program/op.ts';
@@ -73,6 +74,7 @@ async function startLocked(
   const { id, hostConfig } = record;
   const host = probeHost();
   const directory = containerDirectory(dataRoot, id);
+  await settleLayers(dataRoot, record.chainId);
   const layer = containerLayer(dataRoot, id, record.chainId);
   const facts = await gatherStartFacts(global, host, record, layer.merged, [layer.upper, ...layer.lowers]);
   const volumes = await openVolumes(global, record, facts.user);

@@ -2,7 +2,7 @@
 
 import { close, flag, rawSyscall, SystemError, syscall, writeAll } from '../../native-bindings/libc.ts';
 import { errnos } from '../sys/errno.ts';
-import { AT_FDCWD, DIRECTORY, modeOf } from './files.ts';
+import { AT_FDCWD, DIRECTORY, modeOf, readNames } from './files.ts';
 
 const utf8 = new TextEncoder();
 
@@ -51,6 +51,29 @@ export function syncDirectory(path: string): void {
     close(fd);
   }
 }
+
+/**
+ * Makes the files in a directory survive a power cut, and their names; not what is in directories there.
+ * @throws SystemError
+ */
+export function syncFiles(directory: string): void {
+  const folder = syscall(`open directory ${directory}`, 'openat', AT_FDCWD, directory, DIRECTORY, 0);
+  try {
+    for (const name of readNames(folder)) {
+      const fd = rawSyscall('openat', folder, name, FILE, 0);
+      if (fd < 0) continue; // a symlink, which is synced with the names
+      try {
+        if (isRegular(fd)) syscall(`sync the files of ${directory}`, 'fsync', fd);
+      } finally {
+        close(fd);
+      }
+    }
+    syscall(`sync directory ${directory}`, 'fsync', folder);
+  } finally {
+    close(folder);
+  }
+}
+const FILE = flag('O_RDONLY', 'O_NOFOLLOW', 'O_NONBLOCK', 'O_CLOEXEC');
 
 /**
  * Makes a directory, and those above it that are missing; one that is there stays as it is.

@@ -24,7 +24,7 @@ import { TinyrunError } from '../errors.ts';
 
 export const FRAME = 'frame.zst';
 /** Beside `diff`: what entries have replaced that came before them in the same archive. */
-const REPLACED = 'replaced';
+export const REPLACED = 'replaced';
 
 type Mark =
   | { frame: number }

@@ -13,6 +13,7 @@ import { type ImageConfig, LARGEST_CONFIG, parseImageConfig } from './config.ts'
 import { addLayer, findLayer } from './layers.ts';
 import { parseReference, type Reference } from './reference.ts';
 import { createImage, type Image } from './store.ts';
+import { isDoubtful } from './unsynced.ts';
 
 /**
  * Brings one image in, with its layers; it is seen when it is whole. Call it inside of keepingLayers (folders.ts).
@@ -30,7 +31,9 @@ export async function importArchived(
   const diffIds = config.rootfs.diff_ids;
   const chain = chainIdsOf(diffIds);
   const wanted: Wanted[] = archived.layers.flatMap((blob, i) =>
-    findLayer(dataRoot, chain[i]!) === undefined ? [{ blob, diffId: diffIds[i]!, parent: chain[i - 1] }] : [],
+    findLayer(dataRoot, chain[i]!) === undefined || isDoubtful(dataRoot, chain[i]!)
+      ? [{ blob, diffId: diffIds[i]!, parent: chain[i - 1] }]
+      : [],
   );
   const total = wanted.reduce((sum, { blob }) => sum + (blobs.size(blob.path) ?? 0), 0);
   const name = names[0]?.familiar ?? blobs.name;

@@ -25,6 +25,7 @@ import { importRootfs } from './import-rootfs.ts';
 import { isLayout, readLayout } from './oci-layout.ts';
 import type { Reference } from './reference.ts';
 import { findImage, type Image } from './store.ts';
+import { syncOldLayers } from './unsynced.ts';
 
 export interface ImportOptions {
   /** Name for the image; of an archive of several, the one that has this name. */
@@ -73,6 +74,7 @@ export async function importImages(
   try {
     const { type, size } = statInode(fd, `look at ${name}`);
     return await keepingLayers(dataRoot, async () => {
+      syncOldLayers(dataRoot);
       if (type === S_IFDIR) return await importDirectory(dataRoot, path, name, options);
       const again = type === S_IFREG && rawSyscall('lseek', fd, 0, flag('SEEK_CUR')) === 0;
       return await importFile({

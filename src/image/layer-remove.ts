@@ -13,6 +13,7 @@ import {
   withLayersLocked,
 } from './layer-folders.ts';
 import { entryFolder, type Layer, layerFolder, listLayers, moveEntry, readLayer } from './layers.ts';
+import { forgetMarks, syncOldLayers } from './unsynced.ts';
 
 /**
  * Removes layers that nothing uses: no chain id given, no layer upon it, no container. Call it inside of withLayersAlone
@@ -22,6 +23,7 @@ import { entryFolder, type Layer, layerFolder, listLayers, moveEntry, readLayer 
  * @throws SystemError where one cannot be removed
  */
 export function removeUnusedLayers(dataRoot: string, used: ReadonlySet<string>): number {
+  syncOldLayers(dataRoot);
   const { drafts, bytes } = withLayersLocked(dataRoot, () => {
     const unused = findUnused(dataRoot, used);
     return { drafts: unused.flatMap((layer) => takeAway(dataRoot, layer)), bytes: sumOf(unused) };
@@ -75,6 +77,7 @@ function linksOfContainers(dataRoot: string, cacheIds: ReadonlySet<string>): Set
 function takeAway(dataRoot: string, layer: Layer): Draft[] {
   const folder = layerFolder(dataRoot, layer);
   moveEntry(entryFolder(dataRoot, layer.chainId), `${folder}/${ENTRY}`);
+  forgetMarks(dataRoot, layer.chainId);
   const draft = withdraw(dataRoot, layer.cacheId);
   return draft === undefined ? [] : [draft];
 }

@@ -2,16 +2,16 @@
 // overlay2 with the files. Layers are shared: an image names them by chain ids, and the same chain is there once.
 // (Folders and locks: layer-folders.ts. What is not used goes: layer-remove.ts. Containers' own: container-layer.ts.)
 
-import { close, syscall } from '../../native-bindings/libc.ts';
+import { close, flag, syscall } from '../../native-bindings/libc.ts';
 import type { DigestedSource } from '../archive/digest.ts';
 import type { Limits } from '../archive/limits.ts';
 import type { ByteSink } from '../archive/source.ts';
 import { unpackTar } from '../archive/unpack.ts';
-import { AT_FDCWD, DIRECTORY, listDirectory, openDirectory, readSmall } from '../disk/files.ts';
-import { syncDirectory, writeFileAtomic } from '../disk/write.ts';
+import { AT_FDCWD, DIRECTORY, exists, listDirectory, openDirectory, readSmall } from '../disk/files.ts';
+import { syncDirectory, syncFiles, writeFileAtomic } from '../disk/write.ts';
 import { TinyrunError } from '../errors.ts';
 import { chainIdOf } from './chain-id.ts';
-import { FRAME, replayFrame, writeFrame } from './frame.ts';
+import { FRAME, REPLACED, replayFrame, writeFrame } from './frame.ts';
 import { hideRoots, inheritedAttributes } from './inherited.ts';
 import {
   beginDraft,
@@ -27,6 +27,7 @@ import {
   withLayersLocked,
 } from './layer-folders.ts';
 import { isDigest } from './reference.ts';
+import { clearDoubt, isDoubtful, markUnsynced } from './unsynced.ts';
 
 export interface Layer {
   /** `sha256:HEX`: of this layer and all below. */
@@ -51,7 +52,8 @@ export const entryFolder = (dataRoot: string, chainId: string): string =>
 export const layerFolder = (dataRoot: string, { cacheId }: Pick<Layer, 'cacheId'>): string =>
   `${overlayFolder(dataRoot)}/${cacheId}`;
 
-const damaged = (chainId: string, why: string): TinyrunError =>
+/** What is told of a layer that is not what it was. */
+export const damaged = (chainId: string, why: string): TinyrunError =>
   new TinyrunError('ARCHIVE', `layer ${chainId} is damaged: ${why}`, {
     hint: 'remove the images that use it, and import them again',
   });
@@ -140,7 +142,7 @@ export async function addLayer(
 ): Promise<Layer> {
   const { diffId } = options;
   const known = diffId === undefined ? undefined : findLayer(dataRoot, chainIdOf(parent, diffId));
-  if (known !== undefined) return known;
+  if (known !== undefined && !isDoubtful(dataRoot, known.chainId)) return known;
   removeLeftovers(dataRoot);
   const below = parent === undefined ? [] : layersOf(dataRoot, parent);
   if (below.length >= DEEPEST)
@@ -198,8 +200,7 @@ async function fillLayer(
       archiveSize: tar.bytes,
     };
     writeEntry(draft, layer, below.at(-1));
-    // The files themselves: what is published is whole after a power cut as well.
-    syscall(`sync ${path}`, 'syncfs', root);
+    for (const folder of [`${path}/${ENTRY}`, path]) syncFiles(folder);
     return layer;
   } finally {
     recorder.close();
@@ -207,7 +208,7 @@ async function fillLayer(
   }
 }
 
-/** The files of the driver, and those of layerdb; they are synced together with the layer's own. */
+/** The files of the driver, and those of layerdb. */
 function writeEntry({ dataRoot, path }: Draft, layer: Layer, below: Layer | undefined): void {
   if (below !== undefined) {
     for (const name of ['work', 'merged'])
@@ -231,17 +232,41 @@ export function lowerFile(dataRoot: string, layer: Pick<Layer, 'cacheId' | 'chai
   return lower === undefined ? `l/${link}` : `l/${link}:${lower}`;
 }
 
-/** Another process may have been faster with the same layer. */
+/** Another process may have been faster with the same layer; one that is doubtful gets the files that are not. */
 function publishLayer(draft: Draft, layer: Layer): Layer {
   const { dataRoot } = draft;
-  const there = findLayer(dataRoot, layer.chainId);
-  if (there !== undefined) return there;
-  if (layer.parent !== undefined) readLayer(dataRoot, layer.parent);
-  publishDraft(draft);
-  moveEntry(`${layerFolder(dataRoot, layer)}/${ENTRY}`, entryFolder(dataRoot, layer.chainId));
+  const { chainId, parent } = layer;
+  const there = findLayer(dataRoot, chainId);
+  const doubtful = there !== undefined && isDoubtful(dataRoot, chainId);
+  if (there !== undefined && !doubtful) return there;
+  if (parent !== undefined) readLayer(dataRoot, parent);
+  markUnsynced(dataRoot, chainId);
+  if (there === undefined) {
+    publishDraft(draft);
+    moveEntry(`${layerFolder(dataRoot, layer)}/${ENTRY}`, entryFolder(dataRoot, chainId));
+  } else exchangeFiles(draft.path, layerFolder(dataRoot, there));
   for (const folder of [overlayFolder(dataRoot), layerdbFolder(dataRoot)]) syncDirectory(folder);
-  return layer;
+  if (doubtful) clearDoubt(dataRoot, chainId);
+  return there ?? layer;
 }
+
+/** The files of a layer, and what they have replaced in its archive. Its names stay: containers know them. */
+function exchangeFiles(from: string, to: string): void {
+  for (const name of ['diff', REPLACED]) {
+    if (!exists(AT_FDCWD, `${from}/${name}`)) continue;
+    const how = exists(AT_FDCWD, `${to}/${name}`) ? EXCHANGE : 0;
+    syscall(
+      `replace ${to}/${name}`,
+      'renameat2',
+      AT_FDCWD,
+      `${from}/${name}`,
+      AT_FDCWD,
+      `${to}/${name}`,
+      how,
+    );
+  }
+}
+const EXCHANGE = flag('RENAME_EXCHANGE');
 
 /** In one step: with its entry, a layer is there or not. */
 export const moveEntry = (from: string, to: string): number =>

@@ -4,6 +4,7 @@ import { close } from '../../native-bindings/libc.ts';
 import { S_IFDIR, statInode } from '../disk/inode.ts';
 import { TinyrunError } from '../errors.ts';
 import { lowerDirectories } from '../image/layers.ts';
+import { settleLayers } from '../image/settle.ts';
 import { resolveImage } from '../image/store.ts';
 import type { FlagMount } from '../plan/input.ts';
 import type { VolumeMount } from './mount.ts';
@@ -15,7 +16,7 @@ import { openBelow, openSubpath, subpathError } from './subpath.ts';
  * Where an image is on this host, as a mount for the planner.
  * @throws TinyrunError NOT_FOUND in Docker's words; CONFIG if a subpath is not there
  */
-export function openImage(request: VolumeMount, dataRoot: string): FlagMount {
+export async function openImage(request: VolumeMount, dataRoot: string): Promise<FlagMount> {
   const { source = '', image } = request;
   const chainId = resolveImage(dataRoot, source).layers.at(-1);
   if (chainId === undefined)
@@ -23,6 +24,7 @@ export function openImage(request: VolumeMount, dataRoot: string): FlagMount {
       'CONFIG',
       `${request.flag}: image ${source} has no layers: there is nothing to mount`,
     );
+  await settleLayers(dataRoot, chainId);
   const lowers = lowerDirectories(dataRoot, chainId);
   const [only = ''] = lowers;
   const mount = toFlagMount(request, lowers.length === 1 ? only : `image ${source}`);

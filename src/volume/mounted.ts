@@ -3,6 +3,7 @@
 // processes that have ended and what was there before a reboot do not count.
 
 import { close } from '../../native-bindings/libc.ts';
+import { bootId } from '../disk/boot-id.ts';
 import { AT_FDCWD, exists, openDirectory, readSmall } from '../disk/files.ts';
 import { isAt } from '../disk/inode.ts';
 import { lockOpen } from '../disk/lock.ts';
@@ -190,9 +191,6 @@ function writeHolders({ directory }: VolumePlace, holders: string[]): void {
   const contents: Holders = { boot: bootId(), holders };
   writeFileAtomic(`${directory}/${HOLDERS}`, JSON.stringify(contents));
 }
-
-/** random(4) */
-const bootId = (): string => readSmall(AT_FDCWD, '/proc/sys/kernel/random/boot_id')?.trim() ?? '';
 
 /** Of who is no container: this process, until it ends. */
 export const processHolder = (): string => `process-${process.pid}-${startOf(process.pid)}`;

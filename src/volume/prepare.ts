@@ -230,7 +230,7 @@ export async function openMounts(uses: Uses, options: MountsAt): Promise<FlagMou
 /** The same for one of them. */
 export async function openMount(use: Use, options: MountsAt): Promise<FlagMount> {
   const { request, point } = use;
-  if (request.type === 'image') return openImage(request, options.dataRoot);
+  if (request.type === 'image') return await openImage(request, options.dataRoot);
   assertPropagates(request);
   const mount =
     request.type === 'volume' ? await openVolume(use, options) : toFlagMount(request, point.Source);

@@ -7,6 +7,7 @@ import { statInode } from '../../disk/inode.ts';
 import { writeFileAtomic } from '../../disk/write.ts';
 import { TinyrunError } from '../../errors.ts';
 import { lowerDirectories } from '../../image/layers.ts';
+import { settleLayers } from '../../image/settle.ts';
 import { findImage, resolveImage } from '../../image/store.ts';
 import { DATA, volumesOf } from '../directory.ts';
 import type { VolumeDriver, VolumePlace } from '../driver.ts';
@@ -22,7 +23,7 @@ const dataOf = (place: VolumePlace): string => `${place.directory}/${DATA}`;
 
 export const imageDriver: VolumeDriver = {
   scope: async () => 'local',
-  create(place, options) {
+  async create(place, options) {
     const [image = '', ...rest] = [
       options['image'],
       ...Object.keys(options).filter((name) => name !== 'image'),
@@ -32,6 +33,7 @@ export const imageDriver: VolumeDriver = {
         hint: 'volume create -d image -o image=NAME',
       });
     const { id, layers } = resolveImage(place.dataRoot, image);
+    await settleLayers(place.dataRoot, layers.at(-1));
     writeFileAtomic(`${place.directory}/${IMAGE}`, id);
     for (const name of [DATA, 'upper', 'work'])
       syscall(
@@ -49,7 +51,7 @@ export const imageDriver: VolumeDriver = {
   get: (place) => ({ mountpoint: dataOf(place) }),
   mounts: () => true,
   isMounted: (place) => isMountPoint(dataOf(place)),
-  mount(place) {
+  async mount(place) {
     const target = dataOf(place);
     if (isMountPoint(target)) return target;
     const { directory, dataRoot, name } = place;
@@ -60,6 +62,7 @@ export const imageDriver: VolumeDriver = {
         hint: 'it was removed since the volume was created: import it again',
         data: { volume: name, image: id },
       });
+    await settleLayers(dataRoot, image.layers.at(-1));
     const lowers = lowersOf(place, image.layers.at(-1)).map((path) => path.replaceAll(':', '\\:'));
     const options = [
       `lowerdir=${lowers.join(':')}`,
