@@ -26,7 +26,7 @@ const { symbols } = dlopen('libc.so.6', {
   __errno_location: { args: [], returns: FFIType.ptr },
 });
 
-// errno(3) is per thread, and JavaScript runs on one: its address is asked for once, so that nothing happens between a
+// errno(3) is per thread, and so is this module: its address is asked for once, so that nothing happens between a
 // failing call and the reading of its errno.
 const errnoAt = symbols.__errno_location() as Pointer;
 

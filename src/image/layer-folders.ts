@@ -73,7 +73,7 @@ export function beginDraft(dataRoot: string, name: string): Draft {
   const path = `${overlayFolder(dataRoot)}/${TEMPORARY}${name}`;
   syscall(`make ${path}`, 'mkdirat', AT_FDCWD, path, FOLDER_MODE);
   const lock = lockDirectory(path);
-  // Not synced: of an image it is with the whole layer; of a container nothing but its removal reads it.
+  // Not synced: of an image it is with the layer's other names; of a container nothing but its removal reads it.
   writeFileAtomic(`${path}/link`, newLink(), 0o644, false);
   return { dataRoot, name, path, lock };
 }
