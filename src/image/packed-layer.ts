@@ -43,7 +43,8 @@ export async function withPackedLayer(
     await sink.end();
     const blob = { mediaType: `${TAR}+${compression}`, digest: packed.digest(), size: packed.bytes };
     await use(blob, async (to) => {
-      for await (const chunk of sourceOfRange(fd, { offset: 0, size: blob.size }, name)) await to.write(chunk);
+      for await (const chunk of sourceOfRange(fd, { offset: 0, size: blob.size }, name))
+        await to.write(chunk);
     });
   } finally {
     close(fd);
