@@ -145,6 +145,7 @@ export const examples: Readonly<Record<string, readonly (readonly [typed: string
   'volume attach': [
     ['tinyrun volume attach web data:/data', 'as -v of run'],
     ['tinyrun volume attach web type=bind,source=/srv,target=/srv,readonly', 'as --mount'],
+    ['tinyrun volume attach web type=tmpfs,target=/cache,tmpfs-size=64m', 'memory'],
   ],
   'volume detach': [['tinyrun volume detach web /data', 'the volume stays']],
   'volume rename': [['tinyrun volume rename data data-2025', 'no container may use it']],

@@ -70,6 +70,10 @@ const statxBytes = new Uint8Array(256);
 const words = new Uint32Array(statxBytes.buffer);
 const [STX_ATIME, STX_BTIME, STX_MTIME, TIMESTAMP_SIZE] = [64, 80, 112, 16];
 
+/** The identity of the file that a struct statx tells of. */
+export const identityIn = (statx: Uint32Array): string =>
+  `${statx[136 / 4]}:${statx[140 / 4]}:${statx[36 / 4]}.${statx[32 / 4]}`;
+
 /** Looks at a file; throws SystemError. The offsets are those of struct statx; sizes are exact up to 2^53. */
 export function statInode(fd: number, what: string): Inode {
   must(rawSyscall('statx', fd, NO_PATH, AT_EMPTY_PATH, STATX_BASIC_STATS, statxBytes), what);
@@ -86,7 +90,7 @@ export function statInode(fd: number, what: string): Inode {
     size: words[44 / 4]! * 2 ** 32 + words[40 / 4]!,
     links: words[16 / 4]!,
     device: ((minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12)) >>> 0, // <linux/kdev_t.h>: new_encode_dev
-    identity: `${words[136 / 4]}:${words[140 / 4]}:${words[36 / 4]}.${words[32 / 4]}`,
+    identity: identityIn(words),
     stored: 512 * (words[52 / 4]! * 2 ** 32 + words[48 / 4]!),
     mtime: { seconds: (words[116 / 4]! | 0) * 2 ** 32 + words[112 / 4]!, nanoseconds: words[120 / 4]! },
     times: statxBytes.slice(STX_ATIME, STX_ATIME + 2 * TIMESTAMP_SIZE),

@@ -1,48 +1,43 @@
-// `volume attach` and `volume detach`: a mount that comes into a container while it runs, or goes.
-//
-//   host                                   stage
-//   ─ open_tree: a copy, attached nowhere
-//   ─ clone3 ────────────────────────────> setns(pidfd of init): its mounts, its user namespace
-//     waits                                openat2(RESOLVE_IN_ROOT), move_mount; or umount2
-//     <────────────────────────────────── ends
-//
-// The stage is in the container's mount namespace for moments, and in no other but the user namespace: nobody inside sees it.
-// Nothing of the container is executed, and what it opens there are directories to mount on.
+// `volume attach` and `volume detach`: a mount that comes into a container while it runs, or goes (hot-stage.ts). What comes
+// is attached to a descriptor of its place, opened inside the root. What goes is known by what it shows: the container may
+// have moved directories meanwhile, or have put symlinks in their place, to have another mount taken away.
 
-import type { Buffer, Op, Program, Report, Words } from '../program/op.ts';
+import type { Op, Program, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import { planAttach } from './attach.ts';
-import { type BindInput, bindBuffers, planBindSources } from './bind-sources.ts';
+import { bindBuffers, planBindSources } from './bind-sources.ts';
 import { cleanInside } from './clean-inside.ts';
-import { planEnterRoot, planOpenRoot } from './exec-join.ts';
+import { type HotInput, planStaged } from './hot-stage.ts';
 import type { FlagMount } from './input.ts';
+import { mountContext } from './labels.ts';
 import { describeMount, planHotMount } from './mount-list.ts';
+import { planCoveredMode } from './mount-mode.ts';
 import { CLOSE } from './mount-point.ts';
-import { CLONE_FLAGS, HIDE, hasUser, planBecomeRoot } from './namespaces.ts';
+import { planNewFilesystem } from './mounts.ts';
 import type { ReadOnlyMount } from './place.ts';
-import { planName, planUmask } from './process.ts';
-import { planLog } from './program.ts';
-import { runtime } from './words.ts';
 
-export interface HotInput extends Pick<BindInput, 'config' | 'bundle' | 'sources'> {
-  id: string;
-  /** Init of the container, and an open pidfd of it: it names no other process. */
-  init: { pid: number; fd: number };
-  /** The container was made by chroot: its root is not that of its mount namespace. */
-  chroot: boolean;
-  reports: readonly Report[];
-  logFd: number | undefined;
-  trace: number | undefined;
-}
-
-const EXIT = 1;
-const LEAVE = { onError: { fail: 'leave' } };
+/** What a mount shows, the directory or file at its root, as words of 32 bits in a struct statx. */
+export type MountRoot = Readonly<Record<(typeof ROOT_AT)[number][0], number>>;
+/** stx_ino, stx_dev_major, stx_dev_minor */
+const ROOT_AT = [
+  ['inodeLow', 32],
+  ['inodeHigh', 36],
+  ['major', 136],
+  ['minor', 140],
+] as const;
+export const STATX_BYTES = 256;
 
 /**
  * Plans that a mount is attached. Pure.
  * @param around the read-only mount that its destination is in, if any
+ * @param told a descriptor to which the struct statx of its root is written, when it is attached
  */
-export function planHotAttach(input: HotInput, mount: FlagMount, around: ReadOnlyMount | undefined): Program {
+export function planHotAttach(
+  input: HotInput,
+  mount: FlagMount,
+  around: ReadOnlyMount | undefined,
+  told: number,
+): Program {
   const planned = planHotMount(mount);
   const binds = { ...input, rootless: undefined };
   const words = (why: string): Words => ({
@@ -51,43 +46,64 @@ export function planHotAttach(input: HotInput, mount: FlagMount, around: ReadOnl
     from: mount.from,
   });
   const place = { known: 'unknown', ...(around && { readOnly: around }) } as const;
-  return programOf(
+  const isBind = planned.options.bind !== false;
+  const bind = o.reg('bind');
+  const look = words('What it shows tells it from all others, when it is to be taken away.');
+  return planStaged(
     input,
-    planBindSources([planned], binds),
+    isBind ? planBindSources([planned], binds) : [],
     [
+      ...(isBind
+        ? []
+        : [
+            ...planNewFilesystem(planned, 'bind', words, mountContext(input, planned.mount.type)),
+            ...planCoveredMode(planned, place, 'bind'),
+          ]),
       ...planAttach(planned, place, 'bind', input, words),
-      o.close(o.reg('bind'), { ...words(CLOSE), what: `close the mount of /${planned.target}` }),
+      o.fstatx(bind, o.buf('statx'), { ...look, what: `look at the root of what is on /${planned.target}` }),
+      o.write(told, o.buf('statx'), STATX_BYTES, { ...look, what: 'tell which it is' }),
+      o.close(bind, { ...words(CLOSE), what: `close the mount of /${planned.target}` }),
     ],
-    bindBuffers([planned], binds),
+    isBind ? bindBuffers([planned], binds) : [],
   );
 }
 
 /**
  * Plans that a mount is taken away. Pure.
+ * @param destination where it is by now: no part of it is a symlink
+ * @param root what it shows
  * @param lazily also if it is in use: then it goes when it no longer is
  */
-export function planHotDetach(input: HotInput, destination: string, lazily: boolean): Program {
+export function planHotDetach(
+  input: HotInput,
+  destination: string,
+  root: MountRoot,
+  lazily: boolean,
+): Program {
   const path = cleanInside(destination);
   const slash = path.lastIndexOf('/');
-  const parent = path.slice(0, Math.max(slash, 0));
+  const [parent, name] = [path.slice(0, Math.max(slash, 0)), path.slice(slash + 1)];
   const why =
-    'By its name in its directory, which is open: no path is followed, and a descriptor of the mount itself would keep it in use.';
+    'By its name in its directory, which is open: what is mounted on can be neither renamed nor removed meanwhile.';
   const words = (what: string): Words => ({ what, why, from: destination });
   const unmount = `unmount /${path} in container ${input.id}`;
-  return programOf(
+  return planStaged(
     input,
     [],
     [
-      o.openInRoot(o.reg('root'), parent === '' ? '.' : parent, ['O_PATH', 'O_DIRECTORY'], {
-        ...words(`open /${parent}`),
-        to: 'parent',
-      }),
-      o.call('fchdir', [o.reg('parent')], words(`go to /${parent}`)),
-      o.call(
-        'umount2',
-        [path.slice(slash + 1), o.flags('UMOUNT_NOFOLLOW', ...(lazily ? ['MNT_DETACH'] : []))],
-        { ...words(unmount), onError: { goto: { EBUSY: 'busy', EINVAL: 'no-mount' } } },
+      o.openInRoot(
+        o.reg('root'),
+        parent === '' ? '.' : parent,
+        ['O_PATH', 'O_DIRECTORY'],
+        { ...words(`open /${parent}, through no symlink`), to: 'parent' },
+        ['RESOLVE_NO_SYMLINKS'],
       ),
+      ...planIsRoot(name, path, root),
+      o.call('fchdir', [o.reg('parent')], words(`go to /${parent}`)),
+      o.call('umount2', [name, o.flags('UMOUNT_NOFOLLOW', ...(lazily ? ['MNT_DETACH'] : []))], {
+        ...words(unmount),
+        onError: { goto: { EBUSY: 'busy', EINVAL: 'no-mount' } },
+      }),
       o.jump('unmounted', words('it is gone')),
       o.label('busy'),
       o.fail(
@@ -97,71 +113,24 @@ export function planHotDetach(input: HotInput, destination: string, lazily: bool
         ),
       ),
       o.label('no-mount'),
-      o.fail(words(`${unmount}: nothing is mounted there`)),
+      o.fail(words(`${unmount}: it is not mounted there`)),
       o.label('unmounted'),
     ],
   );
 }
 
-/** @param inside ops of the stage, in the container; register `root` is its root */
-function programOf(
-  input: HotInput,
-  before: readonly Op[],
-  inside: readonly Op[],
-  buffers: readonly Buffer[] = [],
-): Program {
-  const { reports, trace } = input;
-  const why = 'The stage joins the container, and we stay what we are, to say how it went.';
-  const ops: Op[] = [
-    ...planLog(input),
-    planName('tinyrun:mount'),
-    planUmask(0, 'Mount points get the modes that are asked for.', 'runtime'),
-    HIDE,
-    ...before,
-    o.clone3([], { ...runtime('start the stage', why), to: 'stage' }),
-    o.branch('stage', '!=', 0, 'staged', runtime('are we the stage?', 'clone3 returns twice.')),
-    ...planEnter(input),
-    ...inside,
-    o.exit(0, runtime('the stage has served', why)),
-    o.label('staged'),
-    o.wait4(o.reg('stage'), o.buf('status'), [], runtime('wait for the end of the stage', why)),
-    o.load(o.buf('status'), 4, 'status', runtime('take its wait status', why)),
-    o.exitCode('status', 'exit', runtime('take its exit code', 'If it failed, it has said why.')),
-    o.label('leave'),
-    o.exit(o.reg('exit'), { ...runtime('end', 'Whoever has started us undoes the rest.'), ...LEAVE }),
-  ];
-  return {
-    sections: [{ name: 'host', ops, onFail: 'leave', exit: EXIT }],
-    buffers: [
-      { name: 'status', size: 4 },
-      { name: 'statfs', size: 128 },
-      { name: 'fds', size: 8 },
-      { name: 'byte', size: 1 },
-      ...buffers,
-    ],
-    reports,
-    ...(trace === undefined ? {} : { trace }),
-  };
-}
-
-/** The stage gets into the container, as far as its mounts go. */
-function planEnter({ init, chroot, config, id }: HotInput): Op[] {
-  const types = hasUser({ config }) ? (['user', 'mount'] as const) : (['mount'] as const);
+/** Goes to `no-mount` where a name in the directory of register `parent` shows anything else. */
+function planIsRoot(name: string, path: string, root: MountRoot): Op[] {
+  const why = 'The container may have put another of its mounts there: one that hides what it is not to see.';
+  const words = (what: string): Words => ({ what, why, from: `/${path}` });
+  const target = o.reg('target');
   return [
-    ...(chroot ? planOpenRoot(init) : []),
-    o.call('setns', [init.fd, { flags: types.map((type) => CLONE_FLAGS[type]) }], {
-      ...runtime(
-        `join container ${id} (${types.join(', ')})`,
-        'A pidfd of init names its namespaces; no other process can have got its pid.',
-      ),
-      ...LEAVE,
-    }),
-    o.close(init.fd, runtime('close the pidfd of init', 'It has served.')),
-    ...planBecomeRoot({ config }),
-    ...(chroot ? planEnterRoot() : []),
-    o.openat(o.AT_FDCWD, '/', ['O_PATH', 'O_DIRECTORY'], {
-      ...runtime('open the root', "Paths are resolved inside it: it is the container's already."),
-      to: 'root',
-    }),
+    o.openat(o.reg('parent'), name, ['O_PATH', 'O_NOFOLLOW'], { ...words(`open /${path}`), to: 'target' }),
+    o.fstatx(target, o.buf('statx'), words(`look at what is on /${path}`)),
+    o.close(target, words('close it: it would keep the mount in use')),
+    ...ROOT_AT.flatMap(([field, at]) => [
+      o.load(o.buf('statx', at), 4, 'word', words(`take its ${field}`)),
+      o.branch('word', '!=', root[field], 'no-mount', words('is it that of what was mounted?')),
+    ]),
   ];
 }

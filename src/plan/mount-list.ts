@@ -30,12 +30,13 @@ export function bindSource(mount: Mount, bundle: string): string {
   return source.startsWith('/') ? source : `${bundle}/${source}`;
 }
 
-/** A mount of a container that runs: the host program makes it, and init has no part in it. */
-export const planHotMount = ({ mount, from, createSource, fd, overlay }: FlagMount): PlannedMount => ({
-  ...{ mount, from, createSource, fd, overlay, index: 0, slot: 0 },
-  options: parseMountOptions(mount.options ?? []),
-  target: cleanInside(mount.destination),
-});
+/** A mount of a container that runs: the host program makes what is bound, and init has no part in it. */
+export function planHotMount({ mount, from, createSource, fd, overlay }: FlagMount): PlannedMount {
+  const options = parseMountOptions(mount.options ?? []);
+  const slot = options.bind === false ? undefined : 0;
+  const target = cleanInside(mount.destination);
+  return { mount, from, createSource, fd, overlay, index: 0, options, slot, target };
+}
 
 /** config.mounts in their order, then those of the flags. */
 export function listMounts(

@@ -152,7 +152,7 @@ function planTakeBind(
 }
 
 /** fsopen, options, fsmount: the mount lands in a register, attached nowhere. */
-function planNewFilesystem(
+export function planNewFilesystem(
   { mount, options }: PlannedMount,
   register: string,
   words: (why: string) => Words,

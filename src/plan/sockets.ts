@@ -20,8 +20,10 @@ const rights = (): Uint8Array => {
 const isUsed = ({ consoleSocket, pidfdSocket, seccomp }: ProcessInput): boolean =>
   consoleSocket !== undefined || pidfdSocket !== undefined || seccomp?.listener !== undefined;
 
-export const socketBuffers = (input: ProcessInput): Buffer[] =>
-  isUsed(input) ? [{ name: 'rights', size: CMSG_SPACE, init: rights() }] : [];
+/** What planSendFd needs. */
+export const rightsBuffer = (): Buffer => ({ name: 'rights', size: CMSG_SPACE, init: rights() });
+
+export const socketBuffers = (input: ProcessInput): Buffer[] => (isUsed(input) ? [rightsBuffer()] : []);
 
 /** Host program, where the host's paths still lead somewhere: registers `console`, `pidfdsocket`. */
 export function planConnect({ consoleSocket, pidfdSocket }: ProcessInput): Op[] {

@@ -1,7 +1,7 @@
 // What a program inherits besides its input: descriptors of the caller, where it tells of failures, where it shows its ops,
 // and whether it has to do with a terminal.
 
-import { fcntl, flag, open, rawSyscall } from '../../native-bindings/libc.ts';
+import { fcntl, flag, open, rawSyscall, syscall } from '../../native-bindings/libc.ts';
 import { TinyrunError } from '../errors.ts';
 import type { HostFacts } from '../plan/host.ts';
 import type { Report } from '../program/op.ts';
@@ -53,6 +53,17 @@ function openInherited(path: string, option: '--log' | '--trace'): number {
   if (fd < 0) throw refused('HOST', `${option}: open ${path}`, -fd, { option });
   fcntl(fd, flag('F_SETFD'), 0);
   return fd;
+}
+
+/**
+ * A pipe for a program that we start.
+ * @throws SystemError
+ */
+export function openPipe(): [reader: number, writer: number] {
+  const fds = new Int32Array(2);
+  syscall('make a pipe', 'pipe2', new Uint8Array(fds.buffer), flag('O_CLOEXEC'));
+  const [reader = -1, writer = -1] = fds;
+  return [reader, writer];
 }
 
 const F_GETFD = 1; // <fcntl.h>

@@ -1,7 +1,7 @@
 // The scope of systemd that a container's cgroup is: asked for before the program, held by a placeholder until init is in
 // it (plan/scope.ts), changed by `update`, ended by `delete`.
 
-import { close, fcntl, flag, syscall } from '../../native-bindings/libc.ts';
+import { close, fcntl, flag } from '../../native-bindings/libc.ts';
 import { deviceRules } from '../cgroup/devices.ts';
 import { type CgroupPlace, isUnified } from '../cgroup/path.ts';
 import { type ScopeName, scopeName } from '../cgroup/scope.ts';
@@ -20,6 +20,7 @@ import type { Resources } from '../oci/config.ts';
 import type { CgroupInput, PlanInput } from '../plan/input.ts';
 import { planPlaceholder } from '../plan/scope.ts';
 import type { SavedCgroup } from './cgroup-remove.ts';
+import { openPipe } from './outputs.ts';
 import { readText } from './probe.ts';
 import { probeCgroups } from './probe-cgroups.ts';
 import { isTaken, type Systemd, withSystemd } from './systemd.ts';
@@ -40,7 +41,7 @@ export async function makeScope(input: PlanInput, debug: (text: string) => void)
   const name = scopeName(config.linux?.cgroupsPath, id);
   const limits = limitProperties(config.linux?.resources ?? {}, version);
   const annotated = annotatedProperties(config.annotations);
-  const [reader, writer] = pipe();
+  const [reader, writer] = openPipe();
   const image = executable(linkProgram(planPlaceholder(), host.arch), {
     ...{ name: 'tinyrun', fallbackDirectory: stateRoot, debug },
   });
@@ -62,13 +63,6 @@ export async function makeScope(input: PlanInput, debug: (text: string) => void)
     ...input,
     cgroup: { ...cgroup, places: placesOf(pid, cgroup), scope: { unit: name.unit, holder: writer } },
   };
-}
-
-function pipe(): [reader: number, writer: number] {
-  const fds = new Int32Array(2);
-  syscall('make a pipe', 'pipe2', new Uint8Array(fds.buffer), flag('O_CLOEXEC'));
-  const [reader = -1, writer = -1] = fds;
-  return [reader, writer];
 }
 
 const limitProperties = (resources: Resources, version: 1 | 2): Property[] => [

@@ -38,10 +38,9 @@ export interface Filling {
  */
 export function fillVolume(filling: Filling): void {
   const { dataRoot, name, directory } = filling;
-  const own = `${dataRoot}/volumes/${name}`;
   // Without the lock first: most volumes have something in them, and there is nothing to wait for.
-  const unfinished = exists(directory, COPIED) || exists(AT_FDCWD, `${own}/${COPIED}`);
-  if (isFilled(directory) && !unfinished) return;
+  if (!isEmpty(dataRoot, name, directory)) return;
+  const own = `${dataRoot}/volumes/${name}`;
   const lock = lockDirectory(own);
   try {
     const beside = deviceOf(lock) === deviceOf(directory);
@@ -60,6 +59,15 @@ export function fillVolume(filling: Filling): void {
     close(lock);
   }
 }
+
+/**
+ * Whether a volume is to be filled: it has nothing in it, or a copy that has not moved to its place.
+ * @param directory the volume's, open
+ */
+export const isEmpty = (dataRoot: string, name: string, directory: number): boolean =>
+  !isFilled(directory) ||
+  exists(directory, COPIED) ||
+  exists(AT_FDCWD, `${dataRoot}/volumes/${name}/${COPIED}`);
 
 const deviceOf = (fd: number): string => statInode(fd, 'look at the volume').identity.split(':', 2).join(':');
 

@@ -12,7 +12,7 @@ import { resolveImage } from '../image/store.ts';
 import { UNDO } from '../oci/state.ts';
 import type { FlagMount } from '../plan/input.ts';
 import { chownTree } from './chown.ts';
-import { fillVolume } from './fill.ts';
+import { fillVolume, isEmpty } from './fill.ts';
 import { findUses } from './find-uses.ts';
 import { openImage } from './image-mount.ts';
 import type { VolumeMount } from './mount.ts';
@@ -99,7 +99,8 @@ export async function recordUses(wanted: MountsWanted): Promise<Uses> {
 }
 
 /**
- * Writes down one more mount of a container that runs, and creates its volume; the container's directory is locked.
+ * Writes down one more mount of a container that runs, and creates its volume; the container's directory is locked. It is `changing`
+ * until the caller says that it is there.
  * @returns it, with the place of its volume
  * @throws TinyrunError; dropUse takes back what was written
  */
@@ -109,7 +110,7 @@ export async function attachUse(
   uses: Uses,
   request: VolumeMount,
 ): Promise<Use> {
-  const use: Use = { ...toUse(request, dataRoot), attached: true };
+  const use: Use = { ...toUse(request, dataRoot), attached: true, changing: true };
   const write = (): void => writeUses(dataRoot, id, { ...uses, mounts: [...uses.mounts, use] });
   markUndo(dataRoot, id);
   write();
@@ -196,24 +197,47 @@ const placeOf = ({ point, driven }: Use, { dataRoot, id }: MountsAt): string | P
  * @throws TinyrunError HOST where that fails
  */
 export async function fillVolumes({ mounts }: Uses, options: MountsAt): Promise<void> {
-  const { dataRoot, roots, root: owner } = options;
-  const wanted = mounts.filter(
-    ({ request: { type, volume } }) => type === 'volume' && !volume?.nocopy && volume?.subpath === undefined,
-  );
+  const { roots } = options;
+  const wanted = mounts.filter(mayBeFilled);
   if (wanted.length === 0 || roots.length === 0) return;
   const root = openRoots(roots);
   try {
-    for (const use of wanted) {
-      const name = use.point.Name ?? '';
-      const directory = openDirectoryAt(await placeOf(use, options), `mount volume ${name}`);
-      try {
-        fillVolume({ dataRoot, name, directory, root, destination: use.request.destination, owner });
-      } finally {
-        close(directory);
-      }
-    }
+    for (const use of wanted) await fillUse(use, root, options);
   } finally {
     close(root);
+  }
+}
+
+const mayBeFilled = ({ request: { type, volume } }: Use): boolean =>
+  type === 'volume' && !volume?.nocopy && volume?.subpath === undefined;
+
+/**
+ * Fills one volume, if it is empty.
+ * @param root of the container, open
+ * @throws TinyrunError HOST where that fails
+ */
+export const fillUse = (use: Use, root: number, options: MountsAt): Promise<void> =>
+  withDirectory(use, options, (directory, name) => {
+    const { dataRoot, root: owner } = options;
+    fillVolume({ dataRoot, name, directory, root, destination: use.request.destination, owner });
+  });
+
+/** Whether a mount is a volume that is to be filled: an empty one, or one whose filling was interrupted. */
+export const isUnfilled = async (use: Use, options: MountsAt): Promise<boolean> =>
+  mayBeFilled(use) &&
+  (await withDirectory(use, options, (directory, name) => isEmpty(options.dataRoot, name, directory)));
+
+async function withDirectory<T>(
+  use: Use,
+  options: MountsAt,
+  work: (directory: number, name: string) => T,
+): Promise<T> {
+  const name = use.point.Name ?? '';
+  const directory = openDirectoryAt(await placeOf(use, options), `mount volume ${name}`);
+  try {
+    return work(directory, name);
+  } finally {
+    close(directory);
   }
 }
 

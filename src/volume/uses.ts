@@ -39,6 +39,10 @@ export interface Use {
   anonymous?: true;
   /** Mounted while the container ran already. */
   attached?: true;
+  /** It is being attached or detached; of a tinyrun that was killed at it nobody knows whether the mount is there. */
+  changing?: true;
+  /** Identity of the directory or file that it shows (disk/inode.ts), of what was attached. */
+  root?: string;
   /** Its volume is more than a directory: its driver mounts it, and says where. */
   driven?: true;
 }
@@ -83,6 +87,22 @@ export const hasRecord = (dataRoot: string, id: string): boolean =>
 export function writeUses(dataRoot: string, id: string, uses: Uses, durable = hasRecord(dataRoot, id)): void {
   const path = `${usesDirectory(dataRoot, id)}/${USES}`;
   writeFileAtomic(path, `${JSON.stringify(uses)}\n`, 0o600, durable);
+}
+
+/**
+ * Writes down what has become of one mount; the container's directory is locked by the caller.
+ * @throws SystemError
+ */
+export function changeUse(
+  dataRoot: string,
+  id: string,
+  destination: string,
+  change: (use: Use) => Use,
+): void {
+  const uses = readUses(dataRoot, id);
+  if (uses === undefined) return;
+  const mounts = uses.mounts.map((use) => (use.point.Destination === destination ? change(use) : use));
+  writeUses(dataRoot, id, { ...uses, mounts });
 }
 
 /** Takes it away; nothing there is fine. Throws SystemError. */

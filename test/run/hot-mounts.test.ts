@@ -6,60 +6,27 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Bundle, runTinyrun, startTinyrun, withBundle, writeConfig } from '../support/bundle.ts';
-import { mountAt, output, until } from '../support/container.ts';
-import { assertRefusal } from '../support/refusal.ts';
+import { type Bundle, startTinyrun } from '../support/bundle.ts';
+import { mountAt, until } from '../support/container.ts';
+import {
+  attach,
+  dataOf,
+  detach,
+  inside,
+  refusal,
+  tinyrun,
+  usesOf,
+  withRunning,
+  withUser,
+} from '../support/hot-mounts.ts';
 import { withStore } from '../support/store.ts';
-
-const tinyrun = (bundle: Bundle, ...words: string[]) => output(runTinyrun(bundle, words));
-const inside = (bundle: Bundle, ...words: string[]) =>
-  tinyrun(bundle, 'exec', bundle.id, '/payload', ...words);
-const attach = (bundle: Bundle, spec: string) => tinyrun(bundle, 'volume', 'attach', bundle.id, spec);
-const detach = (bundle: Bundle, ...words: string[]) => tinyrun(bundle, 'volume', 'detach', ...words);
-const refusal = (bundle: Bundle, ...words: string[]): string => {
-  const result = runTinyrun(bundle, ['volume', ...words]);
-  assertRefusal(result, /./, 1);
-  return result.stderr;
-};
-const dataOf = (bundle: Bundle, name: string, ...path: string[]) =>
-  join(bundle.dataRoot, 'volumes', name, '_data', ...path);
-const usesOf = (bundle: Bundle) => {
-  const path = join(bundle.dataRoot, 'containers', bundle.id, 'mounts.json');
-  return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')).mounts : [];
-};
-const withUser = ({ config, rootfs }: Bundle, hostID: number): void => {
-  config.linux?.namespaces?.push({ type: 'user' });
-  const mappings = [{ containerID: 0, hostID, size: 65536 }];
-  Object.assign(config.linux ?? {}, { uidMappings: mappings, gidMappings: mappings });
-  chownSync(rootfs, hostID, hostID);
-};
-
-/** A container that runs, with these flags; it ends by itself if all else fails. */
-async function withRunning(
-  flags: string[],
-  use: (bundle: Bundle) => void | Promise<void>,
-  change: (bundle: Bundle) => void = () => {},
-): Promise<void> {
-  await withBundle(async (bundle) => {
-    change(bundle);
-    bundle.config.process.args = ['/payload', 'sleep', '100'];
-    writeConfig(bundle);
-    const container = startTinyrun(bundle, ['run', ...flags, '--bundle', bundle.dir, bundle.id]);
-    await until('it runs', () => runTinyrun(bundle, ['exec', bundle.id, '/payload', 'args']).code === 0);
-    try {
-      await use(bundle);
-    } finally {
-      runTinyrun(bundle, ['kill', bundle.id, 'KILL']);
-      await container.exited;
-    }
-  });
-}
 
 test('a volume is attached, seen on both sides, in use, and detached', () =>
   withRunning(['-v', 'first:/first'], (bundle) => {
@@ -117,6 +84,50 @@ for (const [name, flags, change] of [
       change,
     ));
 
+for (const [name, flags, change, data] of [
+  ['', [], () => {}, 'size=64k'],
+  [' of a container with a user namespace', [], (bundle: Bundle) => withUser(bundle, 100000), 'uid=100000'],
+  [' of one that was made by chroot', ['--no-pivot'], () => {}, 'size=64k'],
+] as const)
+  test(`a tmpfs${name}: as --mount has it, gone with detach`, () =>
+    withRunning(
+      [...flags],
+      (bundle) => {
+        attach(bundle, 'type=tmpfs,target=/covered,tmpfs-size=64k');
+        const { options, type } = mountAt(inside(bundle, 'mountinfo'), '/covered');
+        assert.is(type, 'tmpfs');
+        for (const option of ['nosuid', 'nodev', 'noexec']) assert.ok(options.includes(option), option);
+        assert.match(inside(bundle, 'mountinfo'), new RegExp(` /covered .*tmpfs .*${data}`));
+        inside(bundle, 'write', '/covered/x', 'x');
+        assert.is(inside(bundle, 'ls', '/covered'), 'x\n');
+        assert.match(inside(bundle, 'stat', '/covered'), /^directory 0710 /);
+        assert.equal(usesOf(bundle)[0].point.Type, 'tmpfs');
+        detach(bundle, bundle.id, '/covered');
+        assert.is(inside(bundle, 'ls', '/covered'), 'file\n');
+        assert.equal(usesOf(bundle), []);
+      },
+      (bundle) => {
+        change(bundle);
+        const covered = join(bundle.rootfs, 'covered');
+        mkdirSync(covered, { mode: 0o710 });
+        writeFileSync(join(covered, 'file'), '');
+        chownSync(covered, statSync(bundle.rootfs).uid, 0);
+      },
+    ));
+
+test('a tmpfs where nothing is, with a mode, read-only, and in a read-only mount', () =>
+  withRunning(['-v', 'ro:/ro:ro'], (bundle) => {
+    attach(bundle, 'type=tmpfs,target=/made/here');
+    assert.match(inside(bundle, 'stat', '/made/here'), /^directory 1777 /);
+    attach(bundle, 'type=tmpfs,target=/mode,tmpfs-mode=700,readonly');
+    assert.match(inside(bundle, 'stat', '/mode'), /^directory 0700 /);
+    assert.is(inside(bundle, 'try', 'write', '/mode/x', ''), 'write: 30 Read-only file system\n');
+    attach(bundle, 'type=tmpfs,target=/ro/a/b');
+    inside(bundle, 'write', '/ro/a/b/x', '');
+    assert.equal(readdirSync(dataOf(bundle, 'ro')), []);
+    for (const target of ['/made/here', '/mode', '/ro/a/b']) detach(bundle, bundle.id, target);
+  }));
+
 test('inside of a read-only mount the mount point is made without writing to it', () =>
   withRunning(['-v', 'ro:/ro:ro'], (bundle) => {
     attach(bundle, 'inner:/ro/a/b');
@@ -133,7 +144,12 @@ test('a destination that is a symlink leads nowhere but into the container', () 
       inside(bundle, 'write', '/link/in/x', '');
       assert.ok(existsSync(dataOf(bundle, 'data', 'x')));
       assert.ok(existsSync(join(bundle.rootfs, 'tmp/in')));
+      attach(bundle, 'more:/link');
+      inside(bundle, 'write', '/tmp/y', '');
+      assert.ok(existsSync(dataOf(bundle, 'more', 'y')));
       assert.match(refusal(bundle, 'attach', bundle.id, 'data:/proc/1'), 'it is inside of proc');
+      for (const link of ['link', 'link/in']) detach(bundle, bundle.id, `/${link}`);
+      assert.throws(() => mountAt(inside(bundle, 'mountinfo'), '/tmp/in'));
     },
     ({ rootfs }) => symlinkSync('/../../../tmp', join(rootfs, 'link')),
   ));
@@ -164,8 +180,8 @@ test('what fails changes nothing', () =>
     assert.match(refusal(bundle, 'attach', bundle.id, 'y:/first'), 'Duplicate mount point: /first');
     assert.match(refusal(bundle, 'attach', bundle.id, 'z:/z:nocreate'), 'get z: no such volume');
     assert.match(
-      refusal(bundle, 'attach', bundle.id, 'type=tmpfs,dst=/t'),
-      'a tmpfs is made when a container is created',
+      refusal(bundle, 'attach', bundle.id, 'type=tmpfs,dst=/t,tmpfs-size=never'),
+      'invalid value for tmpfs-size: never',
     );
     assert.match(
       refusal(bundle, 'detach', bundle.id, '/proc'),
@@ -181,33 +197,11 @@ test('each op is shown by --trace', () =>
     const trace = join(bundle.dir, 'trace');
     tinyrun(bundle, 'volume', 'attach', '--trace', trace, bundle.id, 'data:/d');
     const text = readFileSync(trace, 'utf8');
-    for (const call of ['open_tree(', 'setns(', 'openat2(', 'move_mount('])
+    for (const call of ['open_tree(', 'setns(', 'openat2(', 'move_mount(', 'statx('])
       assert.ok(text.includes(call), call);
     tinyrun(bundle, 'volume', 'detach', '--trace', trace, bundle.id, '/d');
     assert.match(readFileSync(trace, 'utf8'), 'umount2(');
   }));
-
-test('what was attached is given back when the container has ended', () =>
-  withBundle(async (bundle) => {
-    await withRunningIn(bundle, ['--rm'], () => {
-      attach(bundle, 'data:/d');
-      attach(bundle, '/anonymous');
-    });
-    await until('it is not in use any more', () => runTinyrun(bundle, ['volume', 'rm', 'data']).code === 0);
-    assert.is(tinyrun(bundle, 'volume', 'ls', '-q'), '');
-    assert.equal(readdirSync(join(bundle.dataRoot, 'containers')), []);
-  }));
-
-/** As withRunning, in a bundle that outlives the container. */
-async function withRunningIn(bundle: Bundle, flags: string[], use: () => void): Promise<void> {
-  bundle.config.process.args = ['/payload', 'sleep', '100'];
-  writeConfig(bundle);
-  const container = startTinyrun(bundle, ['run', ...flags, '--name', bundle.id, bundle.dir]);
-  await until('it runs', () => runTinyrun(bundle, ['exec', bundle.id, '/payload', 'args']).code === 0);
-  use();
-  runTinyrun(bundle, ['kill', bundle.id, 'KILL']);
-  await container.exited;
-}
 
 test('volume detach: of a container with a name, a path where nothing is attached is said to be that', async () => {
   await withStore(({ t, out }) => {

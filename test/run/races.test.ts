@@ -9,6 +9,7 @@ import { rawSyscall } from '../../native-bindings/libc.ts';
 import { constants } from '../../src/sys/constants.ts';
 import { type Bundle, runTinyrun, startTinyrun, withBundle, writeConfig } from '../support/bundle.ts';
 import { leftovers } from '../support/refusal.ts';
+import { startSwapping } from '../support/swap.ts';
 import { makeVictim, type Victim } from '../support/victim.ts';
 
 interface Ended {
@@ -116,14 +117,6 @@ const EXPECTED: Record<string, RegExp> = {
   delete: /^$|^tinyrun: cannot delete container [^\n]+\n$/,
   state: /^$|^tinyrun: container does not exist: [^\n]+\n$/,
 };
-
-/** Exchanges two names over and over, as fast as it can, until it is killed. */
-function startSwapping(first: string, second: string) {
-  const script = `
-    const { rawSyscall } = await import(${JSON.stringify(join(import.meta.dir, '../../native-bindings/libc.ts'))});
-    for (;;) rawSyscall('renameat2', -100, ${JSON.stringify(first)}, -100, ${JSON.stringify(second)}, 2);`;
-  return Bun.spawn([process.execPath, '-e', script], { stdio: ['ignore', 'inherit', 'inherit'] });
-}
 
 /** Of four containers each. */
 const ROUNDS = process.env['TINYRUN_TEST_ALL'] === '1' ? 100 : 25;

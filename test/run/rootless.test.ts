@@ -221,4 +221,17 @@ rootlessTest('volumes without root: made, filled, shared, in use, and removed', 
   assert.equal(readdirSync(join(bundle.dataRoot, 'containers')), []);
 });
 
+rootlessTest('a tmpfs is attached and detached without root, a volume takes root', ({ bundle, call }) => {
+  const run = ['run', '-d', '--name', bundle.id, bundle.dir];
+  output(call(run, ['sh', '-c', `exec >${bundle.dir}/output 2>&1; exec "$@"`, 'sh']));
+  output(call(['volume', 'attach', bundle.id, 'type=tmpfs,target=/t']));
+  assert.match(call(['mounts', bundle.id]).stdout, '/t');
+  output(call(['volume', 'detach', bundle.id, '/t']));
+  const { code, stderr } = call(['volume', 'attach', bundle.id, 'data:/data']);
+  assert.is(code, 1);
+  assert.match(stderr, 'attach data:/data: you are not root; use sudo');
+  output(call(['delete', '--force', bundle.id]));
+  assert.is(output(call(['volume', 'ls', '-q'])), '');
+});
+
 test.run();

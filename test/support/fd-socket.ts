@@ -1,9 +1,9 @@
 // A unix socket that receives descriptors, as an engine has it for --console-socket: unix(7), SCM_RIGHTS. By system calls,
 // since JavaScript's sockets drop what they cannot read.
 
-import { ptr } from 'bun:ffi';
 import { unlinkSync } from 'node:fs';
 import { close, rawSyscall, syscall } from '../../native-bindings/libc.ts';
+import { receiveFd } from '../../native-bindings/passing.ts';
 import { constants } from '../../src/sys/constants.ts';
 
 const value = (name: string): number => constants[name]!;
@@ -45,13 +45,9 @@ function receiveFrom(listener: number): { text: string; fd: number } {
   const socket = syscall('accept', 'accept4', listener, null, null, value('SOCK_CLOEXEC'));
   try {
     waitReadable(socket);
-    const [bytes, control] = [new Uint8Array(64), new Uint8Array(24)];
-    const message = new BigUint64Array(7); // struct msghdr
-    const vector = new BigUint64Array([BigInt(ptr(bytes)), BigInt(bytes.length)]); // struct iovec
-    message.set([0n, 0n, BigInt(ptr(vector)), 1n, BigInt(ptr(control)), BigInt(control.length)]);
-    const size = syscall('recvmsg', 'recvmsg', socket, new Uint8Array(message.buffer), 0x40000000); // MSG_CMSG_CLOEXEC
-    const fd = new DataView(control.buffer).getInt32(16, true);
-    return { text: new TextDecoder().decode(bytes.subarray(0, size)), fd };
+    const message = receiveFd(socket);
+    if (message === undefined) throw new Error('no descriptor came');
+    return message;
   } finally {
     close(socket);
   }

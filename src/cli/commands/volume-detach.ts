@@ -1,5 +1,5 @@
 // tinyrun volume detach [-f] CONTAINER TARGET
-import { detachMount } from '../../runtime/hot-mount.ts';
+import { detachMount } from '../../runtime/hot-detach.ts';
 import { assertId } from '../../runtime/id.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
 import { byName } from '../by-name.ts';

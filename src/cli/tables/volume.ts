@@ -126,7 +126,7 @@ export const commands: CommandTable = {
   },
   'volume attach': {
     usage: 'CONTAINER SPEC',
-    description: 'mount a volume, an image or a host directory in a container that runs',
+    description: 'mount a volume, a tmpfs, an image or a host directory in a container that runs',
     args: [2, 2],
     options: { trace },
   },
