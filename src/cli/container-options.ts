@@ -19,6 +19,7 @@ import { sysctlNamespace, sysctlPath } from '../oci/sysctl.ts';
 import type { AttachInput } from '../plan/input.ts';
 import type { GlobalOptions } from '../runtime/options.ts';
 import { readText, refused } from '../runtime/probe.ts';
+import { countsSwap } from '../runtime/probe-cgroups.ts';
 import { parseSignal } from '../sys/signals.ts';
 import { type CommandLine, flag, text, texts } from './command-line.ts';
 import { absolute } from './global.ts';
@@ -175,7 +176,7 @@ function toHostConfig(line: CommandLine, global: GlobalOptions, cwd: string): Ho
     ShmSize: sizeOption(line, 'shm-size') || DEFAULT_SHM_SIZE,
     Sysctls: sysctls(line),
     Devices: texts(line, 'device').map(parseDevice),
-    ...toLimits(line),
+    ...toLimits(line, { countsSwap, isUnified }),
     CgroupParent: text(line, 'cgroup-parent') ?? '',
     Init: flag(line, 'init'),
   };

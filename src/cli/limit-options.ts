@@ -21,6 +21,7 @@ type Limits = Pick<
   | 'Memory'
   | 'MemoryReservation'
   | 'MemorySwap'
+  | 'MemorySwappiness'
   | 'NanoCpus'
   | 'CpuShares'
   | 'CpusetCpus'
@@ -30,10 +31,12 @@ type Limits = Pick<
 >;
 
 /**
- * Reads the limits; what is not given is 0 or empty, which is no limit.
+ * Reads the limits; what is not given is 0 or empty, which is no limit, but for swap.
+ * @param host asked where it matters: whether it can limit swap, and whether all of its cgroups are v2
  * @throws TinyrunError USAGE
  */
-export function toLimits(line: CommandLine): Limits {
+export function toLimits(line: CommandLine, host: SwapFacts): Limits {
+  const memory = sizeOption(line, 'memory');
   const integer = (name: string): number => {
     const value = text(line, name);
     return value === undefined ? 0 : parseInteger(value, `--${name}`);
@@ -41,9 +44,10 @@ export function toLimits(line: CommandLine): Limits {
   return {
     OomScoreAdj: integer('oom-score-adj'),
     Ulimits: texts(line, 'ulimit').map(parseUlimit),
-    Memory: sizeOption(line, 'memory'),
+    Memory: memory,
     MemoryReservation: sizeOption(line, 'memory-reservation'),
-    MemorySwap: text(line, 'memory-swap') === '-1' ? -1 : sizeOption(line, 'memory-swap'),
+    MemorySwap: memorySwap(line, memory, host),
+    MemorySwappiness: swappiness(line, host),
     NanoCpus: parseCpus(text(line, 'cpus') ?? '0'),
     CpuShares: integer('cpu-shares'),
     CpusetCpus: text(line, 'cpuset-cpus') ?? '',
@@ -51,6 +55,28 @@ export function toLimits(line: CommandLine): Limits {
     PidsLimit: integer('pids-limit'),
     BlkioWeight: integer('blkio-weight'),
   };
+}
+
+export interface SwapFacts {
+  countsSwap(): boolean;
+  isUnified(): boolean;
+}
+
+/** Memory and swap together: as much swap again as memory, if nothing else is said; Docker's rule. */
+function memorySwap(line: CommandLine, memory: number, { countsSwap }: SwapFacts): number {
+  const given = text(line, 'memory-swap') === '-1' ? -1 : sizeOption(line, 'memory-swap');
+  if (given !== 0 || memory === 0) return given;
+  return countsSwap() ? 2 * memory : -1;
+}
+
+/** Docker's -1 is as if it were not given. */
+function swappiness(line: CommandLine, { isUnified }: SwapFacts): number | null {
+  const value = parseInteger(text(line, 'memory-swappiness') ?? '-1', '--memory-swappiness');
+  if (value < -1 || value > 100)
+    throw usage(`invalid value: ${value}. Valid memory swappiness range is 0-100`);
+  if (value === -1) return null;
+  if (isUnified()) throw usage('--memory-swappiness: cgroup v2 has no such thing', 'see --memory-swap');
+  return value;
 }
 
 /**
@@ -63,7 +89,7 @@ export function sizeOption(line: CommandLine, name: string): number {
 }
 
 /**
- * Checks the limits, and sets what follows from others.
+ * Checks the limits.
  * @throws TinyrunError USAGE in Docker's words
  */
 export function assertLimits(host: HostConfig): void {

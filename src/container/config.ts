@@ -88,6 +88,8 @@ export interface HostConfig {
   Memory: number;
   MemoryReservation: number;
   MemorySwap: number;
+  /** 0 to 100; null: that of the host. */
+  MemorySwappiness: number | null;
   NanoCpus: number;
   CpuShares: number;
   CpusetCpus: string;

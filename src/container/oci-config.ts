@@ -164,6 +164,7 @@ function resourcesOf(host: HostConfig): Resources {
     ...(host.Memory === 0 ? {} : { limit: host.Memory }),
     ...(host.MemoryReservation === 0 ? {} : { reservation: host.MemoryReservation }),
     ...(host.MemorySwap === 0 ? {} : { swap: host.MemorySwap }),
+    ...(host.MemorySwappiness === null ? {} : { swappiness: host.MemorySwappiness }),
   };
   const cpu = {
     ...(host.CpuShares === 0 ? {} : { shares: host.CpuShares }),

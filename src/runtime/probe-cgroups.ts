@@ -1,7 +1,7 @@
 // Which hierarchies of cgroups the host has, where the caller is in them, and which controllers there are. cgroups(7).
 
 import { type CgroupHierarchy, isUnified } from '../cgroup/path.ts';
-import { readText, refused } from './probe.ts';
+import { readText, refused, statPath } from './probe.ts';
 
 /** The cgroup hierarchies of the host and where the caller is in them: cgroups(7), /proc/self/cgroup, mountinfo. */
 export const probeCgroups = (): CgroupHierarchy[] => mountedHierarchies(readCgroupFiles());
@@ -59,6 +59,14 @@ export function mountedHierarchies(files: CgroupFiles | undefined): CgroupHierar
 function pathBelow(root: string, path: string): string {
   if (root === '/') return path;
   return path.startsWith(`${root}/`) ? path.slice(root.length) : '/';
+}
+
+/** Whether the kernel counts, and so can limit, what is in swap. The top of the unified hierarchy has no file that would tell. */
+export function countsSwap(): boolean {
+  const memory = probeCgroups().find(({ controllers }) => controllers.split(',').includes('memory'));
+  const isThere = (path: string): boolean => typeof statPath(path) !== 'number';
+  if (memory !== undefined) return isThere(`${memory.mountPoint}/memory.memsw.limit_in_bytes`);
+  return isThere('/proc/swaps') && !/\bswapaccount=0\b/.test(String(readText('/proc/cmdline', 4096)));
 }
 
 /** The file that tells of them. */

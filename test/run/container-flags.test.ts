@@ -7,6 +7,8 @@ import * as assert from 'uvu/assert';
 import { isV2, removeCgroup } from '../support/cgroup.ts';
 import { busybox, leftOf, makeImage, withStore } from '../support/store.ts';
 
+const MEMORY = 'cat /sys/fs/cgroup/memory';
+
 /** Flags, a script, what it prints. */
 const TABLE: [string, string, string | RegExp][] = [
   ['', 'id', 'uid=0(root) gid=0(root) groups=0(root),10(wheel)'],
@@ -80,6 +82,11 @@ const TABLE: [string, string, string | RegExp][] = [
     'cd /sys/fs/cgroup; cat memory/memory.limit_in_bytes cpu/cpu.cfs_quota_us cpuset/cpuset.cpus',
     '67108864\n50000\n0',
   ],
+  ['-m64m', `${MEMORY}/memory.memsw.limit_in_bytes`, '134217728'],
+  ['-m64m --memory-swap 0', `${MEMORY}/memory.memsw.limit_in_bytes`, '134217728'],
+  ['-m64m --memory-swap 64m', `${MEMORY}/memory.memsw.limit_in_bytes`, '67108864'],
+  ['-m64m --memory-swap -1', `${MEMORY}/memory.memsw.limit_in_bytes`, '9223372036854771712'],
+  ['--memory-swappiness 20', `${MEMORY}/memory.swappiness`, '20'],
   ['-m64m --memory-reservation 32m', 'cat /sys/fs/cgroup/memory/memory.soft_limit_in_bytes', '33554432'],
   ['--init', 'cat /proc/1/comm; echo $$', /^(?!sh)\S+\n(?!1$)\d+$/],
   ['--entrypoint echo', 'x', 'sh -c x'],
@@ -113,6 +120,7 @@ const REFUSED: [string, number, string][] = [
     "the image's platform (linux/amd64) is not the wanted platform (linux/s390x)",
   ],
   ['--memory 1m', 125, 'Minimum memory limit allowed is 6MB'],
+  ['--memory-swappiness 101', 125, 'Valid memory swappiness range is 0-100'],
   ['--memory-swap 64m', 125, 'You should always set the Memory limit when using Memoryswap limit'],
   ['--cpus 1000', 125, 'range of CPUs is from 0.01 to'],
   ['--blkio-weight 5', 125, 'Range of blkio weight is from 10 to 1000'],
