@@ -6,23 +6,16 @@
 // security.capability) and of names, know no sparse files, and put no bound on the size of a header.
 
 import { TinyrunError } from '../errors.ts';
-import { BLOCK, type Block, decodeBlock, decodeNumber, isZero, TYPE } from './header.ts';
+import { type Archive, checkBlock, checkBytes, cutOff, takeBlock, takePayload } from './blocks.ts';
+import { type Data, findData, wholeData } from './data.ts';
+import { type EntryType, type Fields, fieldsOf } from './fields.ts';
+import { BLOCK, decodeBlock, isZero, TYPE } from './header.ts';
 import { DEFAULT_LIMITS, HEADER_LIMIT, type Limits } from './limits.ts';
 import { type ByteString, byteString, displayName } from './names.ts';
-import { parseCount, parseRecords, parseTime, type Records, type Time, XATTR } from './pax.ts';
-import { type Reader, readerOf } from './reader.ts';
+import { parseRecords, type Records, type Time } from './pax.ts';
+import { readerOf } from './reader.ts';
 import type { ByteSource } from './source.ts';
-import {
-  checkMap,
-  GNU_EXTENSION,
-  GNU_HEADER,
-  parseGnuPairs,
-  parsePaxSparse,
-  type Region,
-  readBodyMap,
-} from './sparse.ts';
-
-export type EntryType = 'file' | 'link' | 'symlink' | 'character' | 'block' | 'directory' | 'fifo';
+import type { Region } from './sparse.ts';
 
 export interface Entry {
   type: EntryType;
@@ -60,18 +53,6 @@ export interface ReadOptions {
   unterminated?: boolean | undefined;
 }
 
-const types: Readonly<Record<string, EntryType>> = {
-  [TYPE.file]: 'file',
-  [TYPE.contiguous]: 'file',
-  [TYPE.gnuSparse]: 'file',
-  [TYPE.link]: 'link',
-  [TYPE.symlink]: 'symlink',
-  [TYPE.character]: 'character',
-  [TYPE.block]: 'block',
-  [TYPE.directory]: 'directory',
-  [TYPE.fifo]: 'fifo',
-};
-
 /** Of blocks that are about the entry behind them. */
 const headerTypes: ReadonlySet<string> = new Set([
   TYPE.pax,
@@ -81,19 +62,6 @@ const headerTypes: ReadonlySet<string> = new Set([
   TYPE.gnuVolume,
 ]);
 const NOTHING: Records = [];
-
-const cutOff = (): TinyrunError => new TinyrunError('ARCHIVE', 'the archive is cut off');
-
-interface Archive {
-  reader: Reader;
-  limits: Limits;
-  onFrame: (bytes: Uint8Array) => void;
-  unterminated: boolean;
-  /** Records that hold for all entries behind. */
-  globals: Map<ByteString, Uint8Array>;
-  /** What is left of the last entry's body, and the zeros behind it. */
-  body: { left: number; padding: number };
-}
 
 /**
  * Reads an archive; what is not read of a body is skipped when the next entry is asked for.
@@ -137,33 +105,6 @@ export async function* readEntries(source: ByteSource, options: ReadOptions = {}
   } finally {
     await archive.reader.close();
   }
-}
-
-function checkBytes({ reader, limits }: Archive): void {
-  if (reader.offset > limits.bytes)
-    throw new TinyrunError('ARCHIVE', `it is larger than ${limits.bytes} bytes`);
-}
-
-/** A block of headers. */
-async function takeBlock(archive: Archive): Promise<Uint8Array> {
-  return checkBlock(archive, await archive.reader.take(BLOCK));
-}
-
-function checkBlock(archive: Archive, block: Uint8Array): Uint8Array {
-  checkBytes(archive);
-  if (block.length < BLOCK) throw cutOff();
-  archive.onFrame(block);
-  return block;
-}
-
-/** The payload of an extended header, and its padding. */
-async function takePayload(archive: Archive, size: number): Promise<Uint8Array> {
-  const padded = Math.ceil(size / BLOCK) * BLOCK;
-  const payload = await archive.reader.take(padded);
-  checkBytes(archive);
-  if (payload.length < padded) throw cutOff();
-  archive.onFrame(payload);
-  return payload.slice(0, size);
 }
 
 /** Headers up to the one of an entry, which they belong to. */
@@ -213,40 +154,6 @@ function setGlobals(archive: Archive, records: Records): void {
     throw new TinyrunError('ARCHIVE', `it has more than ${MOST_GLOBALS} global records`);
 }
 
-/** What is known of an entry; records change what its block says. */
-interface Fields {
-  block: Block;
-  type: EntryType;
-  time: Time;
-  xattrs: Map<ByteString, Uint8Array>;
-  /** Bytes of its body. */
-  stored: number;
-}
-
-function fieldsOf(block: Block, records: Records): Fields {
-  const type = types[block.type];
-  if (type === undefined)
-    throw new TinyrunError(
-      'ARCHIVE',
-      `${displayName(block.name)} is of an unknown type, ${JSON.stringify(block.type)}`,
-    );
-  const time = { seconds: block.mtime, nanoseconds: 0 };
-  const fields: Fields = { block, type, time, xattrs: new Map(), stored: 0 };
-  for (const [key, value] of records) applyRecord(fields, key, value);
-  // 2^32-1 means "no change" to chown(2).
-  for (const id of ['uid', 'gid'] as const)
-    if (block[id] < 0 || block[id] >= 0xffff_ffff)
-      throw new TinyrunError(
-        'ARCHIVE',
-        `${displayName(block.name)} has a ${id} that Linux has not: ${block[id]}`,
-      );
-  if (block.size < 0) throw new TinyrunError('ARCHIVE', `${displayName(block.name)} has a negative size`);
-  // The oldest form has no type for directories; some write a size where there is no body.
-  if (block.type === TYPE.file && block.name.endsWith('/')) fields.type = 'directory';
-  else if (type === 'file') fields.stored = block.size;
-  return fields;
-}
-
 function toEntry(
   archive: Archive,
   { block, type, time, xattrs }: Fields,
@@ -272,78 +179,6 @@ function toEntry(
       return chunksOf(read);
     },
   };
-}
-
-/** Later records win; an empty value takes back what an earlier one or the block says. */
-function applyRecord(fields: Fields, key: ByteString, value: Uint8Array): void {
-  const { block, xattrs } = fields;
-  if (key.startsWith(XATTR)) {
-    const name = key.slice(XATTR.length);
-    if (name === '' || name.includes('\0'))
-      throw new TinyrunError('ARCHIVE', 'an extended attribute without a name');
-    xattrs.set(name, value);
-  } else if (value.length > 0) {
-    if (key === 'path' || key === 'GNU.sparse.name') block.name = pathOf(value, key);
-    else if (key === 'linkpath') block.link = pathOf(value, key);
-    else if (key === 'size' || key === 'uid' || key === 'gid') block[key] = parseCount(value, key);
-    else if (key === 'mtime') fields.time = parseTime(value, key);
-  }
-}
-
-function pathOf(value: Uint8Array, key: string): ByteString {
-  if (value.includes(0)) throw new TinyrunError('ARCHIVE', `a pax header is damaged: ${key} has a NUL in it`);
-  return byteString(value);
-}
-
-/** Where the bytes of a file lie in it, and how many of them there are still in the archive. */
-interface Data {
-  regions: readonly Region[];
-  size: number;
-  left: number;
-}
-
-/** Of a file without holes, as are nearly all; undefined: it may have some. */
-function wholeData({ block, stored }: Fields, records: Records): Data | undefined {
-  if (block.type === TYPE.gnuSparse || (block.type === TYPE.file && records.length > 0)) return undefined;
-  return { regions: stored === 0 ? [] : [{ offset: 0, length: stored }], size: stored, left: stored };
-}
-
-async function findData(
-  archive: Archive,
-  bytes: Uint8Array,
-  fields: Fields,
-  records: Records,
-): Promise<Data> {
-  const { block, stored } = fields;
-  if (block.type === TYPE.gnuSparse) {
-    const size = decodeNumber(bytes.subarray(GNU_HEADER.size, GNU_HEADER.size + 12), 'size');
-    const regions = await readGnuMap(archive, bytes);
-    return { ...checkMap({ regions, size }, stored), left: stored };
-  }
-  const sparse = parsePaxSparse(records);
-  if (sparse === undefined) return wholeData(fields, NOTHING)!;
-  if ('map' in sparse) return { ...checkMap(sparse.map, stored), left: stored };
-  let taken = 0;
-  const map = await readBodyMap(async () => {
-    taken += BLOCK;
-    if (taken > HEADER_LIMIT || taken > Math.ceil(stored / BLOCK) * BLOCK)
-      throw new TinyrunError('ARCHIVE', 'the map of a sparse file is damaged: it has no end');
-    return await takeBlock(archive);
-  });
-  const left = stored - map.bytes;
-  return { ...checkMap({ regions: map.regions, size: sparse.size }, left), left };
-}
-
-async function readGnuMap(archive: Archive, header: Uint8Array): Promise<Region[]> {
-  let { regions, more } = parseGnuPairs(header, GNU_HEADER.pairs, GNU_HEADER.count);
-  for (let taken = BLOCK; more; taken += BLOCK) {
-    if (taken > HEADER_LIMIT)
-      throw new TinyrunError('ARCHIVE', `the map of a sparse file is larger than ${HEADER_LIMIT} bytes`);
-    const next = parseGnuPairs(await takeBlock(archive), GNU_EXTENSION.pairs, GNU_EXTENSION.count);
-    regions = regions.concat(next.regions);
-    more = next.more;
-  }
-  return regions;
 }
 
 /** The body's bytes, then its padding, which is no content. */
