@@ -14,15 +14,8 @@ export const HOST_CONFIG: HostConfig = {
   ...{ AutoRemove: false, Annotations: {}, CapAdd: [], CapDrop: [], GroupAdd: [], Privileged: false },
   ...{ ReadonlyRootfs: false, SecurityOpt: [], Dns: [], DnsOptions: [], DnsSearch: [], ExtraHosts: [] },
   ...{ OomScoreAdj: 0, ShmSize: 64 << 20, Sysctls: {}, Devices: [], Ulimits: [] },
-  ...{
-    Memory: 0,
-    MemoryReservation: 0,
-    MemorySwap: 0,
-    MemorySwappiness: null,
-    NanoCpus: 0,
-    CpuShares: 0,
-    CpusetCpus: '',
-  },
+  ...{ Memory: 0, MemoryReservation: 0, MemorySwap: 0, MemorySwappiness: null },
+  ...{ NanoCpus: 0, CpuShares: 0, CpusetCpus: '' },
   ...{ CpusetMems: '', PidsLimit: 0, BlkioWeight: 0, CgroupParent: '', Init: false },
 };
 
