@@ -3,12 +3,11 @@
 //
 // The source may be hostile, and swapped while we read. So no name is used twice: each is pinned by an O_PATH
 // descriptor that follows no symlink, looked at, and opened by that descriptor as what it is and nothing else
-// (inode.ts). Nothing is read or changed but below the two directories. A tree may be as deep as it likes: only the
-// innermost directory is open, and the way back is `..`, checked to be where we came from.
+// (inode.ts). Nothing is read or changed but below the two directories, which are walked side by side (pairs.ts).
 
 import { close, flag, rawOpenat2, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
 import { cloneContents, copyContents } from './copy-contents.ts';
-import { AT_FDCWD, DIRECTORY, PIN } from './files.ts';
+import { AT_FDCWD, type Name, PIN } from './files.ts';
 import {
   copyAttributes,
   copyFileAttributes,
@@ -23,6 +22,18 @@ import {
   S_IFREG,
   statInode,
 } from './inode.ts';
+import {
+  back,
+  copying,
+  type Directory,
+  type Entry,
+  enter,
+  join,
+  leave,
+  open,
+  openPair,
+  takeEntry,
+} from './pairs.ts';
 
 const AT_SYMLINK_FOLLOW = flag('AT_SYMLINK_FOLLOW');
 const READ = flag('O_RDONLY', 'O_CLOEXEC');
@@ -30,32 +41,6 @@ const READ = flag('O_RDONLY', 'O_CLOEXEC');
 const READ_NAMED = flag('O_RDONLY', 'O_NOFOLLOW', 'O_NONBLOCK', 'O_CLOEXEC');
 const CREATE = flag('O_WRONLY', 'O_CREAT', 'O_EXCL', 'O_NOFOLLOW', 'O_CLOEXEC');
 const PATH_MAX = 4096; // <linux/limits.h>: of a path and its NUL
-
-/** Bytes, NUL-terminated: names need not be UTF-8. */
-type Name = Uint8Array;
-
-const DT_REG = 8; // <linux/fs_types.h>
-
-/** Source and copy of a directory, open. */
-interface Pair {
-  from: number;
-  to: number;
-}
-
-/** A directory that is being copied; open while it is the innermost one. */
-interface Directory extends Pair {
-  /** What the source is. */
-  inode: Inode;
-  /** Identity of the copy. */
-  copy: string;
-  /** From the top: bytes, without a slash in front. */
-  path: Uint8Array;
-  /** What a message about an entry begins with: `copy PATH/`. */
-  copying: string;
-  /** One entry behind the other, a byte for its type and then its name; what is copied is in front of `next`. */
-  names: Uint8Array;
-  next: number;
-}
 
 export interface CopyOptions {
   /** The attributes of its own that the directory to fill keeps. */
@@ -148,12 +133,6 @@ function walk(tree: Tree, from: number, to: number, keep: ReadonlySet<Kept> | un
   }
 }
 
-/** What a message begins with. */
-const copying = (path: Uint8Array): string => `copy ${path.length === 0 ? '.' : decodeName(path)}`;
-
-const open = (dir: number, name: Name | string, flags: number, what: string, mode = 0o600): number =>
-  must(rawSyscall('openat', dir, name, flags, mode), what);
-
 /** Uses a descriptor and closes it. */
 function using<T>(fd: number, use: (fd: number) => T): T {
   try {
@@ -162,91 +141,6 @@ function using<T>(fd: number, use: (fd: number) => T): T {
     close(fd);
   }
 }
-
-// Walking
-
-function openPair(from: number, source: string, to: number, copy: Name | string, what: string): Pair {
-  const opened = open(from, source, DIRECTORY, what);
-  try {
-    return { from: opened, to: open(to, copy, DIRECTORY, what) };
-  } catch (error) {
-    close(opened);
-    throw error;
-  }
-}
-
-function leave({ from, to }: Pair): void {
-  close(from);
-  close(to);
-}
-
-/** Begins with a directory. Takes the descriptors over, also where it fails. */
-function enter(pair: Pair, path: Uint8Array): Directory {
-  const what = copying(path);
-  try {
-    const [inode, copy] = [statInode(pair.from, what), statInode(pair.to, what).identity];
-    const prefix = path.length === 0 ? 'copy ' : `${what}/`;
-    return { ...pair, inode, copy, path, copying: prefix, names: readEntries(pair.from, what), next: 0 };
-  } catch (error) {
-    leave(pair);
-    throw error;
-  }
-}
-
-/** Closes a directory that is done and opens the one around it again. */
-function back(here: Directory, parent: Directory): Directory {
-  const what = `${copying(here.path)}: go back`;
-  const pair = openPair(here.from, '..', here.to, '..', what);
-  const same =
-    statInode(pair.from, what).identity === parent.inode.identity &&
-    statInode(pair.to, what).identity === parent.copy;
-  if (!same) {
-    leave(pair);
-    throw new SystemError(`${what}: the directory was moved meanwhile`, -errno('ESTALE'));
-  }
-  leave(here);
-  return { ...parent, ...pair };
-}
-
-interface Entry {
-  /** What the directory said; it may be another thing by now. */
-  isFile: boolean;
-  name: Name;
-}
-
-function takeEntry(directory: Directory): Entry | undefined {
-  const { names, next } = directory;
-  if (next === names.length) return undefined;
-  directory.next = names.indexOf(0, next + 1) + 1;
-  return { isFile: names[next] === DT_REG, name: names.subarray(next + 1, directory.next) };
-}
-
-const DOT = 0x2e;
-
-/** All entries but `.` and `..`. Offsets in struct linux_dirent64: d_reclen 16, d_type 18, d_name 19. */
-function readEntries(fd: number, what: string): Uint8Array {
-  const entries: Uint8Array[] = [];
-  for (;;) {
-    const buffer = new Uint8Array(32768);
-    const view = new DataView(buffer.buffer);
-    const size = must(rawSyscall('getdents64', fd, buffer, buffer.length), `${what}: read it`);
-    if (size === 0) return Buffer.concat(entries);
-    for (let at = 0; at < size; at += view.getUint16(at + 16, true)) {
-      const isDots =
-        buffer[at + 19] === DOT &&
-        (buffer[at + 20] === 0 || (buffer[at + 20] === DOT && buffer[at + 21] === 0));
-      // The type may be zero, which ends no name.
-      if (!isDots) entries.push(buffer.subarray(at + 18, buffer.indexOf(0, at + 19) + 1));
-    }
-  }
-}
-
-function join(directory: Uint8Array, name: Name): Uint8Array {
-  const last = name.subarray(0, -1);
-  return directory.length === 0 ? last.slice() : Buffer.concat([directory, Buffer.from('/'), last]);
-}
-
-// Entries
 
 /** Copies one entry; of a directory, makes the copy and opens both. */
 function copyEntry(tree: Tree, here: Directory, { isFile, name }: Entry): Directory | undefined {
