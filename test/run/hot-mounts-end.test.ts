@@ -11,7 +11,7 @@ import { launched } from '../support/launched.ts';
 import { leftovers } from '../support/refusal.ts';
 import { hasEnded } from '../support/steps.ts';
 import { type Store, withStore } from '../support/store.ts';
-import { stateOf, succeeds } from '../support/verbs.ts';
+import { say, stateOf, succeeds } from '../support/verbs.ts';
 import { mountsIn } from '../support/volumes.ts';
 
 const tinyrun = (bundle: Bundle, ...words: string[]) => output(runTinyrun(bundle, words));
@@ -143,6 +143,39 @@ test('where the host program was killed, list undoes it', () =>
     tinyrun(bundle, 'list', '-q');
     assertUndone(bundle, 1);
   }));
+
+for (const how of ['run', 'create'] as const)
+  test(`of ${how}: what is attached while the container ends is undone, or refused`, () =>
+    withBundle(async (bundle) => {
+      sleeping(bundle);
+      for (let round = 0; round < 6; round++) {
+        const container = startTinyrun(bundle, [how, '--bundle', bundle.dir, bundle.id]);
+        if (how === 'create') await container.exited;
+        if (how === 'create') await succeeds(bundle, 'start', bundle.id);
+        await isRunning(bundle);
+        tinyrun(bundle, 'volume', 'create', '-o', 'type=tmpfs', '-o', 'device=tmpfs', 'memory');
+        const attaching = Array.from({ length: 8 }, (_, i) =>
+          say(bundle, 'volume', 'attach', bundle.id, i % 2 === 0 ? `memory:/m${i}` : `/anonymous${i}`),
+        );
+        await Bun.sleep(30 * round);
+        endInit(bundle);
+        if (how === 'create') await until('it is deleted', () => isDeleted(bundle));
+        else await container.exited;
+        for (const { code, stderr } of await Promise.all(attaching))
+          if (code !== 0)
+            assert.match(stderr, /^tinyrun: [^\n]*(not exist|not running|join container)[^\n]*\n$/);
+        if (how === 'create') tinyrun(bundle, 'volume', 'prune', '-f'); // what nobody named, of a container that is kept
+        assertUndone(bundle, 1);
+        tinyrun(bundle, 'volume', 'rm', 'memory');
+      }
+    }));
+
+/** Deletes it, which is to be tried again while others are at it. */
+const isDeleted = (bundle: Bundle): boolean => {
+  const { code, stderr } = runTinyrun(bundle, ['delete', bundle.id]);
+  if (code !== 0) assert.match(stderr, 'that is not stopped: running');
+  return code === 0;
+};
 
 test('a volume is attached in one data root; another one is refused', () =>
   withBundle(async (bundle) => {
