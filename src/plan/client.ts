@@ -1,4 +1,5 @@
-// The caller's side of a container with a monitor. The process that the caller waits for, the client, starts the host
+// The caller's side of a container with a monitor, the client: how it comes to be (client-part.ts), waits, takes signals
+// (client-signal.ts) and input (client-input.ts), and leaves (client-leave.ts). The process that the caller waits for, the client, starts the host
 // program as a child in a session of its own. `--detach`: it ends when the container runs. Otherwise it stays, hands on
 // signals and input, and ends with the container, with its exit code; or before, by the detach keys or because it is killed:
 // the container goes on.
@@ -12,31 +13,28 @@
 import type { Buffer, Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
 import { INPUT, INPUT_CHUNK, planInput, planReadStdin } from './client-input.ts';
+import {
+  planEndOfMonitor,
+  planGiveBack,
+  planLeaveByKeys,
+  planLeaveBySignal,
+  planLeaveUnread,
+  planNotBegun,
+} from './client-leave.ts';
+import { PART, writes } from './client-part.ts';
+import { planSignal, SIGNALS, STAY } from './client-signal.ts';
 import type { AttachInput, MonitorInput, PlanInput } from './input.ts';
-import { INPUT_FD, planLetGo, planUnattached, pollEntry } from './monitor.ts';
+import { pollEntry } from './monitor.ts';
 import { planName } from './process.ts';
 import { planShrinkParts } from './shrink.ts';
-import { hasInputPipe, planInputPipe } from './stdio.ts';
+import { hasInputPipe } from './stdio.ts';
 import { ioctl, isRelayed, rawTerminal } from './terminal.ts';
 import { runtime } from './words.ts';
 
 const [IN, OUT] = [0x1, 0x4]; // POLLIN, POLLOUT of <poll.h>
-const SIGNALS = 0; // its place in buffer `client`, behind which is the input (client-input.ts)
-
-const PART = 'The container goes on without its caller: so its monitor is a process of its own.';
-const STAY = 'We sleep until the container ends, there is something to write to it, or a signal comes.';
+const SIGTTIN = 1n << 20n; // <signal.h>
 const TERMINAL =
   'Keys go to the container as they are: its own terminal turns Ctrl-C into a signal, and echoes.';
-const UNREAD = 'As any program that prints: the container goes on, and its log with it.';
-const QUEUED = 0xffffffff; // SI_QUEUE of sigaction(2), which the kernel itself never says of a pipe
-const DETACH = 'The container goes on, and may be attached to again.';
-
-/** Whether this client writes to the container's stdin, or types at its terminal. */
-const writes = ({ openStdin, attach }: MonitorInput): boolean => openStdin && attach?.stdin === true;
-
-/** Whether the monitor has a way to the container's stdin, for callers who attach later. */
-const keepsInput = (input: PlanInput, monitor: MonitorInput): boolean =>
-  monitor.openStdin && (isRelayed(input) || !(monitor.stdinOnce && writes(monitor)));
 
 export function clientBuffers(input: PlanInput): Buffer[] {
   const { monitor } = input;
@@ -48,84 +46,6 @@ export function clientBuffers(input: PlanInput): Buffer[] {
     ...(monitor.attach === undefined ? [] : [{ name: 'typed', size: INPUT_CHUNK }]),
   ];
 }
-
-// Host program
-
-/** First of all: the process that goes on here is the monitor; the other one goes on at `client`. */
-export function planPart(input: PlanInput): Op[] {
-  const { monitor } = input;
-  if (monitor === undefined) return [];
-  const leave = { onError: { fail: 'leave' } };
-  const words = (what: string) => ({ ...runtime(what, PART), ...leave });
-  const once = monitor.stdinOnce && writes(monitor);
-  return [
-    ...o.pipe('up-r', 'up-w', words('make the pipe by which the client hears that the container runs')),
-    ...o.pipe('client-r', 'client-w', words('make the pipe that breaks when the client is gone')),
-    ...planOwnPidfd(monitor, words),
-    ...planInputPipe(input, leave),
-    o.clone3([], { ...words('start the monitor'), to: 'monitor' }),
-    o.branch('monitor', '!=', 0, 'client', runtime('are we the client?', PART)),
-    ...['up-r', 'client-w', ...(hasInputPipe(input) && once ? ['stdin-w'] : [])].map((fd) =>
-      o.close(o.reg(fd), words(`close ${fd}`)),
-    ),
-    ...(keepsInput(input, monitor)
-      ? [
-          o.call('dup3', [0, INPUT_FD, o.flags('O_CLOEXEC')], {
-            ...words(`take descriptor ${INPUT_FD} before anything else may`),
-          }),
-        ]
-      : []),
-    o.call('setsid', [], words('start a session')),
-    o.call('chdir', ['/'], words('leave the working directory')),
-  ];
-}
-
-/** So the monitor can tell the client that its reader is gone, and nobody else. */
-function planOwnPidfd({ attach }: MonitorInput, words: (what: string) => o.Extra): Op[] {
-  if (attach === undefined) return [];
-  return [
-    o.call('getpid', [], { ...words('which process are we?'), to: 'self' }),
-    o.call('pidfd_open', [o.reg('self'), 0], {
-      ...words('open a pidfd of ourselves, for the monitor'),
-      to: 'client-pidfd',
-    }),
-  ];
-}
-
-/** When the container's program runs: lets the client know, who may go on or be gone by now. */
-export function planUp(input: PlanInput, monitor: MonitorInput): Op[] {
-  const up = 'The client waits for this: there is a container now.';
-  const relayed = isRelayed(input);
-  const { attach } = monitor;
-  const stdin = relayed ? 'master' : 'stdin-w';
-  return [
-    ...(keepsInput(input, monitor)
-      ? [
-          o.call('dup3', [o.reg(stdin), INPUT_FD, o.flags('O_CLOEXEC')], {
-            ...runtime(`have ${stdin} as descriptor ${INPUT_FD}, too`, 'There `attach` finds it.'),
-          }),
-        ]
-      : []),
-    ...(attach === undefined ? planLetGo(PART) : planUnattached(input, attach)),
-    ...(relayed
-      ? [o.store('master', o.buf('up'), 4, runtime('put the number of the master into the message', up))]
-      : []),
-    o.write(o.reg('up-w'), o.buf('up'), 4, {
-      ...runtime('tell the client', up),
-      onError: { ignore: ['EPIPE'] },
-    }),
-    o.close(o.reg('up-w'), runtime('close up-w', up)),
-    ...(relayed && attach !== undefined
-      ? [
-          o.read(o.reg('client-r'), o.buf('byte'), 1, {
-            ...runtime('wait until the client has taken the master', up),
-          }),
-        ]
-      : []),
-  ];
-}
-
-// Client
 
 /** The client, from its start on. Its failures go to `client-failed`. */
 export function planClient(input: PlanInput): Op[] {
@@ -271,129 +191,5 @@ function planListen(input: PlanInput, monitor: MonitorInput): Op[] {
           ...planReadStdin(),
         ]
       : []),
-  ];
-}
-const SIGTTIN = 1n << 20n; // <signal.h>
-const SIGPIPE = 13;
-
-function planSignal({ sigProxy }: AttachInput): Op[] {
-  const pass = 'It means the container, not us.';
-  return [
-    o.load(o.buf('client', SIGNALS + 6), 2, 'events', runtime('what about signals?', STAY)),
-    o.branch('events', '&', IN, 'client-signal', runtime('there is one', STAY)),
-    o.jump('client-no-signal', runtime('there is none', STAY)),
-    o.label('client-signal'),
-    o.read(o.reg('signals'), o.buf('siginfo'), 128, runtime('take the signal', STAY)),
-    o.load(o.buf('siginfo'), 4, 'signal', runtime('which one?', STAY)),
-    o.branch('signal', '==', o.flags('SIGCHLD'), 'client-child', runtime('is it about the monitor?', STAY)),
-    o.branch('signal', '==', o.flags('SIGPIPE'), 'client-pipe', runtime('is it about a pipe?', UNREAD)),
-    ...(sigProxy
-      ? []
-      : [
-          o.branch('signal', '==', o.flags('SIGWINCH'), 'client-pass', runtime('is it the window?', pass)),
-          o.jump('client-dies', runtime('it is for us', 'So --sig-proxy=false says.')),
-          o.label('client-pass'),
-        ]),
-    o.kill(o.reg('monitor'), o.reg('signal'), {
-      ...runtime('pass the signal on', pass),
-      onError: { ignore: ['ESRCH'] },
-    }),
-    o.jump('client-wait', runtime('wait for more', STAY)),
-    o.label('client-pipe'),
-    o.load(o.buf('siginfo', 8), 4, 'code', runtime('who says so?', UNREAD)), // ssi_code
-    o.branch('code', '==', QUEUED, 'client-unread', runtime('is it the monitor?', UNREAD)),
-    o.jump('client-wait', runtime('it is the kernel: the container reads no input', STAY)),
-    o.label('client-child'),
-    o.wait4(o.reg('monitor'), o.buf('status'), ['WNOHANG'], {
-      ...runtime('has the monitor ended?', 'SIGCHLD also comes when it stops or continues.'),
-      to: 'reaped',
-    }),
-    o.branch('reaped', '!=', 0, 'client-ended', runtime('it has', STAY)),
-    o.jump('client-wait', runtime('not yet', STAY)),
-    o.label('client-no-signal'),
-  ];
-}
-
-/** Gives the caller's terminal back, where it was made raw. */
-function planGiveBack(input: PlanInput, unique: string): Op[] {
-  const terminal = rawTerminal(input);
-  if (terminal === undefined) return [];
-  const why = 'The caller finds the terminal as it was.';
-  return [
-    o.branch('raw', '<', 1, `client-cooked-${unique}`, runtime('is it raw?', why)),
-    o.set('raw', 0, runtime('it is given back once', why)),
-    ioctl(
-      terminal.fd,
-      'TCSETS',
-      { bytes: terminal.saved },
-      {
-        ...runtime("give the caller's terminal its settings back", why),
-        onError: { ignore: ['*'] }, // the terminal may be gone: then nobody misses its settings
-      },
-    ),
-    o.label(`client-cooked-${unique}`),
-  ];
-}
-
-const planSayLeft = (): Op =>
-  o.write(o.reg('client-w'), 'd', 1, {
-    ...runtime('tell the monitor that we let go', 'It need not give the terminal back for us.'),
-    onError: { ignore: ['EPIPE'] },
-  });
-
-function planLeaveByKeys(input: PlanInput, { detachKeys }: AttachInput): Op[] {
-  if (detachKeys.length === 0) return [];
-  return [
-    o.label('client-detach'),
-    ...planGiveBack(input, 'keys'),
-    planSayLeft(),
-    o.exit(0, runtime('leave the container', DETACH)),
-  ];
-}
-
-function planLeaveUnread(input: PlanInput): Op[] {
-  return [
-    o.label('client-unread'),
-    ...planGiveBack(input, 'unread'),
-    planSayLeft(),
-    o.exit(128 + SIGPIPE, runtime('end as one whom SIGPIPE has ended', UNREAD)),
-  ];
-}
-
-function planLeaveBySignal(input: PlanInput): Op[] {
-  const why = 'Whoever sent the signal finds that it has ended us.';
-  return [
-    o.label('client-dies'),
-    ...planGiveBack(input, 'signal'),
-    planSayLeft(),
-    o.call('rt_sigprocmask', [o.flags('SIG_SETMASK'), { struct: 'sigset', fields: {} }, 0, 8], {
-      ...runtime('unblock all signals', why),
-    }),
-    o.call('getpid', [], { ...runtime('which process are we?', why), to: 'self' }),
-    o.kill(o.reg('self'), o.reg('signal'), runtime('send the signal to ourselves', why)),
-    o.exit(0, runtime('end: it was one that ends nobody', why)),
-  ];
-}
-
-/** `start` ends with 1, whatever stands in the way; the monitor has noted which of its codes that is. */
-function planNotBegun({ failure }: MonitorInput): Op[] {
-  if (failure === undefined) return [];
-  return [
-    o.label('client-not-begun'),
-    o.wait4(o.reg('monitor'), o.buf('status'), [], runtime('wait until it has tidied up', STAY)),
-    o.exit(failure, runtime('end', 'Docker exits with 125, 126 and 127 for `run` alone.')),
-  ];
-}
-
-/** The monitor's exit code is the container's, and so is ours. */
-function planEndOfMonitor(input: PlanInput): Op[] {
-  return [
-    o.label('client-wait-end'),
-    o.wait4(o.reg('monitor'), o.buf('status'), [], runtime('wait for the end of the monitor', STAY)),
-    ...(input.monitor?.attach === undefined ? [] : [o.label('client-ended')]),
-    o.load(o.buf('status'), 4, 'status', runtime('take its wait status', STAY)),
-    o.exitCode('status', 'exit', runtime('take the exit code', STAY)),
-    ...planGiveBack(input, 'end'),
-    o.exit(o.reg('exit'), runtime('end as the container has ended', STAY)),
   ];
 }
