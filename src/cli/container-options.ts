@@ -12,6 +12,7 @@ import { parseEnvironment, parseLines, toLabels, toPairs } from '../container/ke
 import type { ConfigFlags } from '../container/merge-config.ts';
 import { type ModeFlag, parseMode } from '../container/modes.ts';
 import { parseInteger } from '../container/quantity.ts';
+import { assertSeccompProfile } from '../container/seccomp-file.ts';
 import { parseSecurityOptions } from '../container/security-opt.ts';
 import { AT_FDCWD, exists } from '../disk/files.ts';
 import { TinyrunError } from '../errors.ts';
@@ -20,6 +21,7 @@ import type { AttachInput } from '../plan/input.ts';
 import type { GlobalOptions } from '../runtime/options.ts';
 import { readText, refused } from '../runtime/probe.ts';
 import { countsSwap } from '../runtime/probe-cgroups.ts';
+import { hasAppArmor } from '../runtime/probe-security.ts';
 import { parseSignal } from '../sys/signals.ts';
 import { type CommandLine, flag, text, texts } from './command-line.ts';
 import { absolute } from './global.ts';
@@ -199,9 +201,17 @@ function securityOptions(line: CommandLine, cwd: string): string[] {
   const options = texts(line, 'security-opt').map((option) => {
     const file = /^seccomp[=:](.*)$/s.exec(option)?.[1];
     if (file === undefined || file === 'unconfined' || file === 'builtin') return option;
-    return `seccomp=${readFile(file, cwd, `--security-opt ${option}`)}`;
+    const profile = readFile(file, cwd, `--security-opt ${option}`);
+    assertSeccompProfile(profile, `--security-opt ${option}`);
+    return `seccomp=${profile}`;
   });
-  parseSecurityOptions(options);
+  const { apparmor } = parseSecurityOptions(options);
+  if (apparmor !== undefined && !hasAppArmor())
+    throw new TinyrunError(
+      'HOST',
+      `--security-opt apparmor=${apparmor}: this kernel has no AppArmor, or it is off`,
+      { hint: 'leave it out, or switch AppArmor on' },
+    );
   return options;
 }
 

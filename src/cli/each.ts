@@ -4,6 +4,7 @@ import { SystemError } from '../../native-bindings/libc.ts';
 import { TinyrunError } from '../errors.ts';
 import { createLog } from '../runtime/log.ts';
 import type { GlobalOptions } from '../runtime/options.ts';
+import { hintOf } from './hint.ts';
 
 /** Does something for each name in turn, and tells of each failure. Returns the exit code. */
 export async function forEach(
@@ -19,8 +20,7 @@ export async function forEach(
     } catch (error) {
       if (!(error instanceof TinyrunError || error instanceof SystemError)) throw error;
       if ('errno' in error && error.errno === 'EPIPE') throw error;
-      const hint = error instanceof TinyrunError && error.hint !== undefined ? `; ${error.hint}` : '';
-      log.error(error.message + hint);
+      log.error(error.message + hintOf(error, global));
       code = 1;
     }
   return code;

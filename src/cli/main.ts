@@ -80,8 +80,8 @@ async function tell(error: unknown, global: GlobalOptions): Promise<void> {
   // That the log cannot be opened need not be tried to be logged.
   const unlogged = error instanceof TinyrunError && error.data['option'] === '--log';
   const log = createLog(unlogged ? { ...global, log: undefined } : global);
-  const hint = error instanceof TinyrunError && error.hint !== undefined ? `; ${error.hint}` : '';
-  log.error((error instanceof Error ? error.message : String(error)) + hint);
+  const { hintOf } = await import('./hint.ts');
+  log.error((error instanceof Error ? error.message : String(error)) + hintOf(error, global));
   for (let cause = error; global.debug && cause instanceof Error; cause = cause.cause)
     log.debug(cause.stack ?? cause.message);
 }

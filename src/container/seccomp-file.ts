@@ -33,7 +33,25 @@ const MACHINES = {
 } as const;
 
 /**
- * Reads a profile for a container; what else is wrong with it, the check of config.json tells.
+ * Checks that a text is a profile; what else is wrong with it, the check of config.json tells.
+ * @param from how messages call it
+ * @throws TinyrunError CONFIG
+ */
+export function assertSeccompProfile(text: string, from: string): void {
+  parseProfile(text, from);
+}
+
+function parseProfile(text: string, from: string): DockerProfile {
+  const json = parseJsonObject(text, from);
+  if (!isProfile(json))
+    throw new TinyrunError('CONFIG', `${from}: the profile has no list of rules as Docker has them`);
+  if (json.archMap !== undefined && json.architectures !== undefined)
+    throw new TinyrunError('CONFIG', `${from}: use either 'architectures' or 'archMap'`);
+  return json;
+}
+
+/**
+ * Reads a profile for a container.
  * @param text JSON
  * @param granted the container's capabilities
  * @throws TinyrunError CONFIG
@@ -43,15 +61,7 @@ export function readSeccompProfile(
   granted: readonly string[],
   { arch, kernel }: Pick<HostFacts, 'arch' | 'kernel'>,
 ): Seccomp {
-  const json = parseJsonObject(text, 'the profile of --security-opt seccomp');
-  if (!isProfile(json))
-    throw new TinyrunError(
-      'CONFIG',
-      '--security-opt seccomp: the profile has no list of rules as Docker has them',
-    );
-  const { archMap, syscalls = [], ...rest } = json;
-  if (archMap !== undefined && rest.architectures !== undefined)
-    throw new TinyrunError('CONFIG', "--security-opt seccomp: use either 'architectures' or 'archMap'");
+  const { archMap, syscalls = [], ...rest } = parseProfile(text, 'the profile of --security-opt seccomp');
   const { native, arches } = MACHINES[arch];
   const mapped = archMap?.find(({ architecture }) => architecture === native);
   const meets = ({ caps = [], arches: only = [], minKernel }: Filter): boolean =>

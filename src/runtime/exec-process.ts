@@ -41,6 +41,12 @@ export function readProcessFile({ processFile }: ExecOptions): string | undefine
   return text;
 }
 
+/** What is said where there is nothing to run. */
+export const noCommand = (message: string): TinyrunError =>
+  new TinyrunError('USAGE', message, {
+    hint: 'exec takes CONTAINER COMMAND [ARGS...]: see tinyrun exec --help',
+  });
+
 function changed(own: Process, options: ExecOptions): Process {
   const {
     args,
@@ -52,7 +58,7 @@ function changed(own: Process, options: ExecOptions): Process {
     selinuxLabel,
     capabilities: added,
   } = options;
-  if (args.length === 0) throw new TinyrunError('USAGE', 'process args cannot be empty');
+  if (args.length === 0) throw noCommand('process args cannot be empty');
   return {
     ...own,
     args,

@@ -10,10 +10,12 @@ export const securityFiles: Readonly<Record<SecurityModule, string>> = {
   selinux: '/proc/filesystems',
 };
 
+export const hasAppArmor = (): boolean => readText(securityFiles.apparmor, 16) === 'Y\n';
+
 /** The modules that a config asks for, and that are there. */
 export function probeSecurityModules({ process, linux }: Config): SecurityModule[] {
   const modules: SecurityModule[] = [];
-  if (process.apparmorProfile && readText(securityFiles.apparmor, 16) === 'Y\n') modules.push('apparmor');
+  if (process.apparmorProfile && hasAppArmor()) modules.push('apparmor');
   if (process.selinuxLabel || linux?.mountLabel) {
     const filesystems = readText(securityFiles.selinux, 1 << 16);
     if (typeof filesystems === 'string' && filesystems.includes('\tselinuxfs\n')) modules.push('selinux');

@@ -140,7 +140,7 @@ test('exit codes: that of the process, 128 + signal, 255 for our own failures in
     refused(exec([], ['/nope']), /exec: "\/nope": stat \/nope: no such file or directory\n$/);
     refused(exec([], ['/script']), /exec: "\/script": permission denied\n$/);
     refused(exec(['--detach'], ['nope']), /executable file not found in \$PATH\n$/);
-    refused(exec([], []), /process args cannot be empty\n$/);
+    refused(exec([], []), /process args cannot be empty; exec takes CONTAINER COMMAND \[ARGS\.\.\.\]/);
     refused(exec(['--cwd', '/nope'], ['/payload', 'true']), /enter working directory \/nope: ENOENT /);
     refused(exec(['--cwd', 'tmp'], ['/payload', 'true']), /\/cwd: /);
     refused(exec(['--env', 'B'], ['/payload', 'true']), /"B" is not NAME=value/);

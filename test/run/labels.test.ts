@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert';
 import type { Config } from '../../src/oci/config.ts';
 import { outputOf, refusalOf } from '../support/container.ts';
 import { skip } from '../support/skip.ts';
+import { leftOf, withStore } from '../support/store.ts';
 
 const ENABLED = '/sys/module/apparmor/parameters/enabled';
 const hasAppArmor = existsSync(ENABLED) && readFileSync(ENABLED, 'utf8') === 'Y\n';
@@ -22,6 +23,16 @@ test('a profile is refused by a kernel without AppArmor, and before anything is 
     await refusalOf({ config: withProfile('docker-default') }),
     'tinyrun: /process/apparmorProfile: "docker-default": this kernel has no AppArmor, or it is off',
   );
+  await withStore((store) => {
+    const { stderr, code } = store.t('create', '--security-opt', 'apparmor=docker-default', 'bb');
+    assert.is(code, 1);
+    assert.match(
+      stderr,
+      'tinyrun: --security-opt apparmor=docker-default: this kernel has no AppArmor, or it',
+    );
+    assert.equal(leftOf(store), []);
+    store.out('create', '--security-opt', 'apparmor=unconfined', 'bb');
+  });
 });
 
 test('with AppArmor the program runs under its profile, and one that is not loaded is told', async () => {

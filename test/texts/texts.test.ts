@@ -33,6 +33,7 @@ const PAGES: Readonly<Record<string, string>> = {
     t run -d --name on bb sh -c 'mkfifo /pipe; mknod /null c 1 3; mkdir /to; touch /file; exec sleep 600'
     until t exec on test -e /file; do sleep 0.1; done`,
   container: `${FILES}
+    echo '{' >$T/cut.json; echo '{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": 1}' >$T/rules.json
     t create --name off bb; t create --name missing bb nosuch; t create --name denied bb /etc/passwd
     t run -d --name on bb sleep 600`,
 };

@@ -13,6 +13,7 @@ import type { ContainerRecord } from '../../container/record.ts';
 import { TinyrunError } from '../../errors.ts';
 import type { Process } from '../../oci/config.ts';
 import { DOCKER_EXITS, EXIT, execInContainer } from '../../runtime/exec.ts';
+import { noCommand } from '../../runtime/exec-process.ts';
 import { createLog, type Log } from '../../runtime/log.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
 import { probeHost } from '../../runtime/probe.ts';
@@ -40,6 +41,8 @@ export async function run(
       data: { id },
       exit: 1,
     });
+  if ((line.rest ?? []).length === 0)
+    throw noCommand(`exec in container ${record.name}: no COMMAND is given`);
   const own = readSavedConfig(root, id).process;
   const { pid } = container.state;
   const started = execProcessOf(record, pid, own, toFlags(line, cwd), probeHost().capBounding);
