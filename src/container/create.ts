@@ -9,6 +9,7 @@ import { createContainerLayer } from '../image/container-layer.ts';
 import { keepingLayers } from '../image/folders.ts';
 import { settleLayers } from '../image/settle.ts';
 import { type Image, resolveImage } from '../image/store.ts';
+import { containerDirectory } from '../oci/state.ts';
 import type { HostFacts } from '../plan/host.ts';
 import type { GlobalOptions } from '../runtime/options.ts';
 import { warnOfDriver } from '../runtime/volumes.ts';
@@ -18,7 +19,7 @@ import { fillInitLayer } from './init-layer.ts';
 import { type ConfigFlags, mergeConfig } from './merge-config.ts';
 import { assertContainerName, generateName, isNamed, newContainerId, takeName } from './names.ts';
 import { removeParts } from './parts.ts';
-import { type ContainerRecord, containerDirectory, makeContainersDirectory, writeRecord } from './record.ts';
+import { type ContainerRecord, makeContainersDirectory, writeRecord } from './record.ts';
 import { forgetUnfinished, noteUnfinished, removeUnfinished } from './unfinished.ts';
 import { assertMounts, makeVolumes, requestsOf } from './volumes.ts';
 

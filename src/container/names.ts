@@ -6,10 +6,10 @@ import { rawSyscall, SystemError, syscall } from '../../native-bindings/libc.ts'
 import { AT_FDCWD, exists, readLink } from '../disk/files.ts';
 import { makeDirectories, syncDirectory } from '../disk/write.ts';
 import { TinyrunError } from '../errors.ts';
-import { CONTAINER_RECORD } from '../oci/state.ts';
+import { CONTAINER_RECORD, containerDirectory } from '../oci/state.ts';
 import { errnos } from '../sys/errno.ts';
 import { ADJECTIVES, NOUNS } from './name-words.ts';
-import { containerDirectory, isContainerId } from './record.ts';
+import { isContainerId } from './record.ts';
 
 const namesDirectory = (dataRoot: string): string => `${dataRoot}/names`;
 

@@ -5,8 +5,9 @@
 import { syscall } from '../../native-bindings/libc.ts';
 import { AT_FDCWD, readSmall } from '../disk/files.ts';
 import { writeFileAtomic } from '../disk/write.ts';
+import { containerDirectory } from '../oci/state.ts';
 import { ownFileTexts } from '../runtime/overlay.ts';
-import { type ContainerRecord, containerDirectory } from './record.ts';
+import type { ContainerRecord } from './record.ts';
 
 /** The digest of the resolv.conf that was written, by which a changed one is known. */
 const DIGEST = 'resolv.conf.hash';

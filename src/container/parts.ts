@@ -4,11 +4,10 @@
 import { close, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
 import { AT_FDCWD, openDirectory, removeTree } from '../disk/files.ts';
 import { removeContainerLayer } from '../image/container-layer.ts';
-import { CONTAINER_RECORD } from '../oci/state.ts';
+import { CONTAINER_RECORD, containerDirectory, containersDirectory } from '../oci/state.ts';
 import { errnos } from '../sys/errno.ts';
 import { releaseUses } from '../volume/release.ts';
 import { releaseName } from './names.ts';
-import { containerDirectory, containersDirectory } from './record.ts';
 
 /**
  * Removes all of them. The caller has made sure that it does not run, that nobody starts it, and has noted it as unfinished.

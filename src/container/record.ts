@@ -14,7 +14,7 @@ import { AT_FDCWD, exists, listDirectory, readSmall } from '../disk/files.ts';
 import { lockDirectory, lockOpen } from '../disk/lock.ts';
 import { makeDirectories, writeFileAtomic } from '../disk/write.ts';
 import { TinyrunError } from '../errors.ts';
-import { CONTAINER_RECORD } from '../oci/state.ts';
+import { CONTAINER_RECORD, containerDirectory, containersDirectory } from '../oci/state.ts';
 import type { ContainerConfig, HostConfig } from './config.ts';
 
 export interface ContainerRecord {
@@ -33,10 +33,6 @@ export interface ContainerRecord {
 
 /** A record is small, but for what the user has put in its labels and environment. */
 const RECORD_LIMIT = 16 * 1024 * 1024;
-
-/** DATA_ROOT/containers, which is locked while a place in it is taken; and one of them, which is a bundle as well. */
-export const containersDirectory = (dataRoot: string): string => `${dataRoot}/containers`;
-export const containerDirectory = (dataRoot: string, id: string): string => `${dataRoot}/containers/${id}`;
 
 /** Whether a text is a whole id. */
 export const isContainerId = (text: string): boolean => /^[0-9a-f]{64}$/.test(text);

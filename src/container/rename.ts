@@ -4,14 +4,9 @@
 import { close } from '../../native-bindings/libc.ts';
 import { withLock } from '../disk/lock.ts';
 import { TinyrunError } from '../errors.ts';
+import { containersDirectory } from '../oci/state.ts';
 import { assertContainerName, releaseName, takeName } from './names.ts';
-import {
-  type ContainerRecord,
-  containersDirectory,
-  lockContainer,
-  readRecord,
-  writeRecord,
-} from './record.ts';
+import { type ContainerRecord, lockContainer, readRecord, writeRecord } from './record.ts';
 
 /**
  * Gives a container another name, running or not.

@@ -7,6 +7,7 @@ import type { Owner } from '../disk/inode.ts';
 import { TinyrunError } from '../errors.ts';
 import { containerLayer } from '../image/container-layer.ts';
 import { settleLayers } from '../image/settle.ts';
+import { containerDirectory } from '../oci/state.ts';
 import { cleanInside } from '../plan/clean-inside.ts';
 import type { FlagMount } from '../plan/input.ts';
 import type { GlobalOptions } from '../runtime/options.ts';
@@ -19,7 +20,7 @@ import { endMounts } from '../volume/release.ts';
 import { readUses, type Use } from '../volume/uses.ts';
 import { isOfTheRuntime } from './copy-rules.ts';
 import { findContainerRecord, resolveContainer } from './find.ts';
-import { type ContainerRecord, containerDirectory, lockContainer } from './record.ts';
+import { type ContainerRecord, lockContainer } from './record.ts';
 import { withLayers, withRunningMounts } from './view.ts';
 
 /** Who waits for a stream that comes from the same container would wait for ever. */

@@ -8,6 +8,7 @@ import { writeFileAtomic } from '../disk/write.ts';
 import { type ContainerLayer, containerLayer } from '../image/container-layer.ts';
 import { settleLayers } from '../image/settle.ts';
 import { exactJson } from '../oci/json.ts';
+import { containerDirectory } from '../oci/state.ts';
 import type { AttachInput, FlagMount, MonitorInput } from '../plan/input.ts';
 import type { Program } from '../program/op.ts';
 import type { TraceLines } from '../runtime/become.ts';
@@ -24,7 +25,7 @@ import { joinedContainer } from './join.ts';
 import { repairLog } from './log-files.ts';
 import { toOciConfig } from './oci-config.ts';
 import { writeOwnFiles } from './own-files.ts';
-import { type ContainerRecord, containerDirectory } from './record.ts';
+import type { ContainerRecord } from './record.ts';
 import { noteUnfinished } from './unfinished.ts';
 import { lookForVolumes, openVolumes } from './volumes.ts';
 

@@ -8,10 +8,10 @@
 // With `started` and without `exit` it was running when the machine, or its host program, ended.
 
 import { AT_FDCWD, readSmall } from '../disk/files.ts';
-import { EXIT } from '../oci/state.ts';
+import { containerDirectory, EXIT } from '../oci/state.ts';
 import type { GlobalOptions } from '../runtime/options.ts';
 import { findContainer } from '../runtime/store.ts';
-import { type ContainerRecord, containerDirectory } from './record.ts';
+import type { ContainerRecord } from './record.ts';
 
 export type ContainerStatus = 'created' | 'running' | 'paused' | 'exited';
 

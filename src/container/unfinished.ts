@@ -10,9 +10,10 @@ import { close, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
 import { AT_FDCWD, exists, listDirectory, openDirectory, readLink } from '../disk/files.ts';
 import { lockOpen } from '../disk/lock.ts';
 import { makeDirectories } from '../disk/write.ts';
+import { containerDirectory, containersDirectory } from '../oci/state.ts';
 import { errnos } from '../sys/errno.ts';
 import { removeParts } from './parts.ts';
-import { containerDirectory, containersDirectory, isContainerId, readRecord } from './record.ts';
+import { isContainerId, readRecord } from './record.ts';
 
 const notesDirectory = (dataRoot: string): string => `${containersDirectory(dataRoot)}/.unfinished`;
 const notePath = (dataRoot: string, id: string): string => `${notesDirectory(dataRoot)}/${id}`;

@@ -5,7 +5,7 @@ import { AT_FDCWD, exists } from '../disk/files.ts';
 import type { ContainerLayer } from '../image/container-layer.ts';
 import { lowerDirectories } from '../image/layers.ts';
 import type { Image } from '../image/store.ts';
-import { UNDO } from '../oci/state.ts';
+import { containerDirectory, UNDO } from '../oci/state.ts';
 import type { FlagMount } from '../plan/input.ts';
 import { sourcesOf } from '../runtime/gather-mounts.ts';
 import { assertKinds } from '../runtime/mount-kinds.ts';
@@ -18,7 +18,7 @@ import { endMounts, isAttached, releaseMounts } from '../volume/release.ts';
 import { readUses } from '../volume/uses.ts';
 import type { HostConfig } from './config.ts';
 import { defaultMounts } from './defaults.ts';
-import { type ContainerRecord, containerDirectory } from './record.ts';
+import type { ContainerRecord } from './record.ts';
 import type { ResolvedUser } from './user.ts';
 
 const ROOT = { uid: 0, gid: 0 };

@@ -1,10 +1,11 @@
 // All that is known of a container, under the names that Docker's `inspect` has for it.
 
 import type { ContainerConfig, HostConfig } from '../container/config.ts';
-import { type ContainerRecord, containerDirectory } from '../container/record.ts';
+import type { ContainerRecord } from '../container/record.ts';
 import { hasProcess, type StatusReport, statusOf } from '../container/status.ts';
 import { containerLayer } from '../image/container-layer.ts';
 import type { Config } from '../oci/config.ts';
+import { containerDirectory } from '../oci/state.ts';
 import type { GlobalOptions } from '../runtime/options.ts';
 import { readSavedConfig } from '../runtime/saved-config.ts';
 import type { Container } from '../runtime/store.ts';

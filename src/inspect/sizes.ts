@@ -3,6 +3,7 @@
 import { containerLayer } from '../image/container-layer.ts';
 import { imageSize } from '../image/sizes.ts';
 import { findImage } from '../image/store.ts';
+import { containerDirectory } from '../oci/state.ts';
 import { usageOf } from '../volume/usage.ts';
 
 export interface Sizes {
@@ -20,7 +21,7 @@ export interface Sizes {
 export function sizesOf(dataRoot: string, id: string, imageId: string | undefined): Sizes {
   const upper =
     imageId === undefined
-      ? `${dataRoot}/containers/${id}/upper`
+      ? `${containerDirectory(dataRoot, id)}/upper`
       : containerLayer(dataRoot, id, undefined).upper;
   const own = usageOf(upper)?.bytes ?? 0;
   const image = imageId ? findImage(dataRoot, imageId) : undefined;

@@ -2,12 +2,13 @@
 
 import { gatherStartFacts } from '../container/facts.ts';
 import { toOciConfig } from '../container/oci-config.ts';
-import { type ContainerRecord, containerDirectory } from '../container/record.ts';
+import type { ContainerRecord } from '../container/record.ts';
 import { statusOf } from '../container/status.ts';
 import { AT_FDCWD, exists } from '../disk/files.ts';
 import { containerLayer } from '../image/container-layer.ts';
 import { layersOf } from '../image/layers.ts';
 import type { Config } from '../oci/config.ts';
+import { containerDirectory } from '../oci/state.ts';
 import { parseLayersAnnotation } from '../plan/overlay.ts';
 import { readConfig } from '../runtime/config-file.ts';
 import type { GlobalOptions } from '../runtime/options.ts';

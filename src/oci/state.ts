@@ -24,7 +24,12 @@ export interface State {
 /** As `tinyrun state` prints it, indented as runc does. */
 export const formatState = (state: State): string => `${JSON.stringify(state, undefined, 2)}\n`;
 
-/** In DATA_ROOT/containers/ID: the record of a container that stays until it is removed (src/container/record.ts). */
+/** DATA_ROOT/containers, which is locked while a place in it is taken. */
+export const containersDirectory = (dataRoot: string): string => `${dataRoot}/containers`;
+/** Where a container's own files are; of one with a record it is the bundle as well. */
+export const containerDirectory = (dataRoot: string, id: string): string => `${dataRoot}/containers/${id}`;
+
+/** In that directory: the record of a container that stays until it is removed (src/container/record.ts). */
 export const CONTAINER_RECORD = 'container.json';
 /** In the same place, of any container: what it mounts (src/volume/uses.ts). */
 export const USES = 'mounts.json';

@@ -9,7 +9,15 @@
 // what has to be removed. The pid is written into its gap once init is born, behind init.stat, which says which init.
 // A container that is not started at once has a fifo besides: its name tells the status (runtime/status.ts).
 
-import { ASIDE, CREATING_FIFO, INIT_STAT, MOUNTED, SHARED_FILES, STATE_FILES } from '../oci/state.ts';
+import {
+  ASIDE,
+  CREATING_FIFO,
+  containerDirectory,
+  INIT_STAT,
+  MOUNTED,
+  SHARED_FILES,
+  STATE_FILES,
+} from '../oci/state.ts';
 import { OCI_VERSION } from '../oci/version.ts';
 import type { Op, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
@@ -104,7 +112,7 @@ export function stateBuffers(
 
 /** Where a container's own files are, and what says which volumes it uses. */
 export const dataDirectory = ({ dataRoot, id }: Pick<PlanInput, 'dataRoot' | 'id'>): string =>
-  `${dataRoot}/containers/${id}`;
+  containerDirectory(dataRoot, id);
 
 const PID_GAP = '0'.padStart(10);
 

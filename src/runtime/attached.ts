@@ -7,10 +7,10 @@
 import { flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
 import { AT_FDCWD, listDirectory, removeTree } from '../disk/files.ts';
 import { TinyrunError } from '../errors.ts';
-import { ATTACHED } from '../oci/state.ts';
+import { ATTACHED, containerDirectory } from '../oci/state.ts';
 import { errnos } from '../sys/errno.ts';
 import { isAttached } from '../volume/release.ts';
-import { hasRecord, readUses, usesDirectory } from '../volume/uses.ts';
+import { hasRecord, readUses } from '../volume/uses.ts';
 import type { GlobalOptions } from './options.ts';
 import { type Container, findContainer, notFound, readAttached } from './store.ts';
 
@@ -22,7 +22,7 @@ type Roots = Pick<GlobalOptions, 'root' | 'dataRoot'>;
  *   of another container
  */
 export function noteAttached({ root, dataRoot }: Roots, { state: { id }, dataDirectory }: Container): void {
-  const directory = usesDirectory(dataRoot, id);
+  const directory = containerDirectory(dataRoot, id);
   const isOwn =
     dataDirectory === directory || readAttached(root, id) === directory || hasRecord(dataRoot, id);
   if (!isOwn && listDirectory(directory).length > 0)
@@ -50,7 +50,7 @@ export function noteAttached({ root, dataRoot }: Roots, { state: { id }, dataDir
 export function forgetUnlessAttached({ root, dataRoot }: Roots, id: string): void {
   const mounts = readUses(dataRoot, id)?.mounts ?? [];
   if (mounts.some(isAttached)) return;
-  const directory = usesDirectory(dataRoot, id);
+  const directory = containerDirectory(dataRoot, id);
   const hasOwn = hasRecord(dataRoot, id) || findContainer(root, id)?.dataDirectory !== undefined;
   const made = !hasOwn && readAttached(root, id) === directory;
   if (made) for (const name of listDirectory(directory)) removeTree(AT_FDCWD, `${directory}/${name}`);

@@ -3,6 +3,7 @@
 
 import { TinyrunError } from '../errors.ts';
 import type { Config } from '../oci/config.ts';
+import { containerDirectory } from '../oci/state.ts';
 import { ungrantableCapabilities } from '../plan/credentials.ts';
 import type { HostFacts } from '../plan/host.ts';
 import type { PlanInput } from '../plan/input.ts';
@@ -85,7 +86,7 @@ function notRoot({ rootless }: GlobalOptions, { linux }: Config): TinyrunError {
 async function clearWay({ root, dataRoot }: GlobalOptions, id: string, overlay: boolean): Promise<void> {
   const left =
     typeof statPath(`${root}/${id}`) !== 'number' ||
-    (overlay && typeof statPath(`${dataRoot}/containers/${id}`) !== 'number');
+    (overlay && typeof statPath(containerDirectory(dataRoot, id)) !== 'number');
   if (left) await (await import('./removal.ts')).removeStale(root, id, dataRoot);
 }
 

@@ -8,6 +8,7 @@ import {
   ATTACHED,
   CONTAINER_RECORD,
   CRIU_PID,
+  containerDirectory,
   INIT_STAT,
   MOUNTED,
   PAUSED_PIDFD,
@@ -169,7 +170,7 @@ export async function removeHalfMade(
 ): Promise<void> {
   // Where a program has removed all but what was attached, that is not looked for anywhere else.
   const isNamed = dataRoot === undefined || readAttached(root, id) !== undefined;
-  const dataDirectory = isNamed ? undefined : `${dataRoot}/containers/${id}`;
+  const dataDirectory = isNamed ? undefined : containerDirectory(dataRoot, id);
   // Init may have been told already to outlive the one that made it.
   if (container !== undefined)
     endProcess(container.init, `container ${id}`, () => killCgroups(container.cgroups));
@@ -191,7 +192,7 @@ export async function removeStale(
 ): Promise<boolean> {
   const lock = lockContainer(root, id);
   if (lock === 'gone' && dataRoot !== undefined)
-    return await removeOrphan(root, id, `${dataRoot}/containers/${id}`);
+    return await removeOrphan(root, id, containerDirectory(dataRoot, id));
   if (typeof lock === 'string') return false;
   try {
     const container = readLocked(lock.fd, root, id);

@@ -3,8 +3,9 @@
 import { close } from '../../native-bindings/libc.ts';
 import { AT_FDCWD, exists, openDirectory } from '../disk/files.ts';
 import { lockOpen } from '../disk/lock.ts';
+import { containerDirectory } from '../oci/state.ts';
 import { endMounts, isAttached } from '../volume/release.ts';
-import { hasRecord, listUnwritten, listUses, usesDirectory } from '../volume/uses.ts';
+import { hasRecord, listUnwritten, listUses } from '../volume/uses.ts';
 import type { GlobalOptions } from './options.ts';
 import { removeStale } from './removal.ts';
 
@@ -24,7 +25,7 @@ export async function repairUses({
 
 /** A container that may be started again, and whose monitor was killed: the mounts that came while it ran are gone with it. */
 async function endIfEnded(stateRoot: string, id: string, dataRoot: string): Promise<void> {
-  const directory = openDirectory(AT_FDCWD, usesDirectory(dataRoot, id));
+  const directory = openDirectory(AT_FDCWD, containerDirectory(dataRoot, id));
   if (directory === undefined) return;
   try {
     if (!lockOpen(directory, { wait: false })) return; // somebody is at it

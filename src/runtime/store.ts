@@ -20,7 +20,15 @@ import {
   readSmall,
 } from '../disk/files.ts';
 import { TinyrunError } from '../errors.ts';
-import { ATTACHED, CGROUP_PATHS, CREATING_FIFO, EXEC_FIFO, INIT_STAT, type State } from '../oci/state.ts';
+import {
+  ATTACHED,
+  CGROUP_PATHS,
+  CREATING_FIFO,
+  containerDirectory,
+  EXEC_FIFO,
+  INIT_STAT,
+  type State,
+} from '../oci/state.ts';
 import { errnos } from '../sys/errno.ts';
 import { isPaused } from './cgroup/freezer.ts';
 import type { SavedCgroup } from './cgroup-remove.ts';
@@ -221,7 +229,7 @@ function salvaged(fd: number, id: string, dataRoot: string): SavedState {
     ...{ id, pid },
     tinyrun: {
       transient: false,
-      dataDirectory: `${dataRoot}/containers/${id}`,
+      dataDirectory: containerDirectory(dataRoot, id),
       cgroups: paths.map((path) => ({ controllers: 'unknown', path })),
     },
   };

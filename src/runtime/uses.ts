@@ -7,11 +7,11 @@ import { isAt } from '../disk/inode.ts';
 import { lockOpen } from '../disk/lock.ts';
 import { makeDirectories } from '../disk/write.ts';
 import { TinyrunError } from '../errors.ts';
-import { CONTAINER_RECORD } from '../oci/state.ts';
+import { CONTAINER_RECORD, containerDirectory, containersDirectory } from '../oci/state.ts';
 import type { UsesInput } from '../plan/input.ts';
 import { errnos } from '../sys/errno.ts';
 import { releaseUses } from '../volume/release.ts';
-import { containersOf, readUses, USES_MODE, usesDirectory } from '../volume/uses.ts';
+import { readUses, USES_MODE } from '../volume/uses.ts';
 import type { GlobalOptions } from './options.ts';
 import { keepOpen } from './outputs.ts';
 
@@ -24,8 +24,8 @@ export const UNLOCKED = 100;
  * @throws TinyrunError EXISTS if another container has the id, or is being made with it
  */
 export function lockUses({ root, dataRoot }: GlobalOptions, id: string): UsesInput {
-  const path = usesDirectory(dataRoot, id);
-  makeDirectories(containersOf(dataRoot), 0o711);
+  const path = containerDirectory(dataRoot, id);
+  makeDirectories(containersDirectory(dataRoot), 0o711);
   for (;;) {
     const made = rawSyscall('mkdirat', AT_FDCWD, path, USES_MODE);
     if (made < 0 && made !== -errnos['EEXIST']!) throw new SystemError(`make directory ${path}`, -made);
@@ -52,8 +52,8 @@ export function lockUses({ root, dataRoot }: GlobalOptions, id: string): UsesInp
  * @throws SystemError
  */
 export function lockMounts(dataRoot: string, id: string): number {
-  const path = usesDirectory(dataRoot, id);
-  makeDirectories(containersOf(dataRoot), 0o711);
+  const path = containerDirectory(dataRoot, id);
+  makeDirectories(containersDirectory(dataRoot), 0o711);
   for (;;) {
     makeDirectories(path, USES_MODE);
     const fd = openDirectory(AT_FDCWD, path);
@@ -67,7 +67,7 @@ export function lockMounts(dataRoot: string, id: string): number {
 /** Takes back what gatherVolumes made for a container that does not come to be. Throws TinyrunError, SystemError. */
 export async function abandonUses(dataRoot: string, id: string, { lock }: UsesInput): Promise<void> {
   await releaseUses(dataRoot, id, { removeAnonymous: true });
-  const containers = openDirectory(AT_FDCWD, containersOf(dataRoot));
+  const containers = openDirectory(AT_FDCWD, containersDirectory(dataRoot));
   if (containers !== undefined) {
     removeTree(containers, id);
     close(containers);

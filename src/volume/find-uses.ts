@@ -1,6 +1,7 @@
 import { AT_FDCWD, exists, listDirectory, readLink } from '../disk/files.ts';
 import { TinyrunError } from '../errors.ts';
-import { containersOf, hasRecord, readUses, type Uses } from './uses.ts';
+import { containersDirectory } from '../oci/state.ts';
+import { hasRecord, readUses, type Uses } from './uses.ts';
 
 /**
  * What a container mounts.
@@ -22,7 +23,7 @@ function findId(dataRoot: string, stateRoot: string, name: string): string | und
   if (isThere(name)) return name;
   const named = linkedTo(`${dataRoot}/names/${name}`);
   if (named !== undefined && isThere(named)) return named;
-  const ids = new Set([...listDirectory(containersOf(dataRoot)), ...listDirectory(stateRoot)]);
+  const ids = new Set([...listDirectory(containersDirectory(dataRoot)), ...listDirectory(stateRoot)]);
   const found = [...ids].filter((id) => id.startsWith(name) && isThere(id));
   if (found.length > 1)
     throw new TinyrunError('NOT_FOUND', `multiple IDs found with provided prefix: ${name}`, {

@@ -9,6 +9,7 @@ import { isAt } from '../disk/inode.ts';
 import { lockOpen } from '../disk/lock.ts';
 import { writeFileAtomic } from '../disk/write.ts';
 import { TinyrunError } from '../errors.ts';
+import { containerDirectory } from '../oci/state.ts';
 import { volumesOf } from './directory.ts';
 import { driverOf, type VolumeDriver, type VolumePlace, type VolumeRecord } from './driver.ts';
 import { isVolumeName } from './names.ts';
@@ -200,7 +201,7 @@ export function isAlive(dataRoot: string, holder: string): boolean {
   if (holder === KEPT) return true;
   const [, pid, start] = /^process-(\d+)-(\d+)$/.exec(holder) ?? [];
   if (pid !== undefined) return startOf(Number(pid)) === start;
-  return exists(AT_FDCWD, `${dataRoot}/containers/${holder}`);
+  return exists(AT_FDCWD, containerDirectory(dataRoot, holder));
 }
 
 /** When a process started, in ticks since boot: field 22 of proc_pid_stat(5). Undefined where there is none. */

@@ -6,9 +6,9 @@ import { AT_FDCWD, openDirectory, removeTree } from '../disk/files.ts';
 import { S_IFDIR, statInode } from '../disk/inode.ts';
 import { makeDirectories } from '../disk/write.ts';
 import { TinyrunError } from '../errors.ts';
+import { containerDirectory } from '../oci/state.ts';
 import type { FlagMount } from '../plan/input.ts';
 import type { VolumeMount } from './mount.ts';
-import { usesDirectory } from './uses.ts';
 
 const LAYERS = 'overlays';
 
@@ -30,7 +30,7 @@ export function makeOverlay(
     if (inode.type !== S_IFDIR)
       throw new TinyrunError('CONFIG', `${from}: the option O is for directories, and ${source} is a file`);
     const own = upper === undefined || work === undefined;
-    const layers = own ? newLayers(usesDirectory(dataRoot, id), mount.destination) : { upper, work };
+    const layers = own ? newLayers(containerDirectory(dataRoot, id), mount.destination) : { upper, work };
     if (own) {
       // The merged directory has the owner and mode of its upper one.
       rawSyscall('fchownat', AT_FDCWD, layers.upper, inode.uid, inode.gid, 0);

@@ -9,7 +9,7 @@
 import { close, flag, syscall } from '../../native-bindings/libc.ts';
 import type { Owner } from '../disk/inode.ts';
 import { resolveImage } from '../image/store.ts';
-import { UNDO } from '../oci/state.ts';
+import { containerDirectory, UNDO } from '../oci/state.ts';
 import type { FlagMount } from '../plan/input.ts';
 import { chownTree } from './chown.ts';
 import { fillVolume, isEmpty } from './fill.ts';
@@ -24,7 +24,7 @@ import { assertPropagates } from './propagation.ts';
 import { openRoots } from './roots.ts';
 import { createVolume, findVolume, resolveVolume } from './store.ts';
 import { openDirectoryAt, openSubpath } from './subpath.ts';
-import { type MountPoint, type Use, type Uses, usesDirectory, writeUses } from './uses.ts';
+import { type MountPoint, type Use, type Uses, writeUses } from './uses.ts';
 import { inheritUses, parseVolumesFrom } from './volumes-from.ts';
 
 export interface MountsWanted {
@@ -121,7 +121,7 @@ export async function attachUse(
 
 /** The host program looks for this file at its end: more is to be undone than a program can do. Throws SystemError. */
 function markUndo(dataRoot: string, id: string): void {
-  const path = `${usesDirectory(dataRoot, id)}/${UNDO}`;
+  const path = `${containerDirectory(dataRoot, id)}/${UNDO}`;
   const how = flag('O_WRONLY', 'O_CREAT', 'O_CLOEXEC');
   close(syscall(`make ${path}`, 'openat', flag('AT_FDCWD'), path, how, 0o600));
 }

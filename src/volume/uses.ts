@@ -10,7 +10,7 @@ import { close, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
 import { AT_FDCWD, exists, modeOf, openDirectory, readDirectory, readSmall } from '../disk/files.ts';
 import { writeFileAtomic } from '../disk/write.ts';
 import { TinyrunError } from '../errors.ts';
-import { CONTAINER_RECORD, USES } from '../oci/state.ts';
+import { CONTAINER_RECORD, containerDirectory, containersDirectory, USES } from '../oci/state.ts';
 import { errnos } from '../sys/errno.ts';
 import type { VolumeMount } from './mount.ts';
 
@@ -72,20 +72,16 @@ export interface User {
  */
 export const USES_MODE = 0o1700;
 
-/** Where mounts.json is, of containers with a record and of bundles alike. */
-export const containersOf = (dataRoot: string): string => `${dataRoot}/containers`;
-export const usesDirectory = (dataRoot: string, id: string): string => `${containersOf(dataRoot)}/${id}`;
-
 /** Whether it is a container with a record: what is not is gone when it has ended. */
 export const hasRecord = (dataRoot: string, id: string): boolean =>
-  exists(AT_FDCWD, `${usesDirectory(dataRoot, id)}/${CONTAINER_RECORD}`);
+  exists(AT_FDCWD, `${containerDirectory(dataRoot, id)}/${CONTAINER_RECORD}`);
 
 /**
  * Writes what a container uses; its directory is there, and locked by the caller. Throws SystemError.
  * @param durable of a container with a record; any other does not outlive a reboot
  */
 export function writeUses(dataRoot: string, id: string, uses: Uses, durable = hasRecord(dataRoot, id)): void {
-  const path = `${usesDirectory(dataRoot, id)}/${USES}`;
+  const path = `${containerDirectory(dataRoot, id)}/${USES}`;
   writeFileAtomic(path, `${JSON.stringify(uses)}\n`, 0o600, durable);
 }
 
@@ -107,7 +103,7 @@ export function changeUse(
 
 /** Takes it away; nothing there is fine. Throws SystemError. */
 export function removeUses(dataRoot: string, id: string): void {
-  const directory = usesDirectory(dataRoot, id);
+  const directory = containerDirectory(dataRoot, id);
   const result = rawSyscall('unlinkat', AT_FDCWD, `${directory}/${USES}`, 0);
   if (result < 0 && result !== -errnos['ENOENT']!)
     throw new SystemError(`remove ${directory}/${USES}`, -result);
@@ -118,7 +114,7 @@ export function removeUses(dataRoot: string, id: string): void {
  * @throws TinyrunError HOST if the file is damaged
  */
 export function readUses(dataRoot: string, id: string): Uses | undefined {
-  return readIn(AT_FDCWD, usesDirectory(dataRoot, id), id);
+  return readIn(AT_FDCWD, containerDirectory(dataRoot, id), id);
 }
 
 function readIn(dir: number, directory: string, id: string): Uses | undefined {
@@ -154,7 +150,7 @@ function isUse(value: unknown): value is Use {
 
 /** The ids whose directory was made for a mounts.json that is not there (yet). */
 export function listUnwritten(dataRoot: string): string[] {
-  const containers = openDirectory(AT_FDCWD, containersOf(dataRoot));
+  const containers = openDirectory(AT_FDCWD, containersDirectory(dataRoot));
   if (containers === undefined) return [];
   try {
     return readDirectory(containers).filter((id) => {
@@ -173,7 +169,7 @@ export function listUnwritten(dataRoot: string): string[] {
 /** Everybody who says that he uses anything, by id. */
 export function listUses(dataRoot: string): Map<string, Uses> {
   const found = new Map<string, Uses>();
-  const containers = openDirectory(AT_FDCWD, containersOf(dataRoot));
+  const containers = openDirectory(AT_FDCWD, containersDirectory(dataRoot));
   if (containers === undefined) return found;
   try {
     for (const id of readDirectory(containers).sort()) {

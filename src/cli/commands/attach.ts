@@ -2,7 +2,7 @@
 
 import { attach } from '../../container/attach.ts';
 import { resolveContainer } from '../../container/find.ts';
-import { containerDirectory } from '../../container/record.ts';
+import { containerDirectory } from '../../oci/state.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
 import { type CommandLine, flag } from '../command-line.ts';
 import { toDetachKeys } from '../container-options.ts';

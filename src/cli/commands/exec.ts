@@ -1,7 +1,7 @@
 // tinyrun exec
 import { AT_FDCWD, exists } from '../../disk/files.ts';
 import { TinyrunError } from '../../errors.ts';
-import { CONTAINER_RECORD } from '../../oci/state.ts';
+import { CONTAINER_RECORD, containerDirectory } from '../../oci/state.ts';
 import { DOCKER_EXITS, EXEC_FAILED, EXIT, execInContainer } from '../../runtime/exec.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
 import { findRecord, isMissing } from '../by-name.ts';
@@ -40,7 +40,8 @@ async function execByName(
   const called = line.args[0]!;
   const option = NAMED_OPTIONS.find((name) => name in line.options);
   const whole =
-    called.length === 64 && exists(AT_FDCWD, `${global.dataRoot}/containers/${called}/${CONTAINER_RECORD}`);
+    called.length === 64 &&
+    exists(AT_FDCWD, `${containerDirectory(global.dataRoot, called)}/${CONTAINER_RECORD}`);
   const named = async (): Promise<number | undefined> => {
     const record = 'process' in line.options ? undefined : await findRecord(global, called);
     if (record === undefined) return undefined;

@@ -2,8 +2,8 @@
 
 import { resolveContainer } from '../../container/find.ts';
 import { showLogs } from '../../container/logs.ts';
-import { containerDirectory } from '../../container/record.ts';
 import { TinyrunError } from '../../errors.ts';
+import { containerDirectory } from '../../oci/state.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
 import { type CommandLine, flag, text } from '../command-line.ts';
 import { parseMoment } from '../moment.ts';

@@ -3,7 +3,7 @@
 import { SystemError } from '../../../native-bindings/libc.ts';
 import { AT_FDCWD, exists } from '../../disk/files.ts';
 import { TinyrunError } from '../../errors.ts';
-import { CONTAINER_RECORD } from '../../oci/state.ts';
+import { CONTAINER_RECORD, containerDirectory } from '../../oci/state.ts';
 import { assertId } from '../../runtime/id.ts';
 import { createLog } from '../../runtime/log.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
@@ -20,7 +20,7 @@ export async function run(
     throw new TinyrunError('USAGE', `purge ${id}: ${JSON.stringify(code)} is no exit code`);
   try {
     await removeStale(root, id, dataRoot, true);
-    if (exists(AT_FDCWD, `${dataRoot}/containers/${id}/${CONTAINER_RECORD}`))
+    if (exists(AT_FDCWD, `${containerDirectory(dataRoot, id)}/${CONTAINER_RECORD}`))
       await (await import('../../container/remove.ts')).finishContainer(global, id);
   } catch (error) {
     // The next command tries again; the exit code is the container's.

@@ -2,10 +2,11 @@
 
 import { close } from '../../../native-bindings/libc.ts';
 import { resolveContainer } from '../../container/find.ts';
-import { type ContainerRecord, containerDirectory, lockContainer } from '../../container/record.ts';
+import { type ContainerRecord, lockContainer } from '../../container/record.ts';
 import { startContainer } from '../../container/start.ts';
 import { hasProcess, statusOf } from '../../container/status.ts';
 import { TinyrunError } from '../../errors.ts';
+import { containerDirectory } from '../../oci/state.ts';
 import type { AttachInput } from '../../plan/input.ts';
 import { print } from '../../runtime/log.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
