@@ -122,9 +122,9 @@ static int find_parameters(const char *const *argv, u32 verb_at, int is_exec, u3
 
 // The invocation
 
-static int add(struct page *page, const void *bytes, u64 size) {
-  if (size > sizeof page->invocation - page->invocation_size) return 0;
-  for (u64 i = 0; i < size; i++) page->invocation[page->invocation_size++] = ((const u8 *)bytes)[i];
+static int add(struct facts *facts, const void *bytes, u64 size) {
+  if (size > sizeof facts->invocation - facts->invocation_size) return 0;
+  for (u64 i = 0; i < size; i++) facts->invocation[facts->invocation_size++] = ((const u8 *)bytes)[i];
   return 1;
 }
 
@@ -144,37 +144,37 @@ static void read_masks(u64 masks[2]) {
 
 // The words: a parameter as its kind and length (that of the process file, which is only read, does not count), any other
 // as its text.
-static int add_words(struct page *page, const char *const *argv) {
+static int add_words(struct facts *facts, const char *const *argv) {
   int fits = 1;
   for (u32 at = 0; argv[at] && fits; at++) {
     u32 kind = 0;
-    while (kind < PARAMETERS && (page->words[kind] != at || at == 0)) kind++;
+    while (kind < PARAMETERS && (facts->words[kind] != at || at == 0)) kind++;
     if (kind == PARAMETERS) {
-      fits = add(page, "w", 1) && add(page, argv[at], length(argv[at]) + 1);
+      fits = add(facts, "w", 1) && add(facts, argv[at], length(argv[at]) + 1);
     } else {
       u32 parameter[2] = {kind, kind == PROCESS_FILE ? 0 : (u32)length(argv[at])};
-      fits = add(page, "p", 1) && add(page, parameter, sizeof parameter);
+      fits = add(facts, "p", 1) && add(facts, parameter, sizeof parameter);
     }
   }
   return fits;
 }
 
 // All that a plan depends on besides what is on disk: src/plan/host.ts, and the command line.
-static int describe(struct page *page, const char *const *argv) {
+static int describe(struct facts *facts, const char *const *argv) {
   static const char build[] = BUILD;
   char uts[6][65], path[1024];
   u64 masks[2];
   read_masks(masks);
   if (call(SYS_uname, uts) != 0) return 0;
-  int fits = add(page, build, sizeof build) && add(page, uts[1], 2 * 65) && add(page, masks, sizeof masks) &&
-             add(page, &page->no_file_soft, 16);
+  int fits = add(facts, build, sizeof build) && add(facts, uts[1], 2 * 65) && add(facts, masks, sizeof masks) &&
+             add(facts, &facts->no_file_soft, 16);
   i64 size = call(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", path, sizeof path - 1);
   if (size <= 0 || size == sizeof path - 1) return 0;
   path[size] = 0;
-  fits = fits && add(page, path, (u64)size + 1);
+  fits = fits && add(facts, path, (u64)size + 1);
   size = call(SYS_getcwd, path, sizeof path);
-  fits = fits && size > 0 && path[0] == '/' && add(page, path, (u64)size);
-  return fits && add_words(page, argv);
+  fits = fits && size > 0 && path[0] == '/' && add(facts, path, (u64)size);
+  return fits && add_words(facts, argv);
 }
 
 // FNV-1a
@@ -196,27 +196,27 @@ static int mix_file(u64 *hash, const char *path) {
 
 // The config that the container of `exec` was made of, and the process file: there are many for each command line. That two
 // invocations share a name does no harm: what stands in the file decides.
-static int mix_exec(u64 *hash, const struct page *page, const char *root, const char *const *argv) {
+static int mix_exec(u64 *hash, const struct facts *facts, const char *root, const char *const *argv) {
   char path[LONGEST_PATH + LONGEST_ID + 16];
-  const char *const parts[] = {root, "/", argv[page->words[GIVEN_ID]], "/config.json"};
+  const char *const parts[] = {root, "/", argv[facts->words[GIVEN_ID]], "/config.json"};
   u64 size = 0;
   if (length(root) > LONGEST_PATH) return 0;
   for (int part = 0; part < 4; part++)
     for (const char *c = parts[part]; *c; c++) path[size++] = *c;
   path[size] = 0;
-  return mix_file(hash, path) && (!page->words[PROCESS_FILE] || mix_file(hash, argv[page->words[PROCESS_FILE]]));
+  return mix_file(hash, path) && (!facts->words[PROCESS_FILE] || mix_file(hash, argv[facts->words[PROCESS_FILE]]));
 }
 
-int read_invocation(struct page *page, const struct command *command, const char *const *argv) {
+int read_invocation(struct facts *facts, const struct command *command, const char *const *argv) {
   int is_exec = same(command->verb, "exec");
-  page->invocation_size = 0;
-  if (!find_parameters(argv, command->verb_at, is_exec, page->words))
-    for (u32 kind = 0; kind < PARAMETERS; kind++) page->words[kind] = 0; // all words count as they are
+  facts->invocation_size = 0;
+  if (!find_parameters(argv, command->verb_at, is_exec, facts->words))
+    for (u32 kind = 0; kind < PARAMETERS; kind++) facts->words[kind] = 0; // all words count as they are
   u64 hash = 0xcbf29ce484222325UL;
-  int good = (!is_exec || page->words[GIVEN_ID]) && describe(page, argv) &&
-             (!is_exec || mix_exec(&hash, page, command->root, argv));
-  if (!good) page->invocation_size = 0;
-  mix(&hash, page->invocation, page->invocation_size);
-  for (int i = 0; i < 16; i++) page->name[i] = hexadecimal(hash >> (60 - 4 * i));
+  int good = (!is_exec || facts->words[GIVEN_ID]) && describe(facts, argv) &&
+             (!is_exec || mix_exec(&hash, facts, command->root, argv));
+  if (!good) facts->invocation_size = 0;
+  mix(&hash, facts->invocation, facts->invocation_size);
+  for (int i = 0; i < 16; i++) facts->name[i] = hexadecimal(hash >> (60 - 4 * i));
   return good;
 }

@@ -314,7 +314,7 @@ static void try_file(const char *root_path, const char *name, const void *invoca
   call(SYS_close, root);
 }
 
-void launch(struct page *page, const char *const *argv, const char *const *env) {
+void launch(struct facts *facts, const char *const *argv, const char *const *env) {
   int has_place = 0, is_login_of_root = 0;
   for (; *env; env++) {
     // What engines hand on to a container by the environment, and a plan may depend on.
@@ -332,10 +332,10 @@ void launch(struct page *page, const char *const *argv, const char *const *env) 
   }
   const char *given[PARAMETERS] = {0};
   if (same(command.verb, "run") || same(command.verb, "create") || same(command.verb, "exec")) {
-    if (!read_invocation(page, &command, argv)) return;
+    if (!read_invocation(facts, &command, argv)) return;
     for (int kind = 0; kind < PARAMETERS; kind++)
-      if (page->words[kind]) given[kind] = argv[page->words[kind]];
-    try_file(command.root, page->name, page->invocation, page->invocation_size, given);
+      if (facts->words[kind]) given[kind] = argv[facts->words[kind]];
+    try_file(command.root, facts->name, facts->invocation, facts->invocation_size, given);
     return;
   }
   given[GIVEN_ID] = command.id;

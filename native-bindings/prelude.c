@@ -4,8 +4,8 @@
 // caller that may not be), opens /dev/null in place of a closed stdin, stdout or stderr (or the engine's own files would
 // be called so), and goes on at the dynamic loader's entry point (loader.c) as the kernel would have done.
 //
-// scripts/prelude.ts links it at CODE_ADDRESS, as a segment of its own, and gives it DATA_ADDRESS, a page of the same
-// segment, and what it must know of the engine. src/runtime/prelude.ts reads the page. The dynamic loader obeys LD_*, as
+// scripts/prelude.ts links it at CODE_ADDRESS, as a segment of its own, and gives it DATA_ADDRESS, a part of the same
+// segment, and what it must know of the engine. src/runtime/prelude.ts reads the facts. The dynamic loader obeys LD_*, as
 // for every program that is not static.
 
 #include "prelude.h"
@@ -116,18 +116,18 @@ __attribute__((used)) struct start prelude(u64 *stack) {
   const char **argv = (const char **)stack + 1, **env = argv + stack[0] + 1;
   open_stdio();
 
-  struct page *page = (struct page *)DATA_ADDRESS;
-  if (call(SYS_mprotect, page, PAGE, PROT_READ | PROT_WRITE) == 0) { // else no magic: not to be read
+  struct facts *facts = (struct facts *)DATA_ADDRESS;
+  if (call(SYS_mprotect, facts, FACTS, PROT_READ | PROT_WRITE) == 0) { // else no magic: not to be read
     struct timespec now = {0, 0};
-    if (call(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, &page->no_file_soft) == 0 &&
+    if (call(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, &facts->no_file_soft) == 0 &&
         call(SYS_clock_gettime, CLOCK_MONOTONIC, &now) == 0) {
-      page->started_at = (u64)now.seconds * 1000000000UL + (u64)now.nanoseconds;
-      page->open_fds = open_fds(page->no_file_soft);
-      page->magic = MAGIC;
-      launch(page, argv, env);
-      page->cwd_removed = leave_removed_directory();
+      facts->started_at = (u64)now.seconds * 1000000000UL + (u64)now.nanoseconds;
+      facts->open_fds = open_fds(facts->no_file_soft);
+      facts->magic = MAGIC;
+      launch(facts, argv, env);
+      facts->cwd_removed = leave_removed_directory();
     }
-    call(SYS_mprotect, page, PAGE, PROT_READ);
+    call(SYS_mprotect, facts, FACTS, PROT_READ);
   }
 
   u64 *from = stack, *to = stack - 2, *moved = to;

@@ -15,7 +15,7 @@ const PT_NOTE = 4;
 const PT_NULL = 0;
 const [X, R] = [1, 4];
 const PAGE = 0x10000; // the largest that kernels use
-const DATA_SIZE = 0x1000;
+const DATA_SIZE = PAGE; // FACTS of prelude.h
 
 /** Offsets in Elf64_Ehdr and Elf64_Phdr. */
 const header = { type: 16, entry: 24, programHeaders: 32, programHeaderSize: 54, programHeaderCount: 56 };

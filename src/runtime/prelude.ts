@@ -9,10 +9,10 @@ declare const TINYRUN_PRELUDE: true | undefined;
 
 /** Where the segment is linked: above all that the engine's executable occupies, whose heap then starts behind it. */
 export const PRELUDE_ADDRESS = 0x50000000;
-/** The page of facts stands behind the code, a page of the largest kind (64 KiB, aarch64) further. */
+/** The facts stand behind the code, a page of the largest kind (64 KiB, aarch64) further. */
 export const PRELUDE_DATA_ADDRESS = PRELUDE_ADDRESS + 0x10000;
 
-const MAGIC = 0x4544554c45525054n; // "TPRELUDE"; keep in sync with struct page of prelude.c
+const MAGIC = 0x4544554c45525054n; // "TPRELUDE"; keep in sync with struct facts of prelude.h
 const [magicAt, softAt, hardAt, startedAt, openFdsAt] = [0, 8, 16, 24, 32];
 const [invocationSizeAt, nameAt, cwdRemovedAt, wordsAt, invocationAt] = [40, 44, 63, 64, 96];
 const NAME_LENGTH = 16;
@@ -32,13 +32,13 @@ export interface Prelude {
 /** Returns the prelude's facts; undefined where there is none (`bun src/cli/main.ts`). */
 export function readPrelude(): Prelude | undefined {
   if (typeof TINYRUN_PRELUDE === 'undefined') return undefined;
-  const page = PRELUDE_DATA_ADDRESS as Pointer;
-  if (read.u64(page, magicAt) !== MAGIC) return undefined;
-  const number = (at: number) => Number(read.u64(page, at));
+  const facts = PRELUDE_DATA_ADDRESS as Pointer;
+  if (read.u64(facts, magicAt) !== MAGIC) return undefined;
+  const number = (at: number) => Number(read.u64(facts, at));
   return {
     noFile: { soft: number(softAt), hard: number(hardAt) },
     startedAt: number(startedAt),
-    openFds: [read.u32(page, openFdsAt), read.u32(page, openFdsAt + 4)],
+    openFds: [read.u32(facts, openFdsAt), read.u32(facts, openFdsAt + 4)],
   };
 }
 
@@ -74,13 +74,13 @@ export interface Invocation {
 /** The invocation, where it is one that the launcher has looked for a program of. */
 export function readInvocation(): Invocation | undefined {
   if (readPrelude() === undefined) return undefined;
-  const page = PRELUDE_DATA_ADDRESS as Pointer;
-  const size = read.u32(page, invocationSizeAt);
+  const facts = PRELUDE_DATA_ADDRESS as Pointer;
+  const size = read.u32(facts, invocationSizeAt);
   if (size === 0) return undefined;
-  const copy = (at: number, length: number) => new Uint8Array(toArrayBuffer(page, at, length)).slice();
+  const copy = (at: number, length: number) => new Uint8Array(toArrayBuffer(facts, at, length)).slice();
   const parameters: Partial<Record<Parameter, string>> = {};
   PARAMETERS.forEach((parameter, i) => {
-    const word = read.u32(page, wordsAt + 4 * i);
+    const word = read.u32(facts, wordsAt + 4 * i);
     if (word > 0) parameters[parameter] = process.argv[word + 1]!; // the engine puts the script's name in between
   });
   const name = new TextDecoder().decode(copy(nameAt, NAME_LENGTH));

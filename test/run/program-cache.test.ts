@@ -662,6 +662,36 @@ test('a log file is opened by the program, whatever its name', async () => {
   });
 });
 
+/** As many binds, each of two paths of 180 bytes and more. */
+const longBinds = (bundle: Bundle, count: number): string[] =>
+  Array.from({ length: count }, (_, i) => {
+    const name = String(i).padStart(150, 'long-');
+    const source = join(bundle.root, '..', name);
+    for (const path of [source, join(bundle.rootfs, 'tmp', name)]) mkdirSync(path, { recursive: true });
+    return ['-v', `${source}:/tmp/${name}`];
+  }).flat();
+
+test('a hundred binds of long paths are no reason to plan again', async () => {
+  await withKept(
+    ({ bundle, keep, isUsed }) => {
+      rmSync(join(bundle.root, '..', String(99).padStart(150, 'long-')), { recursive: true });
+      assert.is(isUsed(), false, 'the last of the sources is missing');
+      keep();
+      assert.ok(existsSync(join(bundle.root, '..', String(99).padStart(150, 'long-'))));
+    },
+    (bundle) => longBinds(bundle, 100),
+  );
+});
+
+test('a command line of more than 64 KiB is planned each time', async () => {
+  await withBundle((bundle) => {
+    const args = [...still, 'run', ...longBinds(bundle, 200), bundle.dir, '--', '/payload', 'exit', '7'];
+    for (let i = 0; i < 2; i++) assert.is(runTinyrun(bundle, args).code, 7);
+    assert.equal(planned(bundle), []);
+    assert.is(launched(bundle, args), undefined);
+  });
+});
+
 test('runs with messages, traces or overlays are planned each time', async () => {
   await withBundle((bundle) => {
     const run = (global: string[], ...args: string[]) =>
