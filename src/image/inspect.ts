@@ -13,7 +13,7 @@ export interface ImageInspect {
   Comment: string;
   Created: string;
   Author: string;
-  Config: ImageDefaults;
+  Config: Config;
   Architecture: string;
   Variant?: string;
   Os: string;
@@ -26,6 +26,20 @@ export interface ImageInspect {
 
 /** Go's zero time, which Docker shows where there is none. */
 const NEVER = '0001-01-01T00:00:00Z';
+
+type Config = { [Field in keyof ImageDefaults]: ImageDefaults[Field] | undefined };
+
+/** What scripts ask for may be missing, which JSON leaves out, and is no mistake in a template. */
+const NO_CONFIG: Config = {
+  ...{ User: undefined, ExposedPorts: undefined, Env: undefined, Entrypoint: undefined, Cmd: undefined },
+  ...{
+    Volumes: undefined,
+    WorkingDir: undefined,
+    Labels: undefined,
+    StopSignal: undefined,
+    OnBuild: undefined,
+  },
+};
 
 /**
  * An image under Docker's names.
@@ -41,7 +55,7 @@ export function inspectImage(dataRoot: string, image: Image): ImageInspect {
     Comment: config.comment ?? config.history?.at(-1)?.comment ?? '',
     Created: config.created ?? NEVER,
     Author: config.author ?? '',
-    Config: config.config ?? {},
+    Config: { ...NO_CONFIG, ...config.config },
     Architecture: config.architecture,
     ...(config.variant ? { Variant: config.variant } : {}),
     Os: config.os,

@@ -52,6 +52,20 @@ test("K7: inspect has Docker's fields, by name, id and beginning of the id", () 
     assert.is(output(runTinyrun(bundle, ['container', 'inspect', '-f', '{{.Name}}', 'web'])), '/web\n');
   }));
 
+test('a name is what is meant, whatever ids begin so; several ids that do are refused', () =>
+  withBundle((bundle) => {
+    for (const digits of ['a1', 'a2']) makeUp(bundle.dataRoot, { digits, name: `of-${digits}`, created: 60 });
+    const { code, stderr } = runTinyrun(bundle, ['inspect', 'a']);
+    assert.match(
+      stderr,
+      /^tinyrun: multiple IDs found with provided prefix: a; write more of it: a1a1a, a2a2a$/m,
+    );
+    assert.is(code, 1);
+    output(runTinyrun(bundle, ['volume', 'create', 'a']));
+    assert.is(inspect(bundle, '-f', '{{.Driver}}', 'a'), 'local\n');
+    assert.is(inspect(bundle, '-f', '{{.Name}}', 'a2'), '/of-a2\n');
+  }));
+
 test('K6, B9: Mounts print as those of a Go program do', () =>
   withBundle((bundle) =>
     whileDetached(bundle, ['-v', `${bundle.dir}:/d`, '-v', 'data:/v'], async () => {

@@ -45,20 +45,30 @@ export async function run(line: CommandLine, global: GlobalOptions): Promise<num
   return code;
 }
 
-/** What has this name, or this whole id; else the first that has an id which begins so: a name may look like one. */
+/**
+ * What has this name, or this whole id; else the first that has an id which begins so: a name may look like one.
+ * @throws TinyrunError NOT_FOUND; USAGE if there are only several of one kind whose ids begin so
+ */
 async function findOne(
   global: GlobalOptions,
   called: string,
   types: readonly Type[],
   size: boolean,
 ): Promise<object> {
-  const found: object[] = [];
+  let byPrefix: object | undefined;
+  let ambiguous: TinyrunError | undefined;
   for (const type of types) {
-    const one = await finders[type](global, called, size);
-    if (one !== undefined) found.push(one);
+    try {
+      const one = await finders[type](global, called, size);
+      if (one !== undefined && !isByPrefix(one, called)) return one;
+      byPrefix ??= one;
+    } catch (error) {
+      if (!(error instanceof TinyrunError) || error.code !== 'USAGE') throw error;
+      ambiguous ??= error;
+    }
   }
-  const [first] = found;
-  if (first !== undefined) return found.find((one) => !isByPrefix(one, called)) ?? first;
+  if (byPrefix !== undefined) return byPrefix;
+  if (ambiguous !== undefined) throw ambiguous;
   const [only] = types.length === 1 ? types : [];
   throw new TinyrunError('NOT_FOUND', `No such ${only ?? 'object'}: ${called}`, { data: { object: called } });
 }

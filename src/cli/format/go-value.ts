@@ -14,6 +14,22 @@ export function isStruct(value: object): boolean {
   return names.length > 0 && names.every((name) => /^[A-Z][A-Za-z0-9]*$/.test(name));
 }
 
+const NIL_MAP: ReadonlyMap<string, unknown> = new Map();
+const NIL_SLICE: readonly unknown[] = [];
+
+/** The fields that are a map or a slice in Go: without one they are as empty ones, but `null` in JSON. */
+const NIL: Readonly<Record<string, unknown>> = {
+  ...{ Cmd: NIL_SLICE, Entrypoint: NIL_SLICE, Env: NIL_SLICE, ExecIDs: NIL_SLICE, OnBuild: NIL_SLICE },
+  ...{ ExposedPorts: NIL_MAP, Labels: NIL_MAP, Volumes: NIL_MAP },
+};
+
+/** What a field of a struct has in Go. */
+export function fieldValue(name: string, value: unknown): unknown {
+  if (value !== null && value !== undefined) return value;
+  if (Object.hasOwn(NIL, name)) return NIL[name];
+  return value === undefined ? '' : value;
+}
+
 /** Whether a value is an object with names, be it a map or a struct. */
 export const isRecord = (
   value: unknown,
@@ -42,7 +58,7 @@ function printInner(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(printInner).join(' ')}]`;
   if (!isRecord(value)) return String(value);
   const entries = entriesOf(value);
-  if (isStruct(value)) return `{${entries.map(([, of]) => printInner(of)).join(' ')}}`;
+  if (isStruct(value)) return `{${entries.map(([name, of]) => printInner(fieldValue(name, of))).join(' ')}}`;
   return `map[${entries.map(([key, of]) => `${key}:${printInner(of)}`).join(' ')}]`;
 }
 
@@ -76,6 +92,7 @@ export function isTrue(value: unknown): boolean {
  * @param indent spaces a level; undefined: all in one line
  */
 export function toJson(value: unknown, indent?: number): string {
+  if (value === NIL_MAP || value === NIL_SLICE) return 'null';
   const replace = (_key: string, of: unknown): unknown =>
     isRecord(of) && !isStruct(of) ? Object.fromEntries(entriesOf(of)) : of;
   return JSON.stringify(value, replace, indent) ?? 'null';

@@ -2,7 +2,7 @@
 // Parsed by template-parse.ts, executed here on plain values, printed as Go would (go-value.ts).
 
 import { TinyrunError } from '../../errors.ts';
-import { entriesOf, isRecord, isStruct, isTrue, printGo, typeName } from './go-value.ts';
+import { entriesOf, fieldValue, isRecord, isStruct, isTrue, printGo, typeName } from './go-value.ts';
 import { functions, SHORT_CIRCUIT, type TemplateFunction } from './template-functions.ts';
 import {
   type Block,
@@ -200,7 +200,7 @@ function fieldOf(run: Run, operand: Operand, value: unknown, name: string): unkn
   if (!isRecord(value))
     throw failure(run, operand, `can't evaluate field ${name} in type ${typeName(value)}`);
   if (value instanceof Map) return value.get(name);
-  if (Object.hasOwn(value, name)) return value[name] === undefined ? '' : value[name];
+  if (Object.hasOwn(value, name)) return fieldValue(name, value[name]);
   if (!isStruct(value)) return undefined;
   const alike = Object.keys(value).filter((key) => key.toLowerCase() === name.toLowerCase());
   if (alike.length === 1 && /^[A-Z]/.test(name)) return value[alike[0]!];
