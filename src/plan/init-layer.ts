@@ -9,6 +9,7 @@ export type InitLayerEntry =
 
 /** Parents come before children. A symbolic link that stands in the way is to be replaced, not followed. */
 export const INIT_LAYER: readonly InitLayerEntry[] = [
+  { path: '/.dockerenv', type: 'file', mode: 0o755 }, // nothing is mounted there: programs look for it, to know that they are contained
   { path: '/dev', type: 'directory', mode: 0o755 },
   { path: '/dev/console', type: 'file', mode: 0o644 },
   { path: '/dev/pts', type: 'directory', mode: 0o755 },

@@ -18,7 +18,7 @@ test('INIT_LAYER: every path comes after its parent, once', () => {
 
 test('INIT_LAYER: it has the mount points of the files that a container gets', () => {
   const files = INIT_LAYER.filter(({ type }) => type === 'file').map(({ path }) => path);
-  assert.equal(files, ['/dev/console', '/etc/hostname', '/etc/hosts', '/etc/resolv.conf']);
+  assert.equal(files, ['/.dockerenv', '/dev/console', '/etc/hostname', '/etc/hosts', '/etc/resolv.conf']);
   assert.equal(
     INIT_LAYER.find(({ type }) => type === 'link'),
     { path: '/etc/mtab', type: 'link', target: '/proc/mounts' },
