@@ -8,6 +8,7 @@ import { DEFAULT_SHM_SIZE } from '../container/defaults.ts';
 import { DETACH_KEYS, parseDetachKeys } from '../container/detach-keys.ts';
 import { parseDevice } from '../container/device-flag.ts';
 import { findContainerRecord } from '../container/find.ts';
+import { parseImageVolumes } from '../container/image-volumes.ts';
 import { parseEnvironment, parseLines, toLabels, toPairs } from '../container/key-value.ts';
 import type { ConfigFlags } from '../container/merge-config.ts';
 import { type ModeFlag, parseMode } from '../container/modes.ts';
@@ -45,6 +46,7 @@ export function toCreateImageOptions(line: CommandLine, global: GlobalOptions, c
     hostConfig,
     cidFile: path(line, 'cidfile', cwd),
     platform: text(line, 'platform') || undefined,
+    imageVolumes: parseImageVolumes(text(line, 'image-volume')),
   };
 }
 

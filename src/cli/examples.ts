@@ -98,7 +98,10 @@ export const examples: Readonly<Record<string, readonly (readonly [typed: string
     [`tinyrun commit -c 'CMD ["httpd", "-f"]' web web:2`, 'and with another command'],
   ],
   diff: [['tinyrun diff web', 'what it has added, changed and deleted']],
-  export: [['tinyrun export -o web.tar web', 'without its volumes']],
+  export: [
+    ['tinyrun export -o web.tar web', 'without its volumes'],
+    ['tinyrun export --include-volumes web | tinyrun image import - web:full', 'with them'],
+  ],
   df: [['tinyrun df -v', 'each image, container and volume']],
   info: [["tinyrun info -f '{{.Root}}'", 'where everything is kept']],
   'image import': [

@@ -15,6 +15,7 @@ import type { GlobalOptions } from '../runtime/options.ts';
 import { warnOfDriver } from '../runtime/volumes.ts';
 import type { VolumeMount } from '../volume/mount.ts';
 import type { HostConfig } from './config.ts';
+import { type ImageVolumes, withoutVolumes } from './image-volumes.ts';
 import { fillInitLayer } from './init-layer.ts';
 import { type ConfigFlags, mergeConfig } from './merge-config.ts';
 import { assertContainerName, generateName, isNamed, newContainerId, takeName } from './names.ts';
@@ -33,6 +34,7 @@ export interface CreateOptions {
   cidFile: string | undefined;
   /** `OS/ARCHITECTURE[/VARIANT]` that the image must be for. */
   platform: string | undefined;
+  imageVolumes: ImageVolumes;
 }
 
 /**
@@ -55,15 +57,14 @@ export async function createContainer(
   host: Pick<HostFacts, 'hostname' | 'cwd' | 'arch'>,
 ): Promise<Created> {
   const { dataRoot } = global;
-  const { name, flags, hostConfig, cidFile } = options;
+  const { name, cidFile } = options;
   if (name !== undefined) assertContainerName(name);
-  const requests = requestsOf(hostConfig, host.cwd);
-  warnOfDriver(global, { mounts: hostConfig.Mounts, volumeDriver: hostConfig.VolumeDriver || undefined });
+  const { Mounts, VolumeDriver } = options.hostConfig;
+  warnOfDriver(global, { mounts: Mounts, volumeDriver: VolumeDriver || undefined });
   return await keepingLayers(dataRoot, async () => {
-    const image = resolveImage(dataRoot, flags.image);
-    await settleLayers(dataRoot, image.layers.at(-1));
     const id = newContainerId();
-    const draft = draftRecord(image, options, requests, host, id);
+    const { image, requests, draft } = draftRecord(dataRoot, options, host, id);
+    await settleLayers(dataRoot, image.layers.at(-1));
     await assertMounts(dataRoot, image, requests);
     if (cidFile !== undefined) writeCidFile(cidFile, id);
     const taken = await takePlace(global, id, name);
@@ -81,21 +82,24 @@ export async function createContainer(
 }
 
 /**
- * The record of a container that is not made yet, without a name if none was given.
- * @throws TinyrunError USAGE where the image is for another machine, or has no command
+ * The record of a container that is not made yet, without a name if none was given; its image, and what it is to mount.
+ * @throws TinyrunError NOT_FOUND for the image; USAGE for the flags, and where the image is for another machine
  */
 export function draftRecord(
-  image: Image,
-  { name = '', flags, hostConfig, cidFile, platform }: CreateOptions,
-  requests: readonly VolumeMount[],
-  host: Pick<HostFacts, 'hostname' | 'arch'>,
+  dataRoot: string,
+  { name = '', flags, hostConfig: asked, cidFile, platform, imageVolumes }: CreateOptions,
+  host: Pick<HostFacts, 'hostname' | 'cwd' | 'arch'>,
   id: string,
-): ContainerRecord {
-  assertPlatform(image, platform, host.arch);
+): { image: Image; requests: VolumeMount[]; draft: ContainerRecord } {
+  const requestsAsked = requestsOf(asked, host.cwd); // a mistaken flag is told before a missing image
+  const found = resolveImage(dataRoot, flags.image);
+  assertPlatform(found, platform, host.arch);
+  const { image, hostConfig } = withoutVolumes(found, asked, imageVolumes, host.cwd);
+  const requests = hostConfig === asked ? requestsAsked : requestsOf(hostConfig, host.cwd);
   const hostname = hostConfig.NetworkMode === 'host' ? host.hostname : id.slice(0, 12);
   const config = mergeConfig(image.config.config ?? {}, flags, hostname);
   const volumes = { ...config.Volumes, ...anonymousVolumes(requests) };
-  return {
+  const draft: ContainerRecord = {
     id,
     name,
     created: new Date().toISOString(),
@@ -105,6 +109,7 @@ export function draftRecord(
     config: { ...config, Volumes: Object.keys(volumes).length === 0 ? null : volumes },
     hostConfig: { ...hostConfig, ContainerIDFile: cidFile ?? '' },
   };
+  return { image, requests, draft };
 }
 
 /** `-v /path`: as Docker, a volume that its image might have asked for. */

@@ -74,7 +74,7 @@ export const lookAtRest =
   };
 
 /** Looks below a directory of the host, or at a file of it; the way there is the host's. */
-function lookOnHost(hostPath: string, relative: string): Seen | undefined {
+export function lookOnHost(hostPath: string, relative: string): Seen | undefined {
   const fd = rawSyscall('openat', flag('AT_FDCWD'), hostPath, flag('O_PATH', 'O_CLOEXEC'), 0);
   if (fd < 0) return undefined;
   try {

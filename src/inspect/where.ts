@@ -8,7 +8,7 @@ import type { Seen } from './look.ts';
 import type { MountEntry, MountTree } from './mount-tree.ts';
 import { isWithin, joined, relativeTo } from './mountinfo.ts';
 import type { RootLayer, Subject } from './subject.ts';
-import { resolveInside } from './view.ts';
+import { lookOnHost, resolveInside } from './view.ts';
 import { type Writable, writableBy } from './writable.ts';
 
 export interface Where {
@@ -28,6 +28,8 @@ export interface Where {
   layer: RootLayer | undefined;
   /** Of what is shown of the host: where it is there. */
   hostPath: string | undefined;
+  /** The host has something else there by now than what was mounted, as where an editor has saved a file. */
+  replaced: boolean;
   /** What the layers have at the path, topmost first: that which is shown, and that which is hidden. */
   copies: readonly LayerCopy[];
   /** Mounts that are covered by another on the same place, or by one above it. */
@@ -52,11 +54,13 @@ export function whereIs(subject: Subject, tree: MountTree, path: string, last = 
   const place = seen === undefined ? deepest : resolved;
   // Of a filesystem that is yet to be made nothing is known, and what is around it does not count.
   const inside = isWithin(place, top.target) ? tree.look(place) : undefined;
+  const hostPath = hostPathOf(mount, resolved, shownOf(copies));
+  const isBound = tree.live && mount.role === 'bind' && !mount.layered && mount.target === resolved;
   return {
-    ...{ path, resolved, links, live: tree.live, seen, mount, copies },
+    ...{ path, resolved, links, live: tree.live, seen, mount, copies, hostPath },
+    replaced: isBound && hostPath !== undefined && lookOnHost(hostPath, '')?.identity !== seen?.identity,
     locked: top === mount ? undefined : top,
     layer: isRoot ? (shownOf(copies)?.layer ?? subject.layers[0]) : undefined,
-    hostPath: hostPathOf(mount, resolved, shownOf(copies)),
     covered: tree.mounts.filter((one) => one !== top && one !== mount && isCovered(one, top, resolved, tree)),
     hidden: isRoot ? undefined : entriesHidden(subject.layers, mount.target),
     writable:

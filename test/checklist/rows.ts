@@ -1,19 +1,7 @@
-// What people know of container storage, a line of shell each, in the order they run in: later rows use the containers and
-// volumes of earlier ones. They run under one data root, with these words:
-//
-//   t ARGS        tinyrun with that root          eq A B     both are the same text
-//   no COMMAND    it fails                        has TEXT COMMAND    its output has the text
-//   vp NAME       the volume's directory          $D, $V, $H    data root, its volumes, a directory of the host
-//
-// Images: bb is busybox; web is the same with /usr/share/nginx/html/index.html.
+// What people know of container storage, a line of shell each (support/checklist.ts), in the order they run in: later rows use the
+// containers and volumes of earlier ones.
 
-export interface Row {
-  name: string;
-  fact: string;
-  shell: string;
-}
-
-const row = (name: string, fact: string, shell: string): Row => ({ name, fact, shell });
+import { type Row, row } from '../support/checklist.ts';
 
 export const volumes: readonly Row[] = [
   row(
@@ -54,7 +42,7 @@ export const volumes: readonly Row[] = [
   row(
     'V8',
     'volume ls prints DRIVER and VOLUME NAME',
-    "has 'VOLUME NAME' t volume ls && has local t volume ls",
+    "eq \"$(t volume ls | head -n 1 | tr -s ' ')\" 'DRIVER VOLUME NAME'; eq \"$(t volume ls -f name=volume-data | tail -n 1 | tr -s ' ')\" 'local volume-data'",
   ),
   row(
     'V9',
@@ -69,7 +57,7 @@ export const volumes: readonly Row[] = [
   row(
     'V11',
     'a volume in use, also by a container that never ran, cannot be removed',
-    "t create --name u -v inuse:/d bb; no t volume rm inuse && has 'volume is in use' t volume rm inuse; t rm u; t volume rm inuse",
+    "t create --name u -v inuse:/d bb; no t volume rm inuse; has 'volume is in use' t volume rm inuse; t rm u; t volume rm inuse",
   ),
   row('V12', 'several -v in one run', "t run --rm -v a1:/a -v b1:/b bb sh -c 'touch /a/x /b/y'"),
   row(
@@ -145,7 +133,7 @@ export const binds: readonly Row[] = [
   row(
     'B5',
     ':ro is read-only; the default is not',
-    'no t run --rm -v $H/h:/d:ro bb touch /d/y && t run --rm -v $H/h:/d bb touch /d/y',
+    'code 1 t run --rm -v $H/h:/d:ro bb touch /d/y; t run --rm -v $H/h:/d bb touch /d/y',
   ),
   row(
     'F1',
@@ -155,7 +143,7 @@ export const binds: readonly Row[] = [
   row(
     'F2',
     'a bind of a missing file makes a directory of it (-v), or is refused (--mount)',
-    't run --rm -v $H/h/none:/m bb test -d /m && no t run --rm --mount type=bind,src=$H/h/none2,dst=/m bb true',
+    't run --rm -v $H/h/none:/m bb test -d /m && code 125 t run --rm --mount type=bind,src=$H/h/none2,dst=/m bb true',
   ),
   row(
     'B6',
@@ -185,7 +173,7 @@ export const binds: readonly Row[] = [
   row(
     'B12',
     'without pivot_root a process in a new mount namespace still sees the whole host',
-    'unshare -m test -e $D && no t run --rm bb test -e $D',
+    'unshare -m test -e $D; code 1 t run --rm bb test -e $D',
   ),
   row(
     'B14',
@@ -203,7 +191,7 @@ export const tmpfs: readonly Row[] = [
   row(
     'T2',
     'what is in a tmpfs lives in memory only',
-    't run --name m --tmpfs /s bb touch /s/x; no has /s/x t diff m',
+    't run --name m --tmpfs /s bb touch /s/x; t diff m; no has /s/x t diff m',
   ),
 ];
 
@@ -291,7 +279,11 @@ export const backup: readonly Row[] = [
     'the fields of Mounts',
     'for k in Type Name Source Destination Driver Mode RW Propagation; do has "\\"$k\\"" t inspect lp || exit 1; done',
   ),
-  row('K8', 'the columns of ps -a', "has 'CONTAINER ID' t ps -a && has NAMES t ps -a"),
+  row(
+    'K8',
+    'the columns of ps -a',
+    "eq \"$(t ps -a | head -n 1 | sed 's/  */ /g')\" 'CONTAINER ID IMAGE COMMAND CREATED STATUS PORTS NAMES'; t run -d bb true | grep -Eq '^[0-9a-f]{64}$'",
+  ),
   row(
     'K9',
     '-it gives a terminal, and exit ends it',
@@ -315,7 +307,7 @@ export const layers: readonly Row[] = [
     'a change copies the whole file up first',
     "U=$(t inspect -f '{{.GraphDriver.Data.UpperDir}}' ov); t exec ov sh -c 'echo x >>/etc/passwd'; test -f $U/etc/passwd",
   ),
-  row('L3', 'the lower copy stays as it was', 'no t run --rm bb grep -qx x /etc/passwd'),
+  row('L3', 'the lower copy stays as it was', 'code 1 t run --rm bb grep -qx x /etc/passwd'),
   row(
     'L4',
     'deleting a file of the image makes a whiteout',
@@ -325,7 +317,7 @@ export const layers: readonly Row[] = [
     'L5',
     'a file that is whited out in a middle layer is unseen above, and seen again where it is made anew',
     `eq "$(t exec ov sh -c 'echo n >/etc/group; cat /etc/group')" n
-     t run --name l5 bb rm /etc/group; t commit l5 l5a; no t run --rm l5a test -e /etc/group || exit 1
+     t run --name l5 bb rm /etc/group; t commit l5 l5a; code 1 t run --rm l5a test -e /etc/group
      t run --name l5b l5a sh -c 'echo m >/etc/group'; t commit l5b l5c; eq "$(t run --rm l5c cat /etc/group)" m`,
   ),
   row(

@@ -1,8 +1,6 @@
 // tinyrun explain IMAGE: what run IMAGE would do, once its container was made.
 import { draftRecord } from '../../container/create.ts';
 import { explainStart } from '../../container/start.ts';
-import { requestsOf } from '../../container/volumes.ts';
-import { resolveImage } from '../../image/store.ts';
 import type { Program } from '../../program/op.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
 import { probeHost } from '../../runtime/probe.ts';
@@ -12,15 +10,7 @@ import { engineOptions } from '../run-options.ts';
 
 export async function programOf(line: CommandLine, global: GlobalOptions, cwd: string): Promise<Program> {
   const options = toCreateImageOptions(line, global, cwd);
-  const host = probeHost();
-  const requests = requestsOf(options.hostConfig, cwd);
-  const record = draftRecord(
-    resolveImage(global.dataRoot, options.flags.image),
-    options,
-    requests,
-    host,
-    'ID',
-  );
+  const { draft, requests } = draftRecord(global.dataRoot, options, probeHost(), 'ID');
   const how = { attach: toAttach(line), say: 'ID', ...engineOptions(line, cwd), trace: undefined };
-  return await explainStart(global, record, requests, how);
+  return await explainStart(global, draft, requests, how);
 }

@@ -26,7 +26,7 @@ export function formatWhere(where: Where, users: readonly User[]): string {
       'also used by',
       users.map(({ id, name, destinations }) => `${name ?? shortId(id)} (${destinations.join(', ')})`),
     ],
-    ['on the host', hostPath === undefined ? [] : [hostPath]],
+    ['on the host', hostPath === undefined ? [] : [hostPath, ...(where.replaced ? [REPLACED] : [])]],
     ['mount', [mountWords(mount), ...(where.locked === undefined ? [] : [mountWords(where.locked)])]],
     ['hides', hidden(where)],
     ['writable', writableWords(where)],
@@ -36,6 +36,10 @@ export function formatWhere(where: Where, users: readonly User[]): string {
   );
   return `${printable([resolved, ...lines].join('\n'))}\n`;
 }
+
+const REPLACED =
+  'which is another one by now, or gone: the container has what was there when it was mounted, as where an editor has saved ' +
+  'the file; start it again, or bind the directory instead';
 
 const KINDS: Readonly<Record<number, string>> = {
   [S_IFREG]: 'file',
@@ -176,6 +180,7 @@ export function whereJson(where: Where, users: readonly User[]): object {
       kind: mount.role === 'rootfs' ? (layer?.role ?? 'none') : mount.role,
       layer,
       hostPath,
+      replaced: where.replaced,
       point: mount.point,
       users,
     },

@@ -39,9 +39,12 @@ export const commands: CommandTable = {
   },
   export: {
     usage: 'CONTAINER',
-    description: "write a container's root filesystem as a tar archive, without its volumes",
+    description: "write a container's root filesystem as a tar archive",
     args: [1, 1],
-    options: { output: { type: 'text', alias: 'o', description: 'write to a file, not to stdout' } },
+    options: {
+      output: { type: 'text', alias: 'o', description: 'write to a file, not to stdout' },
+      'include-volumes': { type: 'flag', description: 'with what is in its volumes and binds' },
+    },
   },
 };
 

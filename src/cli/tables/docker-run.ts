@@ -38,6 +38,9 @@ export const imageOptions: OptionTable = {
   'env-file': list('file with a variable in each line'),
   'group-add': list('one more group'),
   hostname: text('hostname; default: the first 12 digits of its id', { alias: 'h' }),
+  'image-volume': text('what its VOLUMEs become: anonymous volumes, tmpfs, or ignore', {
+    default: 'anonymous',
+  }),
   interactive: flag('keep its stdin open', { alias: 'i' }),
   ipc: text('IPC namespace: private, shareable, host, none or container:NAME'),
   label: list('NAME=VALUE, a label of the container', { alias: 'l' }),
