@@ -1,11 +1,13 @@
 // What `cp` leaves alone: read-only roots and volumes, devices, itself; and what a hostile container does not get.
 
 import {
+  chmodSync,
   existsSync,
   lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -14,7 +16,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { runCommand } from '../support/container.ts';
 import { inEachState, refusal } from '../support/cp.ts';
-import { withStore } from '../support/store.ts';
+import { skip } from '../support/skip.ts';
+import { type Store, withStore } from '../support/store.ts';
 
 test('cp: nothing is written to what is read-only', async () => {
   await withStore((store) => {
@@ -84,6 +87,29 @@ test('cp out of a hostile container: no symlink leads to the host (CVE-2019-1015
   });
 });
 
+/** The programs that a call starts, itself apart. */
+function programsOf({ top, command }: Store, ...words: string[]): (string | undefined)[] {
+  const log = join(top, 'calls');
+  const { code, stderr } = runCommand(['strace', '-fo', log, '-e', 'execve,execveat', ...command, ...words]);
+  assert.is(code, 0, stderr);
+  const calls = readFileSync(log, 'utf8').matchAll(/ exec\w+\([^"]*"([^"]*)".* = 0$/gm);
+  return [...calls].map(([, path]) => path).filter((path) => path !== command[0]);
+}
+
+test('cp and top run no program of a container (CVE-2019-14271, CVE-2026-41567, CVE-2022-1227)', async () => {
+  if (Bun.which('strace') === null) return skip('what cp runs', 'strace is not installed');
+  await withStore(async (store) => {
+    const { top, out, t } = store;
+    const evil =
+      'mkdir -p /usr/lib; for i in /bin/ps /bin/xz /usr/lib/libnss_files.so.2; do cp /bin/busybox $i; done';
+    out('run', '-d', '--name', 'box', 'bb', 'sh', '-c', `${evil}; touch /ready; sleep 600`);
+    while (t('exec', 'box', 'test', '-e', '/ready').code !== 0) await Bun.sleep(20);
+    assert.equal(programsOf(store, 'cp', 'box:/bin/.', join(top, 'out')), []);
+    assert.equal(programsOf(store, 'cp', join(top, 'out'), 'box:/root'), []);
+    assert.equal(programsOf(store, 'top', 'box'), [Bun.which('ps') ?? undefined]);
+  });
+});
+
 test('cp while the container swaps directories for symlinks: nothing of the host is read or written (CVE-2018-15664, CVE-2026-41568)', async () => {
   await withStore(async ({ top, out, t }) => {
     const target = join(top, 'host');
@@ -95,13 +121,17 @@ test('cp while the container swaps directories for symlinks: nothing of the host
       `mkdir -p ${target} /d; echo own >${target}/f; echo own >/d/f; ln -s ${target} /l; while :; do mv /d /e; mv /l /d; mv /d /l; mv /e /d; done`,
     );
     writeFileSync(join(top, 'new'), 'new');
-    for (let i = 0; i < 60; i++) {
+    mkdirSync(join(top, 'tree'));
+    chmodSync(join(top, 'tree'), 0o2777);
+    for (let i = 0; i < 40; i++) {
       if (t('cp', 'box:/d/f', join(top, `out-${i}`)).code === 0)
         assert.is(readFileSync(join(top, `out-${i}`), 'utf8'), 'own\n');
       t('cp', join(top, 'new'), 'box:/d/new');
       t('cp', join(top, 'new'), 'box:/d');
+      t('cp', '-a', join(top, 'tree', '.'), 'box:/d');
     }
     assert.equal(readdirSync(target), ['f']);
+    assert.is(statSync(target).mode & 0o7777, 0o755, 'nor is a mode changed (CVE-2021-41089)');
     assert.is(readFileSync(join(target, 'f'), 'utf8'), 'secret');
   });
 });

@@ -62,6 +62,23 @@ test('created, and deleted with its mounts, and not with those that were there b
     { config: withoutMounts },
   ));
 
+test("the host's mounts propagate as they did: nothing of the host becomes private (as runc 1.5.3 mended)", () =>
+  withBundle(
+    (bundle) => {
+      const root = "grep ' / / ' /proc/self/mountinfo";
+      const text = say(bundle, `mount --make-shared /; ${root}; tinyrun run -b . ${bundle.id}; ${root}`);
+      const [before, after, ...more] = text.trim().split('\n');
+      assert.match(before!, / shared:\d/);
+      assert.equal([after, more], [before, []]);
+    },
+    {
+      config: (config) => {
+        withoutMounts(config);
+        config.process.args = ['/payload', 'true'];
+      },
+    },
+  ));
+
 test('a container that cannot be set up leaves no mount', () =>
   withBundle(
     (bundle) => {

@@ -98,6 +98,19 @@ rootlessTest(
 );
 
 rootlessTest(
+  'without a cgroup namespace the cgroups of the host are read-only, all of them (CVE-2023-25809)',
+  ({ bundle, call }) => {
+    const mounts = output(call(['run', bundle.dir, '--', '/payload', 'mountinfo']))
+      .trim()
+      .split('\n')
+      .map((line) => line.split(' '));
+    const [top] = mounts.findLast((fields) => fields[4] === '/sys/fs/cgroup')!;
+    const seen = mounts.filter((fields) => fields.slice(0, 2).includes(top!));
+    for (const fields of seen) assert.match(fields[5]!, /^ro,/, fields.join(' '));
+  },
+);
+
+rootlessTest(
   'ranges that the user does not have are refused, and nothing stays',
   ({ bundle, call }) => {
     if (!existsSync('/usr/bin/newuidmap')) return skip('newuidmap', 'it is not installed');

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { configFields } from './config-fields.ts';
+import { isTitle, namedTests } from './named-tests.ts';
 
 const top = join(import.meta.dir, '../..');
 const read = (path: string): string => readFileSync(join(top, path), 'utf8');
@@ -34,17 +35,6 @@ function expandBraces(text: string): string[] {
   if (braces === null) return [text];
   return braces[1]!.split(',').flatMap((part) => expandBraces(text.replace(braces[0], part)));
 }
-
-/** `FILE: "TITLE"` of a cell. */
-function parseTest(cell: string): { file: string; title: string } | undefined {
-  const match = /^`([^`]+)`: "(.*)"$/.exec(cell);
-  return match === null ? undefined : { file: match[1]!, title: match[2]!.replaceAll('\\"', '"') };
-}
-
-/** Whether a title is a whole string of a test file, whichever quotes it has there. */
-const isTitle = (title: string, text: string): boolean =>
-  ["'", '"', '`'].some((quote) => text.replaceAll(`\\${quote}`, quote).includes(quote + title + quote)) ||
-  new RegExp(`^\\s*${RegExp.escape(title)}: \\w`, 'm').test(text); // a key of a table that needs no quotes
 
 const page = read('spec/conformance.md');
 const rows = rowsOf(page);
@@ -79,7 +69,7 @@ test('each row has one of the three statuses, and all three are in use', () => {
 
 test('every field that is done or refused names a test, and every test and its title are there', () => {
   for (const { fields, test: cell } of rows) {
-    const named = parseTest(cell);
+    const [named] = namedTests(cell);
     assert.ok(named, `${fields[0]}: no test in \`${cell}\``);
     assert.ok(existsSync(join(top, 'test', named.file)), `${fields[0]}: no file test/${named.file}`);
     assert.ok(
@@ -90,10 +80,10 @@ test('every field that is done or refused names a test, and every test and its t
 });
 
 test('every test that the page names with its title is there, also where the row is of no field', () => {
-  const named = [...page.matchAll(/`([^`]+[.]test[.]ts)`: "((?:[^"\\]|\\.)*)"/g)];
+  const named = namedTests(page);
   assert.ok(named.length > rows.length);
-  for (const [, file, title] of named)
-    assert.ok(isTitle(title!.replaceAll('\\"', '"'), read(`test/${file}`)), `no "${title}" in test/${file}`);
+  for (const { file, title } of named)
+    assert.ok(isTitle(title, read(`test/${file}`)), `no "${title}" in test/${file}`);
 });
 
 test('every module is there', () => {
@@ -102,12 +92,6 @@ test('every module is there', () => {
     const path = /^`([^`]+)`$/.exec(module)?.[1];
     assert.ok(path !== undefined && existsSync(join(top, 'src', path)), `${fields[0]}: no module ${module}`);
   }
-});
-
-test('titles are found whole only', () => {
-  assert.ok(isTitle("it's", "test('it\\'s', () => {});"));
-  assert.ok(isTitle('RLIM', '  RLIM: rlimit({}),'));
-  assert.not.ok(isTitle('half', "test('half of it', () => {});"));
 });
 
 test('braces are expanded wherever they stand', () => {
