@@ -6,6 +6,9 @@ import type { Task } from './read-ahead.ts';
 import { type End, type Filler, fillRing } from './ring.ts';
 import { openHere } from './stored.ts';
 
+/** Bytes: a decompressor makes a new buffer for each piece, and a thread that never rests collects none by itself. */
+const COLLECT_EVERY = 32 * 2 ** 20;
+
 addEventListener('message', async ({ data }: MessageEvent<Task>) => {
   const filler = fillRing(data.ring);
   filler.end(await readAll(data, filler));
@@ -14,7 +17,13 @@ addEventListener('message', async ({ data }: MessageEvent<Task>) => {
 async function readAll({ stored, digestStored }: Task, filler: Filler): Promise<End> {
   try {
     const archive = openHere(stored, { digestStored, advance: filler.read });
-    for await (const chunk of archive.source) filler.put(chunk);
+    let next = COLLECT_EVERY;
+    for await (const chunk of archive.source) {
+      filler.put(chunk);
+      if (archive.bytes < next) continue;
+      Bun.gc(true);
+      next += COLLECT_EVERY;
+    }
     return { digest: archive.digest(), bytes: archive.bytes, storedDigest: archive.storedDigest() };
   } catch (error) {
     if (error instanceof TinyrunError) {
