@@ -5,7 +5,7 @@ import { TinyrunError } from '../errors.ts';
 export type Filters<Key extends string> = ReadonlyMap<Key, readonly string[]>;
 
 /** Of these keys each value is true or false. */
-const TRUTHS = ['dangling', 'anonymous'];
+const TRUTHS = ['all', 'anonymous', 'dangling'];
 
 /**
  * Reads the values of --filter.

@@ -3,8 +3,8 @@
 import type { Volume } from '../volume/volume.ts';
 import { anyHolds, type Filters, isTrue, labelsMatch } from './filters.ts';
 
-/** What a filter may ask for. */
-export type VolumeFilter = 'dangling' | 'driver' | 'label' | 'label!' | 'name' | 'anonymous';
+/** What a filter may ask for; `all` is for `prune` alone, which looks at it itself. */
+export type VolumeFilter = 'all' | 'anonymous' | 'dangling' | 'driver' | 'label' | 'label!' | 'name';
 
 /**
  * Whether a volume is one of those asked for.

@@ -1,4 +1,4 @@
-// What `create` and `run` of an image refuse of mounts, before anything is made of them.
+// What `create` and `run` of an image refuse of mounts, before anything is made of them; and which mount comes before which.
 
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -69,5 +69,28 @@ test('what the layers of an image show together counts', async () => {
     assert.is(out('run', '--rm', '-v', `${top}:/etc/group`, 'own', 'test', '-d', '/etc/group/data'), '');
   });
 });
+
+test('precedence: -v and --mount, then --volumes-from, then the VOLUMEs of the image', () =>
+  withStore((store) => {
+    const volumes = ['-c', 'VOLUME /a', '-c', 'VOLUME /b', '-c', 'VOLUME /c'];
+    store.out('run', '--name', 'bare', 'bb', 'true');
+    store.out('commit', ...volumes, 'bare', 'three');
+    store.out('create', '--name', 'other', '-v', 'of-other-a:/a', '-v', 'of-other-b:/b', 'bb');
+    const flags = ['--volumes-from', 'other', '-v', 'flag-a:/a', '--mount', 'source=flag-d,target=/d'];
+    store.out('create', '--name', 'all', ...flags, 'three', 'true');
+    const mounts = JSON.parse(store.out('inspect', '-f', '{{json .Mounts}}', 'all'));
+    const names = mounts.map(({ Destination, Name }: { Destination: string; Name: string }) => [
+      Destination,
+      Name.length === 64 ? 'anonymous' : Name,
+    ]);
+    assert.equal(names.sort(), [
+      ['/a', 'flag-a'],
+      ['/b', 'of-other-b'],
+      ['/c', 'anonymous'],
+      ['/d', 'flag-d'],
+    ]);
+    const twice = store.t('create', '-v', 'x:/a', '--mount', 'source=y,target=/a', 'three', 'true');
+    assert.match(twice.stderr, 'Duplicate mount point: /a');
+  }));
 
 test.run();

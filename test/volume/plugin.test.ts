@@ -208,7 +208,7 @@ test('a plugin that gives the data root by another name than the caller, who cam
     assert.is(code, 1);
   }, 'data-root'));
 
-test('addresses in .spec and .json files', () =>
+test('a socket comes before addresses in .spec and .json files', () =>
   withPlugin((plugin) => {
     const specs = join(plugin.top, 'specs');
     mkdirSync(specs);
@@ -221,6 +221,9 @@ test('addresses in .spec and .json files', () =>
     );
     writeFileSync(join(specs, 'four.spec'), 'somewhere');
     writeFileSync(join(specs, 'five.json'), '{');
+    writeFileSync(join(specs, 'fake.spec'), 'somewhere');
+    const both = { ...process.env, TINYRUN_PLUGIN_DIRS: `${join(plugin.top, 'sockets')}:${specs}` };
+    assert.is(plugin.run(['volume', 'create', '-d', 'fake', 'both'], { env: both }).code, 0);
     const env = { ...process.env, TINYRUN_PLUGIN_DIRS: `/no/such:${specs}` };
     const create = (driver: string) =>
       plugin.run(['volume', 'create', '-d', driver, `of-${driver}`], { env });

@@ -192,7 +192,7 @@ test('prune takes anonymous volumes that nobody uses; with -a those with a name,
     assert.is(store.output('prune', '-f'), `Deleted Volumes:\n${anonymous}\n\nTotal reclaimed space: 5kB`);
     assert.is(store.output('prune', '-f'), 'Total reclaimed space: 0B');
     assert.is(
-      store.output('prune', '-a', '-f', '--filter', 'label!=keep'),
+      store.output('prune', '-f', '--filter', 'all=true', '--filter', 'label!=keep'),
       'Deleted Volumes:\nnamed\n\nTotal reclaimed space: 0B',
     );
     assert.is(store.output('ls', '-q'), [used, 'kept'].sort().join('\n'));

@@ -13,13 +13,18 @@ import type { Volume } from '../../volume/volume.ts';
 import { type CommandLine, flag, texts } from '../command-line.ts';
 import { confirm } from '../confirm.ts';
 import { forEach } from '../each.ts';
-import { type Filters, parseFilters } from '../filters.ts';
+import { type Filters, isTrue, parseFilters } from '../filters.ts';
 import { type Pruned, printPruned } from '../prune.ts';
-import { matches } from '../volume-filter.ts';
+import { matches, type VolumeFilter } from '../volume-filter.ts';
+
+/** `all` is Docker's other word for --all. */
+const KEYS = ['all', 'anonymous', 'driver', 'label', 'label!', 'name'] as const;
 
 export async function run(line: CommandLine, global: GlobalOptions): Promise<number> {
-  const all = flag(line, 'all');
-  const filters = parseFilters(texts(line, 'filter'), ['label', 'label!', 'name', 'driver']);
+  const filters = parseFilters(texts(line, 'filter'), KEYS);
+  if (flag(line, 'all') && filters.has('all'))
+    throw new TinyrunError('USAGE', 'conflicting options: cannot specify both --all and --filter all=1');
+  const all = flag(line, 'all') || (filters.get('all') ?? []).some(isTrue);
   const dry = flag(line, 'dry-run');
   const which = all ? 'all' : 'anonymous';
   const question = `WARNING! This will remove ${which} local volumes not used by at least one container.`;
@@ -30,7 +35,7 @@ export async function run(line: CommandLine, global: GlobalOptions): Promise<num
 /** @throws TinyrunError USAGE for a driver that is none */
 export async function pruneVolumes(
   global: GlobalOptions,
-  filters: Filters<'label' | 'label!' | 'name' | 'driver'>,
+  filters: Filters<VolumeFilter>,
   { all, dry }: { all: boolean; dry: boolean },
 ): Promise<Pruned> {
   await repairUses(global);
