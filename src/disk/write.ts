@@ -79,14 +79,15 @@ const FILE = flag('O_RDONLY', 'O_NOFOLLOW', 'O_NONBLOCK', 'O_CLOEXEC');
  * Makes a directory, and those above it that are missing; one that is there stays as it is.
  * @param path absolute, without `.` and `..`
  * @param mode of what is made; that of the ones above is the same
+ * @returns whether it was missing
  * @throws SystemError
  */
-export function makeDirectories(path: string, mode = 0o711): void {
+export function makeDirectories(path: string, mode = 0o711): boolean {
   const result = rawSyscall('mkdirat', AT_FDCWD, path, mode);
-  if (result === 0 || result === -errnos['EEXIST']!) return;
+  if (result === 0 || result === -errnos['EEXIST']!) return result === 0;
   if (result !== -errnos['ENOENT']! || path === '/') throw new SystemError(`make directory ${path}`, -result);
   makeDirectories(path.slice(0, path.lastIndexOf('/')) || '/', mode);
-  makeDirectories(path, mode);
+  return makeDirectories(path, mode);
 }
 
 /**

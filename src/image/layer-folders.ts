@@ -20,6 +20,7 @@ import {
 } from '../disk/files.ts';
 import { errno, statInode } from '../disk/inode.ts';
 import { lockDirectory, lockOpen } from '../disk/lock.ts';
+import { spreadDirectories } from '../disk/spread.ts';
 import { makeDirectories, writeFileAtomic } from '../disk/write.ts';
 import { imageFolder, makeImageFolders } from './folders.ts';
 
@@ -37,6 +38,7 @@ const ENTRY_NAME = /^[0-9a-f]{64}$/;
 /** Makes the folders that are missing. */
 function makeLayerFolders(dataRoot: string): void {
   makeImageFolders(dataRoot);
+  if (makeDirectories(overlayFolder(dataRoot), FOLDER_MODE)) spreadDirectories(overlayFolder(dataRoot));
   makeDirectories(`${overlayFolder(dataRoot)}/l`, FOLDER_MODE);
   makeDirectories(layerdbFolder(dataRoot), 0o700);
 }

@@ -488,6 +488,7 @@ function otherConstants(): Readonly<Record<string, number>> {
     FICLONERANGE: 0x4020940d,
     FS_IOC_GETFLAGS: 0x80086601,
     FS_IOC_SETFLAGS: 0x40086602,
+    FS_TOPDIR_FL: 0x20000,
     FS_SYNC_FL: 8,
     FS_IMMUTABLE_FL: 0x10,
     FS_APPEND_FL: 0x20,

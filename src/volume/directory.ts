@@ -12,6 +12,7 @@
 import { close, flag, rawSyscall, SystemError, syscall } from '../../native-bindings/libc.ts';
 import { AT_FDCWD, openDirectory, readDirectory, removeTree } from '../disk/files.ts';
 import { lockDirectory, lockOpen } from '../disk/lock.ts';
+import { spreadDirectories } from '../disk/spread.ts';
 import { makeDirectories } from '../disk/write.ts';
 
 const ASIDE = '.aside';
@@ -33,7 +34,7 @@ export function makeVolumes(dataRoot: string): void {
   const path = volumesOf(dataRoot);
   makeDirectories(dataRoot);
   makeDirectories(path, 0o700);
-  makeDirectories(`${path}/${ASIDE}`, 0o700);
+  if (makeDirectories(`${path}/${ASIDE}`, 0o700)) spreadDirectories(`${path}/${ASIDE}`);
 }
 
 /**
