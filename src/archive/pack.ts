@@ -14,7 +14,7 @@ import { END, encodeHeader, type Fields } from './encode.ts';
 import { BLOCK } from './header.ts';
 import { expectLongWork } from './long-work.ts';
 import { type ByteString, byteString, displayName, joinPath, splitPath } from './names.ts';
-import { type Output, outputTo } from './output.ts';
+import { type Output, outputTo, putRegion } from './output.ts';
 import type { ByteSink } from './source.ts';
 import type { Region } from './sparse.ts';
 import { type Found, walkTree } from './walk.ts';
@@ -65,27 +65,34 @@ export async function packTree(root: number, sink: ByteSink, options: PackOption
   const pack: Pack = { out: outputTo(sink), options, entries: 0, links: new Map() };
   for (const found of walkTree(root, options.include, options.enters)) {
     if (found.path === '' && options.include !== undefined) continue;
-    await packFile(pack, found);
+    const contents = packFile(pack, found);
+    if (contents !== undefined) await putContents(pack, contents);
+    if (pack.out.full) await pack.out.flush();
   }
-  await pack.out.put(END);
+  pack.out.put(END);
   await pack.out.flush();
   return { bytes: pack.out.bytes, entries: pack.entries };
 }
 
-async function packFile(pack: Pack, { path, fd, inode }: Found): Promise<void> {
+/** Writes all of a file but its contents, if it has some: these are returned. Nobody waits for a header. */
+function packFile(pack: Pack, { path, fd, inode }: Found): Contents | undefined {
   const { options } = pack;
   if (options.whiteouts === 'aufs') {
     const { parent, base } = splitPath(path);
-    if (isWhiteout(inode)) return await putEmpty(pack, joinPath(parent, PREFIX + base));
+    if (isWhiteout(inode)) {
+      putEmpty(pack, joinPath(parent, PREFIX + base));
+      return undefined;
+    }
     if (base.startsWith(PREFIX))
       throw new TinyrunError('ARCHIVE', `pack ${displayName(path)}: this name would be a whiteout`, {
         hint: `files must not be called ${PREFIX}*`,
       });
   }
   const name = nameOf(options, path);
-  if (name !== undefined) await packEntry(pack, name, fd, inode);
+  const contents = name === undefined ? undefined : packEntry(pack, name, fd, inode);
   if (options.whiteouts === 'aufs' && inode.type === S_IFDIR && isOpaque(fd))
-    await putEmpty(pack, joinPath(path, OPAQUE));
+    putEmpty(pack, joinPath(path, OPAQUE));
+  return contents;
 }
 
 function nameOf({ rename, prefix = '' }: PackOptions, path: ByteString): ByteString | undefined {
@@ -95,10 +102,10 @@ function nameOf({ rename, prefix = '' }: PackOptions, path: ByteString): ByteStr
 }
 
 /** Whiteouts are empty files of root's. They have no time: nobody sees one, and a tree gives the same bytes each time. */
-async function putEmpty(pack: Pack, path: ByteString): Promise<void> {
+function putEmpty(pack: Pack, path: ByteString): void {
   const name = nameOf(pack.options, path);
   if (name === undefined) return;
-  await putHeader(pack, {
+  putHeader(pack, {
     ...NOTHING,
     name,
     type: 'file',
@@ -109,9 +116,9 @@ async function putEmpty(pack: Pack, path: ByteString): Promise<void> {
 
 const NOTHING = { uid: 0, gid: 0, size: 0, link: '', major: 0, minor: 0, xattrs: [] } as const;
 
-async function putHeader(pack: Pack, fields: Fields): Promise<number> {
+function putHeader(pack: Pack, fields: Fields): number {
   const { header, stored } = encodeHeader(fields);
-  await pack.out.put(header);
+  pack.out.put(header);
   pack.entries++;
   return stored;
 }
@@ -126,22 +133,23 @@ const types: Readonly<Record<number, Fields['type']>> = {
   [0o010000]: 'fifo',
 };
 
-async function packEntry(pack: Pack, path: ByteString, fd: number, inode: Inode): Promise<void> {
+function packEntry(pack: Pack, path: ByteString, fd: number, inode: Inode): Contents | undefined {
   const type = types[inode.type];
-  if (type === undefined) return;
+  if (type === undefined) return undefined;
   const what = `pack ${displayName(path) || '.'}`;
   const name = type !== 'directory' ? path : path === '' ? './' : `${path}/`;
   const { mode, uid, gid, mtime } = inode;
   const first = type !== 'directory' && inode.links > 1 ? pack.links.get(inode.identity) : undefined;
   if (first !== undefined) {
-    await putHeader(pack, { ...NOTHING, name, type: 'link', mode, uid, gid, mtime, link: first });
-    return;
+    putHeader(pack, { ...NOTHING, name, type: 'link', mode, uid, gid, mtime, link: first });
+    return undefined;
   }
   if (inode.links > 1 && type !== 'directory') pack.links.set(inode.identity, name);
   const fields: Fields = { ...NOTHING, name, type, mode, uid, gid, mtime, xattrs: readXattrs(fd, what) };
-  if (type === 'file') await packContents(pack, fields, fd, inode, what);
-  else if (type === 'symlink') await putHeader(pack, { ...fields, link: readLink(fd, what) });
-  else await putHeader(pack, { ...fields, ...deviceOf(type, inode.device) });
+  if (type === 'file' && inode.size > 0) return packContents(pack, fields, fd, inode, what);
+  if (type === 'symlink') putHeader(pack, { ...fields, link: readLink(fd, what) });
+  else putHeader(pack, { ...fields, ...deviceOf(type, inode.device) });
+  return undefined;
 }
 
 function readLink(fd: number, what: string): ByteString {
@@ -158,30 +166,43 @@ const deviceOf = (type: Fields['type'], device: number): { major: number; minor:
 
 // Contents
 
-async function packContents(
-  pack: Pack,
-  fields: Fields,
-  pin: number,
-  inode: Inode,
-  what: string,
-): Promise<void> {
+/** What is to follow a header. */
+interface Contents {
+  /** Open for reading; to be closed. */
+  fd: number;
+  name: ByteString;
+  regions: readonly Region[];
+  /** Bytes that the header has promised. */
+  stored: number;
+  what: string;
+}
+
+/** Writes the header of a file that is not empty. */
+function packContents(pack: Pack, fields: Fields, pin: number, inode: Inode, what: string): Contents {
   const { size } = inode;
-  if (size === 0) {
-    await putHeader(pack, fields);
-    return;
-  }
   const fd = rawSyscall('openat', AT_FDCWD, pathOf(pin), READ, 0);
   if (fd < 0) throw new SystemError(`${what}: open it`, -fd);
   try {
     const whole: Region[] = [{ offset: 0, length: size }];
     const regions = inode.stored < size ? findRegions(fd, size, what) : whole;
     const holes = regions.length !== 1 || regions[0]!.length !== size;
-    const stored = await putHeader(pack, { ...fields, size, ...(holes ? { regions } : {}) });
+    const stored = putHeader(pack, { ...fields, size, ...(holes ? { regions } : {}) });
+    return { fd, name: fields.name, regions, stored, what };
+  } catch (error) {
+    close(fd);
+    throw error;
+  }
+}
+
+async function putContents(
+  { out, options }: Pack,
+  { fd, name, regions, stored, what }: Contents,
+): Promise<void> {
+  try {
     let changed = false;
-    for (const region of regions)
-      changed = !(await pack.out.putFile(fd, region.offset, region.length, what)) || changed;
-    await pack.out.put(new Uint8Array((BLOCK - (stored % BLOCK)) % BLOCK));
-    if (changed) pack.options.onChanged?.(displayName(fields.name));
+    for (const region of regions) changed = !(await putRegion(out, fd, region, what)) || changed;
+    out.put(new Uint8Array((BLOCK - (stored % BLOCK)) % BLOCK));
+    if (changed) options.onChanged?.(displayName(name));
   } finally {
     close(fd);
   }

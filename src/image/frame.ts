@@ -14,7 +14,7 @@ import { close, flag, syscall, writeAll } from '../../native-bindings/libc.ts';
 import { decompress } from '../archive/compress.ts';
 import { openBeneath } from '../archive/directories.ts';
 import { type ByteString, displayName, splitPath } from '../archive/names.ts';
-import { outputTo } from '../archive/output.ts';
+import { outputTo, putRegion } from '../archive/output.ts';
 import { type Reader, readerOf } from '../archive/reader.ts';
 import { type ByteSink, sourceOfFile } from '../archive/source.ts';
 import type { Recorder } from '../archive/unpack-options.ts';
@@ -135,13 +135,16 @@ export async function replayFrame(folder: string, path: string, sink: ByteSink):
     const place = await whereFilesAre(path);
     const out = outputTo(sink);
     for await (const { mark, bytes } of readMarks(path)) {
-      for await (const chunk of bytes) await out.put(chunk);
+      for await (const chunk of bytes) {
+        if (out.full) await out.flush();
+        out.put(chunk);
+      }
       if (!('content' in mark)) continue;
       const file = place(mark.content);
       const what = `read ${displayName(file)} of layer ${folder}`;
       const fd = must(openBeneath(root, file, READ), what);
       try {
-        for (const [offset, length] of mark.regions) await out.putFile(fd, offset, length, what);
+        for (const [offset, length] of mark.regions) await putRegion(out, fd, { offset, length }, what);
       } finally {
         close(fd);
       }

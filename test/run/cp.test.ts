@@ -124,6 +124,7 @@ test('cp: a directory is not put in the place of a file inside of a tree', async
   await withStore((store) => {
     const { top, out } = store;
     out('run', '-d', '--name', 'box', 'bb', 'sh', '-c', 'mkdir -p /to/d; touch /to/d/x; sleep 600');
+    out('exec', 'box', 'sh', '-c', 'until [ -e /to/d/x ]; do sleep 0.1; done');
     mkdirSync(join(top, 'd/x'), { recursive: true });
     assert.match(refusal(store, join(top, 'd'), 'box:/to'), 'cannot overwrite non-directory with directory');
     assert.is(out('exec', 'box', 'stat', '-c', '%F', '/to/d/x'), 'regular empty file');
