@@ -62,9 +62,12 @@ export async function takeAway(
   const { dataRoot } = global;
   const { id } = options;
   const { Destination } = use.point;
+  const others = (readUses(dataRoot, id)?.mounts ?? []).filter(
+    ({ point }) => point.Destination !== Destination,
+  );
   let found: Found | undefined;
   const looked = await withHotRoot(global, options, hot, false, (root) => {
-    found = findMount(root, use);
+    found = findMount(root, use, others);
   });
   if (looked !== 0) return looked;
   if (found !== undefined) {
@@ -93,18 +96,21 @@ interface Found {
 }
 
 /**
- * Looks for a mount at its destination. What was attached is known by what it shows; what a flag has mounted by its source,
- * or else it has to be where no symlink leads.
+ * Looks for a mount at its destination, and whether it is that one: by what was attached, or by the source of what a flag has
+ * mounted. The source of a bind may be another file by now (editors replace it), and what is in memory or made of layers has
+ * none: these have to be where no symlink leads, and to show nothing that another one does.
  */
-function findMount(root: number, use: Use): Found | undefined {
+function findMount(root: number, use: Use, others: readonly Use[]): Found | undefined {
   const found = lookAt(root, use, 0);
-  if (found === undefined) return undefined;
-  const isKnown =
-    use.root === undefined
-      ? found.identity === sourceOf(use) || lookAt(root, use, flag('RESOLVE_NO_SYMLINKS')) !== undefined
-      : found.identity === use.root;
-  return isKnown ? found : undefined;
+  const shown = shownBy(use);
+  if (found === undefined || found.identity === shown) return found;
+  const mayDiffer = use.root === undefined && (shown === undefined || use.point.Type === 'bind');
+  if (!mayDiffer || lookAt(root, use, flag('RESOLVE_NO_SYMLINKS')) === undefined) return undefined;
+  return others.some((other) => shownBy(other) === found.identity) ? undefined : found;
 }
+
+/** Identity of what a mount shows; undefined where nobody knows. */
+const shownBy = (use: Use): string | undefined => use.root ?? sourceOf(use);
 
 const STATX_ATTR_MOUNT_ROOT = 0x2000; // <linux/stat.h>
 

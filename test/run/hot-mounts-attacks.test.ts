@@ -1,6 +1,6 @@
 // A container that swaps what is attached to it, or was: nothing outside is touched, and no other mount of it goes.
 
-import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -81,16 +81,36 @@ for (const [name, flags, spec] of [
       assert.equal(usesOf(bundle), []);
     }));
 
-test('another mount of the container that is moved to its place stays', () =>
-  withRunning(['-v', 'other:/other/d'], (bundle) => {
-    attach(bundle, 'v:/tmp/x/d');
-    inside(bundle, 'write', '/other/d/file', '');
-    renameSync(join(bundle.rootfs, 'tmp/x'), join(bundle.rootfs, 'tmp/y'));
-    renameSync(join(bundle.rootfs, 'other'), join(bundle.rootfs, 'tmp/x'));
-    assert.match(refusal(bundle, 'detach', bundle.id, '/tmp/x/d'), 'it is not mounted there');
-    assert.is(inside(bundle, 'ls', '/tmp/x/d'), 'file\n');
-    assert.is(usesOf(bundle).length, 2);
-  }));
+const HOST = mkdtempSync('/tmp/tinyrun-test-');
+process.on('exit', () => rmSync(HOST, { recursive: true, force: true }));
+
+for (const [name, flags, spec] of [
+  ['that was attached', [], 'v:/tmp/x/d'],
+  ['of a flag', ['-v', 'v:/tmp/x/d'], undefined],
+  ['of a flag, a directory of the host', ['-v', `${HOST}:/tmp/x/d`], undefined],
+  ['of a flag, in memory', ['--tmpfs', '/tmp/x/d'], undefined],
+] as const)
+  test(`another mount of the container that is moved to the place of one ${name} stays`, () =>
+    withRunning(['-v', 'other:/other/d', ...flags], (bundle) => {
+      if (spec !== undefined) attach(bundle, spec);
+      inside(bundle, 'write', '/other/d/file', '');
+      renameSync(join(bundle.rootfs, 'tmp/x'), join(bundle.rootfs, 'tmp/y'));
+      renameSync(join(bundle.rootfs, 'other'), join(bundle.rootfs, 'tmp/x'));
+      assert.match(refusal(bundle, 'detach', bundle.id, '/tmp/x/d'), 'it is not mounted there');
+      assert.is(inside(bundle, 'ls', '/tmp/x/d'), 'file\n');
+      assert.is(usesOf(bundle).length, 2);
+    }));
+
+test('a bind whose source was replaced on the host can be detached', () => {
+  const source = join(HOST, 'source');
+  mkdirSync(source);
+  return withRunning(['-v', `${source}:/tmp/x`], (bundle) => {
+    renameSync(source, join(HOST, 'old'));
+    mkdirSync(source);
+    detach(bundle, bundle.id, '/tmp/x');
+    assert.equal(usesOf(bundle), []);
+  });
+});
 
 test('in proc nothing is mounted, whatever is to be mounted and however it is spelled', () =>
   withRunning(
