@@ -83,11 +83,14 @@ const FILE = flag('O_RDONLY', 'O_NOFOLLOW', 'O_NONBLOCK', 'O_CLOEXEC');
  * @throws SystemError
  */
 export function makeDirectories(path: string, mode = 0o711): boolean {
-  const result = rawSyscall('mkdirat', AT_FDCWD, path, mode);
-  if (result === 0 || result === -errnos['EEXIST']!) return result === 0;
-  if (result !== -errnos['ENOENT']! || path === '/') throw new SystemError(`make directory ${path}`, -result);
-  makeDirectories(path.slice(0, path.lastIndexOf('/')) || '/', mode);
-  return makeDirectories(path, mode);
+  const make = (): number => rawSyscall('mkdirat', AT_FDCWD, path, mode);
+  let result = make();
+  if (result === -errnos['ENOENT']! && path !== '/') {
+    makeDirectories(path.slice(0, path.lastIndexOf('/')) || '/', mode);
+    result = make(); // still ENOENT: what is above is a symlink to nothing
+  }
+  if (result < 0 && result !== -errnos['EEXIST']!) throw new SystemError(`make directory ${path}`, -result);
+  return result === 0;
 }
 
 /**

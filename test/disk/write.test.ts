@@ -8,6 +8,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -55,6 +56,14 @@ test('makeDirectories: makes the ones above, and minds none that is there', () =
     makeDirectories(join(folder, 'a/b/c'), 0o700);
     makeDirectories(join(folder, 'a/b/c'), 0o711);
     assert.is(statSync(join(folder, 'a/b/c')).mode & 0o777, 0o700);
+  }));
+
+test('makeDirectories: below a symlink that leads to nothing, and below a file, it says so', () =>
+  withFolder((folder) => {
+    symlinkSync(join(folder, 'nothing'), join(folder, 'link'));
+    assert.throws(() => makeDirectories(join(folder, 'link/a/b')), /make directory .*link\/a: ENOENT/);
+    writeFileSync(join(folder, 'file'), '');
+    assert.throws(() => makeDirectories(join(folder, 'file/a')), /make directory .*file\/a: ENOTDIR/);
   }));
 
 test('withLock: one after the other, also between processes', () =>
