@@ -57,7 +57,7 @@ export async function attachMount(
   const { root, dataRoot } = global;
   const { id } = options;
   return await withMounts(global, options, async (hot) => {
-    noteAttached(global, hot.container);
+    noteAttached(global, hot.container, hot.lock);
     readRunning(root, id); // whoever has seen its end before now has not seen the note
     await makeRoom(global, options, hot, request);
     const none: Uses = { stateRoot: root, transient: hot.container.transient, mounts: [] };

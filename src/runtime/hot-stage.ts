@@ -68,7 +68,7 @@ export async function withMounts(
       close(init);
     }
   } finally {
-    forgetUnlessAttached(global, id);
+    forgetUnlessAttached(global, id, lock);
     close(lock);
   }
 }

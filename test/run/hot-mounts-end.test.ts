@@ -1,7 +1,7 @@
 // What was attached to a container that had no volumes when it was made goes with it, as if it had been run with them: however
 // it was made, whoever ends it.
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -177,21 +177,37 @@ const isDeleted = (bundle: Bundle): boolean => {
   return code === 0;
 };
 
-test('a volume is attached in one data root; another one is refused', () =>
+test('a volume is attached in one data root: from another one nothing is attached or detached, nor forgotten', () =>
   withBundle(async (bundle) => {
     sleeping(bundle);
     await succeeds(bundle, 'create', '--bundle', bundle.dir, bundle.id);
-    tinyrun(bundle, 'volume', 'attach', bundle.id, 'data:/data');
-    const other = join(bundle.dir, 'other');
-    const { code, stderr } = runTinyrun({ ...bundle, dataRoot: other }, [
-      ...['volume', 'attach', bundle.id],
-      'more:/more',
-    ]);
-    assert.is(code, 1);
-    assert.match(stderr, `container ${bundle.id} has attached volumes of another data root`);
-    assert.match(stderr, `--data-root ${bundle.dataRoot}`);
-    assert.equal(readdirSync(join(other, 'containers')), []);
+    await succeeds(bundle, 'start', bundle.id);
+    attachTwo(bundle);
+    const other = { ...bundle, dataRoot: join(bundle.dir, 'other') };
+    const attach = runTinyrun(other, ['volume', 'attach', bundle.id, 'more:/more']);
+    assert.is(attach.code, 1);
+    assert.match(attach.stderr, `container ${bundle.id} has attached volumes of another data root`);
+    assert.match(attach.stderr, `--data-root ${bundle.dataRoot}`);
+    const detach = runTinyrun(other, ['volume', 'detach', bundle.id, '/memory']);
+    assert.is(detach.code, 1);
+    assert.match(detach.stderr, `container ${bundle.id} has no volume at /memory`);
+    assert.equal(readdirSync(join(other.dataRoot, 'containers')), []);
     await succeeds(bundle, 'delete', '--force', bundle.id);
+    assertUndone(bundle, 2);
+  }));
+
+test('a data root may be called by several names', () =>
+  withBundle(async (bundle) => {
+    sleeping(bundle);
+    await succeeds(bundle, 'create', '--bundle', bundle.dir, bundle.id);
+    await succeeds(bundle, 'start', bundle.id);
+    const other = { ...bundle, dataRoot: join(bundle.dir, 'other') };
+    symlinkSync(bundle.dataRoot, other.dataRoot);
+    attachTwo(bundle);
+    tinyrun(other, 'volume', 'attach', bundle.id, 'data:/data');
+    tinyrun(other, 'volume', 'detach', bundle.id, '/memory');
+    await succeeds(bundle, 'delete', '--force', bundle.id);
+    assertUndone(bundle, 3);
   }));
 
 // Containers of images
