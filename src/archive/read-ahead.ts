@@ -75,15 +75,23 @@ function orThrow(end: End): Exclude<End, { error: unknown }> {
 }
 
 function startThread(name: string): { worker: Worker; failed: Promise<never> } {
-  // In the executable it is a file of its own, of which only the place is known (scripts/build.ts).
-  const inside = import.meta.url.startsWith('file:///$bunfs/');
-  const worker = new Worker(
-    new URL(inside ? '/$bunfs/root/archive/read-thread.js' : './read-thread.ts', import.meta.url),
-  );
+  const refused = (why: string): TinyrunError =>
+    new TinyrunError('HOST', `start a thread that reads ${name}: ${why}`);
+  const worker = newWorker(refused);
   const failed = new Promise<never>((_, reject) => {
-    worker.onerror = ({ message }) =>
-      reject(new TinyrunError('HOST', `start a thread that reads ${name}: ${message}`));
+    worker.onerror = ({ message }) => reject(refused(message));
   });
   failed.catch(() => {}); // it is told by who waits for it
   return { worker, failed };
+}
+
+function newWorker(refused: (why: string) => TinyrunError): Worker {
+  // In the executable it is a file of its own, of which only the place is known (scripts/build.ts).
+  const inside = import.meta.url.startsWith('file:///$bunfs/');
+  const url = new URL(inside ? '/$bunfs/root/archive/read-thread.js' : './read-thread.ts', import.meta.url);
+  try {
+    return new Worker(url);
+  } catch (error) {
+    throw refused(error instanceof Error ? error.message : String(error));
+  }
 }
