@@ -51,12 +51,6 @@ function contestants(dir: string): Contestant[][] {
   return [
     [
       { name: '`tar -x`', script: `tar -xf ${dir}/plain.tar -C $OUT` },
-      // An import is on the disk when it is there; what tar has unpacked may still be on its way.
-      {
-        name: '`tar -x`, `sync -f`',
-        script: `tar -xf ${dir}/plain.tar -C $OUT && sync -f $OUT`,
-        by: { name: '`tar -x`' },
-      },
       { name: '`image import` of the same', script: ours('plain.tar'), by: { name: '`tar -x`', most: 1.3 } },
     ],
     [
