@@ -236,6 +236,18 @@ test('cp: a container without a record, while it runs', async () => {
   );
 });
 
+test('cp: a container without a record, where there is no data root', async () => {
+  await whileBundleRuns(
+    () => {},
+    '--hostname=plain',
+    ({ top, out }) => {
+      writeFileSync(join(top, 'f'), 'f');
+      out('--data-root', join(top, 'none'), 'cp', join(top, 'f'), 'plain:/f');
+      assert.is(out('exec', 'plain', '/bin/busybox', 'cat', '/f'), 'f');
+    },
+  );
+});
+
 test('cp: the whole root of a container without a record, in a user namespace, with what its config and flags mount', async () => {
   await whileBundleRuns(
     (config) => {

@@ -11,11 +11,11 @@ import {
   copyTree,
 } from '../../container/copy.ts';
 import { withHostRoot, withNamedRoot } from '../../container/root.ts';
+import { AT_FDCWD, openDirectory } from '../../disk/files.ts';
 import { type Owner, statInode } from '../../disk/inode.ts';
 import { TinyrunError } from '../../errors.ts';
 import { createLog, type Log, print } from '../../runtime/log.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
-import { openDirectoryAt } from '../../volume/subpath.ts';
 import { type CommandLine, flag } from '../command-line.ts';
 import { humanSize } from '../format/human.ts';
 import { absolute } from '../global.ts';
@@ -78,7 +78,8 @@ const toHost = (owner: Owner | undefined, log: Log): Pick<CopyOptions, 'withoutR
 
 /** The container's own files are below DATA_ROOT: to copy that into it would have no end. */
 function toContainer({ dataRoot }: GlobalOptions): Pick<CopyOptions, 'forbidden'> {
-  const directory = openDirectoryAt(dataRoot, 'copy to a container');
+  const directory = openDirectory(AT_FDCWD, `${dataRoot}/.`); // it may be a symlink
+  if (directory === undefined) return {}; // a container of a bundle may have no files there
   try {
     const { identity } = statInode(directory, `look at ${dataRoot}`);
     return { forbidden: new Map([[identity, `is ${dataRoot}, where the container's own files are`]]) };
