@@ -4,8 +4,8 @@
 import { close, flag, rawSyscall, type SystemError } from '../../native-bindings/libc.ts';
 import { displayName } from '../archive/names.ts';
 import type { Found } from '../archive/walk.ts';
-import { PIN } from '../disk/files.ts';
-import { mountIdOf, must } from '../disk/inode.ts';
+import { AT_FDCWD, PIN, readLink } from '../disk/files.ts';
+import { mountIdOf, must, pathOf } from '../disk/inode.ts';
 import { TinyrunError } from '../errors.ts';
 import type { CopyEnd } from './copy.ts';
 import { isOfTheRuntime } from './copy-rules.ts';
@@ -50,7 +50,7 @@ export function assertHasContents({ parent, base }: Located, { written }: CopyEn
 
 /**
  * Refuses a directory in which nothing can be made, or where nobody would see it.
- * @param path of what is to be made, whatever symlinks led there
+ * @param path of what is to be made
  * @throws TinyrunError USAGE; SystemError
  */
 export function assertTakesFiles(
@@ -60,7 +60,7 @@ export function assertTakesFiles(
 ): void {
   const isHidden =
     container !== undefined &&
-    isOfTheRuntime(path) &&
+    (isOfTheRuntime(path) || isOfTheRuntime(placeIn(root, directory))) &&
     mountIdOf(directory, written) === mountIdOf(root, written);
   if (isHidden)
     throw new TinyrunError(
@@ -74,6 +74,12 @@ export function assertTakesFiles(
       'USAGE',
       `cp to ${written}: it is in a filesystem of type ${filesystem}, where only the kernel makes files`,
     );
+}
+
+/** Where a directory is in the root, whatever symlinks led there. */
+function placeIn(root: number, directory: number): string {
+  const [above = '', place = ''] = [root, directory].map((fd) => readLink(AT_FDCWD, pathOf(fd)));
+  return place.slice(above === '/' ? 0 : above.length);
 }
 
 /**

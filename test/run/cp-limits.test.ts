@@ -36,6 +36,22 @@ test('cp: nothing is written to what is read-only', async () => {
   });
 });
 
+test('cp: no symlink leads to where the container would not see the copy', async () => {
+  await inEachState((store) => {
+    const { top, out } = store;
+    writeFileSync(join(top, 'f'), 'f');
+    mkdirSync(join(top, 'links'));
+    for (const name of ['proc', 'sys', 'dev']) symlinkSync(`/${name}`, join(top, 'links', name));
+    out('cp', join(top, 'links'), 'box:/');
+    for (const path of ['proc', 'proc/', 'proc/f', 'sys/f', 'dev/f', 'dev/f/'])
+      assert.match(
+        refusal(store, join(top, 'f'), `box:/links/${path}`),
+        /would not see it|no such directory/,
+      );
+    out('cp', join(top, 'f'), 'box:/root/proc');
+  });
+});
+
 test('cp: a device or a fifo is never replaced by a file, on either side, by whatever name', async () => {
   await withStore((store) => {
     const { top, out } = store;
