@@ -61,7 +61,8 @@ export function syncFiles(directory: string): void {
   try {
     for (const name of readNames(folder)) {
       const fd = rawSyscall('openat', folder, name, FILE, 0);
-      if (fd < 0) continue; // a symlink, which is synced with the names
+      if (fd === -errnos['ELOOP']!) continue; // a symlink, which is synced with the names
+      if (fd < 0) throw new SystemError(`sync the files of ${directory}`, -fd);
       try {
         if (isRegular(fd)) syscall(`sync the files of ${directory}`, 'fsync', fd);
       } finally {

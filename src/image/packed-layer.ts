@@ -1,6 +1,6 @@
-// A layer as a blob of an archive: uncompressed as it came in, or compressed anew. What a blob is called, and how long it is, stands
-// in front of it in a tar; of one that is compressed nobody knows that before it is done. So it goes to a file without a name
-// first: no more memory for any size, and as much room as the largest one has bytes.
+// A layer as a blob of an archive: uncompressed as it came in, or compressed anew. What a blob is called, and how long it is,
+// stands in front of it in a tar; of one that is compressed nobody knows that before it is done. So it goes to a file without
+// a name first: no more memory for any size, and as much room as the largest one has bytes.
 
 import { close } from '../../native-bindings/libc.ts';
 import { type Compression, compress } from '../archive/compress.ts';

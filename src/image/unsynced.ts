@@ -16,7 +16,8 @@ const marksFolder = (dataRoot: string): string => `${imageFolder(dataRoot)}/unsy
 const hexOf = (chainId: string): string => chainId.slice('sha256:'.length);
 
 /**
- * Marks a layer that is about to be there. The caller holds the lock of withLayersLocked (layer-folders.ts). After a power cut the layer is not there without its mark.
+ * Marks a layer that is about to be there: after a power cut it is not there without its mark. The caller holds the lock of
+ * withLayersLocked (layer-folders.ts).
  * @throws SystemError
  */
 export function markUnsynced(dataRoot: string, chainId: string): void {

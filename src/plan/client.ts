@@ -1,8 +1,8 @@
 // The caller's side of a container with a monitor, the client: how it comes to be (client-part.ts), waits, takes signals
-// (client-signal.ts) and input (client-input.ts), and leaves (client-leave.ts). The process that the caller waits for, the client, starts the host
-// program as a child in a session of its own. `--detach`: it ends when the container runs. Otherwise it stays, hands on
-// signals and input, and ends with the container, with its exit code; or before, by the detach keys or because it is killed:
-// the container goes on.
+// (client-signal.ts) and input (client-input.ts), and leaves (client-leave.ts). The process that the caller waits for, the
+// client, starts the host program as a child in a session of its own. `--detach`: it ends when the container runs. Otherwise
+// it stays, hands on signals and input, and ends with the container, with its exit code; or before, by the detach keys or
+// because it is killed: the container goes on.
 //
 //   caller's shell ── waits for ── client ── up: 4 bytes, when the container runs ── monitor (host program) ── init
 //                                    │   <── client: breaks when the client is gone ──┘

@@ -112,7 +112,7 @@ export function keepProgram(
  * What the plan took from the disk, as checks; undefined where that is too much to look at again.
  *
  * Every part of the input is named here: a new one does not compile until somebody has thought about how a later run finds
- * out that it has changed. The facts of the host are compared by the launcher (`describe` in launch.c).
+ * out that it has changed. The facts of the host are compared by the launcher (`describe` in invocation.c).
  */
 function checksOf(options: RunOptions, input: PlanInput, text: string): Check[] | undefined {
   const { host, config, configPath, rootfs, sources, present, resolved, home, cgroups, terminal, ...rest } =

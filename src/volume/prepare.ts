@@ -99,8 +99,8 @@ export async function recordUses(wanted: MountsWanted): Promise<Uses> {
 }
 
 /**
- * Writes down one more mount of a container that runs, and creates its volume; the container's directory is locked. It is `changing`
- * until the caller says that it is there.
+ * Writes down one more mount of a container that runs, and creates its volume; the container's directory is locked. It is
+ * `changing` until the caller says that it is there.
  * @returns it, with the place of its volume
  * @throws TinyrunError; dropUse takes back what was written
  */

@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { withLock } from '../../src/disk/lock.ts';
-import { makeDirectories, writeFileAtomic } from '../../src/disk/write.ts';
+import { makeDirectories, syncFiles, writeFileAtomic } from '../../src/disk/write.ts';
 
 async function withFolder(use: (folder: string) => void | Promise<void>): Promise<void> {
   const folder = mkdtempSync('/tmp/tinyrun-test-');
@@ -64,6 +64,20 @@ test('makeDirectories: below a symlink that leads to nothing, and below a file, 
     assert.throws(() => makeDirectories(join(folder, 'link/a/b')), /make directory .*link\/a: ENOENT/);
     writeFileSync(join(folder, 'file'), '');
     assert.throws(() => makeDirectories(join(folder, 'file/a')), /make directory .*file\/a: ENOTDIR/);
+  }));
+
+test('syncFiles: a symlink is synced with the names; what cannot be opened is told', () =>
+  withFolder((folder) => {
+    writeFileSync(join(folder, 'file'), '');
+    symlinkSync('file', join(folder, 'link'));
+    mkdirSync(join(folder, 'directory'));
+    syncFiles(folder);
+    const server = Bun.listen({ unix: join(folder, 'socket'), socket: { data() {} } });
+    try {
+      assert.throws(() => syncFiles(folder), /sync the files of .*: ENXIO/);
+    } finally {
+      server.stop();
+    }
   }));
 
 test('withLock: one after the other, also between processes', () =>
