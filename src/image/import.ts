@@ -6,11 +6,8 @@
 
 import { close, flag, rawSyscall, syscall } from '../../native-bindings/libc.ts';
 import { decompress, detectCompression } from '../archive/compress.ts';
-import { readEntries } from '../archive/entries.ts';
-import { HEADER_LIMIT } from '../archive/limits.ts';
 import { noProgress, startProgress } from '../archive/progress.ts';
-import { readerOf } from '../archive/reader.ts';
-import { type ByteSource, sourceOfBytes } from '../archive/source.ts';
+import type { ByteSource } from '../archive/source.ts';
 import { type OpenArchive, openArchive, type Stored, sourceOfStored } from '../archive/stored.ts';
 import { AT_FDCWD } from '../disk/files.ts';
 import { S_IFDIR, S_IFREG, statInode } from '../disk/inode.ts';
@@ -23,6 +20,7 @@ import { imageFolder, keepingLayers } from './folders.ts';
 import { importArchived } from './import-archive.ts';
 import { importRootfs } from './import-rootfs.ts';
 import { isLayout, readLayout } from './oci-layout.ts';
+import { peek } from './peek.ts';
 import type { Reference } from './reference.ts';
 import { findImage, type Image } from './store.ts';
 import { syncOldLayers } from './unsynced.ts';
@@ -139,9 +137,9 @@ async function importPipe(input: Input, tar: OpenArchive): Promise<Imported> {
 
 /** What is begun anew when it is known what it is. */
 async function importRegular(input: Input): Promise<Imported> {
-  const { source, first } = await peek(contentsOf(input));
-  await source[Symbol.asyncIterator]().return?.();
-  const seems = ARCHIVE.test(first);
+  const start = await peek(contentsOf(input));
+  await start.close();
+  const seems = ARCHIVE.test(start.first);
   if (!seems) {
     try {
       return await withInput(input, (tar) => importRoot(input, tar, true));
@@ -198,41 +196,6 @@ async function withInput<T>(input: Input, use: (tar: OpenArchive) => Promise<T>)
 
 /** The same to look into, where nobody needs a digest. */
 const contentsOf = (input: Input): ByteSource => decompress(sourceOfStored(input));
-
-/** Enough for the headers of a first entry. */
-const PEEKED = HEADER_LIMIT + 64 * 1024;
-
-/** The name of what a tar begins with, and a source that still has it. */
-async function peek(stream: ByteSource): Promise<{ source: ByteSource; first: string }> {
-  const reader = readerOf(stream);
-  const start = (await reader.take(PEEKED)).slice();
-  async function* whole(): ByteSource {
-    try {
-      yield start;
-      for (let bytes = await reader.some(1 << 20); bytes !== undefined; bytes = await reader.some(1 << 20))
-        yield bytes;
-    } finally {
-      await reader.close();
-    }
-  }
-  return { source: whole(), first: await firstName(start) };
-}
-
-/** The name of the first entry but `./`; empty where there is none. */
-async function firstName(start: Uint8Array): Promise<string> {
-  let seen = 0;
-  try {
-    for await (const entry of readEntries(sourceOfBytes(start))) {
-      const name = cleanName(entry.name);
-      if (name !== '') return name;
-      seen++;
-    }
-  } catch (error) {
-    if (seen === 0) throw error;
-    // `./` may be all that these bytes have; whoever reads on finds out what is wrong with the rest.
-  }
-  return '';
-}
 
 async function importRoot(input: Input, tar: OpenArchive, guarded: boolean): Promise<Imported> {
   const onEntry = (name: string): void => {

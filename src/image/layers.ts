@@ -183,11 +183,7 @@ async function fillLayer(
     });
     recorder.end();
     options.check?.();
-    const diffId = tar.digest();
-    if (options.diffId !== undefined && diffId !== options.diffId)
-      throw new TinyrunError('ARCHIVE', `the layer's digest is ${diffId}, not ${options.diffId}`, {
-        hint: 'the archive was damaged or changed after it was made',
-      });
+    const diffId = checkedDigest(tar, options);
     if (result.opaqueRoot) hideRoots(root, lowers);
     const parent = below.at(-1)?.chainId;
     const chainId = chainIdOf(parent, diffId);
@@ -206,6 +202,14 @@ async function fillLayer(
     recorder.close();
     close(root);
   }
+}
+
+function checkedDigest(tar: DigestedSource, { diffId }: AddOptions): string {
+  const found = tar.digest();
+  if (diffId === undefined || found === diffId) return found;
+  throw new TinyrunError('ARCHIVE', `the layer's digest is ${found}, not ${diffId}`, {
+    hint: 'the archive was damaged or changed after it was made',
+  });
 }
 
 /** The files of the driver, and those of layerdb. */

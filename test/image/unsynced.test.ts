@@ -23,7 +23,7 @@ import { removeUnusedLayers } from '../../src/image/layer-remove.ts';
 import { findLayer, type Layer, layerFolder, writeLayer } from '../../src/image/layers.ts';
 import { settleLayers } from '../../src/image/settle.ts';
 import { syncOldLayers } from '../../src/image/unsynced.ts';
-import type { Made } from '../support/archives.ts';
+import { type Made, messageOf } from '../support/archives.ts';
 import { add, namesIn, withDataRoot } from '../support/layer-store.ts';
 import { busybox, makeImage, withStore, writeFiles } from '../support/store.ts';
 
@@ -54,15 +54,6 @@ async function withDoubtful(use: (root: string, base: Layer, upper: Layer) => Pr
     reboot(root);
     await use(root, base, upper);
   });
-}
-
-async function messageOf(work: () => Promise<unknown>): Promise<string> {
-  try {
-    await work();
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
-  return 'nothing was thrown';
 }
 
 test('a new layer has the mark of this boot', () =>
@@ -120,7 +111,7 @@ for (const [damage, harm] of [
     withDoubtful(async (root, base, upper) => {
       const diff = `${layerFolder(root, upper)}/diff`;
       harm(diff);
-      const message = await messageOf(() => settleLayers(root, upper.chainId));
+      const message = await messageOf(settleLayers(root, upper.chainId));
       assert.ok(
         message.startsWith(`layer ${upper.chainId} is damaged: the host stopped before all of it was`),
         message,
