@@ -86,7 +86,6 @@ export function planHotDetach(
   const why =
     'By its name in its directory, which is open: what is mounted on can be neither renamed nor removed meanwhile.';
   const words = (what: string): Words => ({ what, why, from: destination });
-  const unmount = `unmount /${path} in container ${input.id}`;
   return planStaged(
     input,
     [],
@@ -100,23 +99,27 @@ export function planHotDetach(
       ),
       ...planIsRoot(name, path, root),
       o.call('fchdir', [o.reg('parent')], words(`go to /${parent}`)),
-      o.call('umount2', [name, o.flags('UMOUNT_NOFOLLOW', ...(lazily ? ['MNT_DETACH'] : []))], {
-        ...words(unmount),
-        onError: { goto: { EBUSY: 'busy', EINVAL: 'no-mount' } },
-      }),
-      o.jump('unmounted', words('it is gone')),
-      o.label('busy'),
-      o.fail(
-        words(
-          `${unmount}: EBUSY it is in use: a process has a file of it open or works in it, or something is mounted below: ` +
-            'end that, or use --force',
-        ),
-      ),
-      o.label('no-mount'),
-      o.fail(words(`${unmount}: it is not mounted there`)),
-      o.label('unmounted'),
+      ...planUnmount(name, lazily, `unmount /${path} in container ${input.id}`, words),
     ],
   );
+}
+
+function planUnmount(name: string, lazily: boolean, what: string, words: (what: string) => Words): Op[] {
+  const busy =
+    'EBUSY it is in use: a process has a file of it open or works in it, or something is mounted below: ' +
+    'end that, or use --force';
+  return [
+    o.call('umount2', [name, o.flags('UMOUNT_NOFOLLOW', ...(lazily ? ['MNT_DETACH'] : []))], {
+      ...words(what),
+      onError: { goto: { EBUSY: 'busy', EINVAL: 'no-mount' } },
+    }),
+    o.jump('unmounted', words('it is gone')),
+    o.label('busy'),
+    o.fail(words(`${what}: ${busy}`)),
+    o.label('no-mount'),
+    o.fail(words(`${what}: it is not mounted there`)),
+    o.label('unmounted'),
+  ];
 }
 
 /** Goes to `no-mount` where a name in the directory of register `parent` shows anything else. */
