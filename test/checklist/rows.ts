@@ -209,7 +209,7 @@ export const joined: readonly Row[] = [
   row(
     'J3',
     "three containers see each other's files",
-    't run -d --name db1 --volumes-from dbdata bb sleep 600; t run --rm --volumes-from dbdata bb touch /dbdata/f; t exec db1 test -e /dbdata/f',
+    't run -d --name db1 --volumes-from dbdata bb sleep 600; t run --rm --volumes-from dbdata bb touch /dbdata/f; t exec db1 mv /dbdata/f /dbdata/g; t run --rm --volumes-from dbdata bb test -e /dbdata/g',
   ),
   row(
     'J4',
@@ -262,7 +262,7 @@ export const backup: readonly Row[] = [
   row(
     'K4',
     'commit takes the read-write layer only: no volume, no init layer',
-    "t run --name cm -v cmv:/d bb sh -c 'touch /d/no /yes; echo 1.2.3.4 x >>/etc/hosts'; t commit cm im; t run --rm im sh -c 'test -e /yes && ! test -e /d/no && ! grep -q 1.2.3.4 /etc/hosts'",
+    "t run --name cm -v cmv:/d bb sh -c 'touch /d/no /yes; echo 1.2.3.4 x >>/etc/hosts'; t commit cm im; t run --rm im sh -c 'test -e /yes && ! test -e /d/no && ! grep -q 1.2.3.4 /etc/hosts'; L=$(t image inspect -f '{{.GraphDriver.Data.UpperDir}}' im); eq \"$(cd $L; find . -type f)\" ./yes",
   ),
   row(
     'K5',
@@ -272,7 +272,7 @@ export const backup: readonly Row[] = [
   row(
     'K6',
     'inspect -f {{.Mounts}} prints as Go does',
-    'has "[{bind  $H/h /d   true rprivate}]" t inspect -f \'{{.Mounts}}\' b7',
+    'has "[{bind  $H/h /d   true rprivate}]" t inspect -f \'{{.Mounts}}\' b7; has "[{volume cpv $V/cpv/_data /opt/html local  true }]" t inspect -f \'{{.Mounts}}\' cp1',
   ),
   row(
     'K7',
@@ -300,18 +300,18 @@ export const layers: readonly Row[] = [
   row(
     'L1',
     'an image is read-only layers, a container one read-write layer on top',
-    "t run -d --name ov bb sleep 600; has 'type overlay' t mounts ov",
+    "t run -d --name ov bb sleep 600; has 'type overlay' t mounts ov; has \":$(t image inspect -f '{{.GraphDriver.Data.UpperDir}}' bb)\" t inspect -f '{{.GraphDriver.Data.LowerDir}}' ov",
   ),
   row(
     'L2',
     'a change copies the whole file up first',
-    "U=$(t inspect -f '{{.GraphDriver.Data.UpperDir}}' ov); t exec ov sh -c 'echo x >>/etc/passwd'; test -f $U/etc/passwd",
+    "U=$(t inspect -f '{{.GraphDriver.Data.UpperDir}}' ov); t exec ov sh -c 'echo x >>/etc/passwd'; eq \"$(head -n 1 $U/etc/passwd)\" root:x:0:0:root:/root:/bin/sh",
   ),
   row('L3', 'the lower copy stays as it was', 'code 1 t run --rm bb grep -qx x /etc/passwd'),
   row(
     'L4',
-    'deleting a file of the image makes a whiteout',
-    `U=$(t inspect -f '{{.GraphDriver.Data.UpperDir}}' ov); t exec ov rm /etc/group; eq "$(stat -c %F:%t:%T $U/etc/group)" 'character special file:0:0'`,
+    'deleting or renaming a file of the image makes a whiteout',
+    `U=$(t inspect -f '{{.GraphDriver.Data.UpperDir}}' ov); t exec ov rm /etc/group; t exec ov mv /etc/passwd /etc/moved; for f in group passwd; do eq "$(stat -c %F:%t:%T $U/etc/$f)" 'character special file:0:0'; done; test -s $U/etc/moved`,
   ),
   row(
     'L5',
@@ -340,17 +340,18 @@ export const layers: readonly Row[] = [
   row(
     'L9',
     'link has 26 bytes, lower names the layers below, topmost first',
-    'eq "$(wc -c <$(ls -d $D/overlay2/*/link | head -1))" 26 && eq "$(wc -c <$D/overlay2/$(t inspect -f {{.Id}} ov)-init/lower)" 28',
+    'eq "$(wc -c <$(ls -d $D/overlay2/*/link | head -1))" 26 ; I=$D/overlay2/$(t inspect -f {{.Id}} ov); eq "$(wc -c <$I-init/lower)" 28; eq "$(cat $I/lower)" "l/$(cat $I-init/link):$(cat $I-init/lower)"',
   ),
   row(
     'L10',
     'a container has one lower more than its image: the init layer',
-    "eq $(t inspect -f '{{.GraphDriver.Data.LowerDir}}' ov | tr : '\\n' | wc -l) $(( $(t inspect -f '{{len .RootFS.Layers}}' bb) + 1 ))",
+    `lower=$(t inspect -f '{{.GraphDriver.Data.LowerDir}}' ov); eq $(echo $lower | tr : '\\n' | wc -l) $(( $(t inspect -f '{{len .RootFS.Layers}}' bb) + 1 ))
+     eq $(echo $lower | cut -d : -f 1) $D/overlay2/$(t inspect -f '{{.Id}}' ov)-init/diff`,
   ),
   row(
     'L11',
     "an image's JSON names its layers by diff_ids, bottom to top",
-    'for f in $D/image/overlay2/imagedb/content/sha256/*; do grep -Eq \'"diff_ids": *\\[ *"sha256:\' $f || exit 1; done',
+    'C=$D/image/overlay2/imagedb/content/sha256; for f in $C/*; do grep -Eq \'"rootfs": *[{] *"type": *"layers", *"diff_ids": *\\[ *"sha256:\' $f; done; ids() { t image inspect -f "{{index .RootFS.Layers 0}} {{len .RootFS.Layers}}" $1; }; eq "$(ids im)" "$(ids bb | cut -d " " -f 1) 2"',
   ),
   row(
     'L12',
@@ -388,7 +389,8 @@ export const layers: readonly Row[] = [
   row(
     'L18',
     'the init layer: hosts, resolv.conf, hostname, for each container',
-    `eq "$(t run --rm --hostname zz bb hostname)" zz && has zz t run --rm --hostname zz bb cat /etc/hosts`,
+    `eq "$(t run --rm --hostname zz bb hostname)" zz && has zz t run --rm --hostname zz bb cat /etc/hosts
+     t run --rm bb sh -c 'test -s /etc/resolv.conf && test -f /.dockerenv && ! grep zz /etc/hosts && readlink /etc/mtab | grep -q /proc/mounts'`,
   ),
   row(
     'L19',
