@@ -189,9 +189,10 @@ no grep $D /proc/self/mountinfo; eq "$(find /sys/fs/cgroup -name "*$id*")" ''`,
   ),
   row(
     'U21',
-    'programs that end at once: their exit code is known, exec and kill come too late and say so',
+    'programs that end at once: their exit code is known, exec and kill come too late and say so, start starts them again',
     `for i in 1 2 3 4 5; do code $i t run --rm bb sh -c "exit $i"; done
 t run -d --name u21 bb true; eq "$(t wait u21)" 0
-code 1 t exec u21 true; code 1 t kill u21; has 'is not running' t exec u21 true; has 'is not running' t kill u21`,
+code 1 t exec u21 true; code 1 t kill u21; has 'is not running' t exec u21 true; has 'is not running' t kill u21
+t create --name u21b -v u21:/d bb sh -c 'echo x >>/d/f'; for i in 1 2 3 4 5 6; do t start u21b; t wait u21b; done; eq "$(wc -l <$(vp u21)/f)" 6`,
   ),
 ];

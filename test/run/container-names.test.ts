@@ -120,9 +120,7 @@ test('many starts and removals at once end with one clear state', async () => {
   await withStore(async (store) => {
     store.out('create', '--name', 'one', 'bb', 'sleep', '100');
     const starts = await Promise.all(Array.from({ length: 6 }, () => store.start('start', 'one')));
-    assert.ok(starts.some(({ code }) => code === 0));
-    for (const { code, stderr } of starts)
-      if (code !== 0) assert.match(stderr, 'container with given ID already exists');
+    for (const { code, stderr } of starts) assert.equal([code, stderr], [0, '']);
     const removals = await Promise.all(Array.from({ length: 4 }, () => store.start('rm', '-f', 'one')));
     for (const { code, stderr } of removals) if (code !== 0) assert.match(stderr, /No such container|one/);
     assert.equal(leftOf(store), []);

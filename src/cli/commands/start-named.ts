@@ -2,6 +2,7 @@
 
 import { close } from '../../../native-bindings/libc.ts';
 import { resolveContainer } from '../../container/find.ts';
+import { hasMonitor } from '../../container/monitor.ts';
 import { type ContainerRecord, lockContainer } from '../../container/record.ts';
 import { startContainer } from '../../container/start.ts';
 import { hasProcess, statusOf } from '../../container/status.ts';
@@ -24,8 +25,7 @@ export async function run(line: CommandLine, global: GlobalOptions, cwd: string)
   if (others.length > 0)
     throw new TinyrunError('USAGE', 'you cannot start and attach multiple containers at once');
   const record = resolveContainer(global, name);
-  const { id } = record;
-  const lock = lockContainer(global.dataRoot, id);
+  const lock = lockSettled(global, record);
   if (lock === undefined) throw new TinyrunError('NOT_FOUND', `No such container: ${name}`);
   const how: AttachInput = {
     stdin: flag(line, 'interactive'),
@@ -42,6 +42,24 @@ export async function run(line: CommandLine, global: GlobalOptions, cwd: string)
   }
   const options = { attach: attached ? how : undefined, say: name, failure: 1, ...engineOptions(line, cwd) };
   return await startContainer(global, record, lock, options, traceLines);
+}
+
+/** How often it is looked whether a container has been started, or has ended; milliseconds. */
+const STEP_MS = 5;
+
+/**
+ * Locks a container that has a process, or neither that nor a host program: while others start it, and while its host program has
+ * still to do with its end, it can be neither started nor called started.
+ * @returns undefined where there is none (any more)
+ */
+function lockSettled(global: GlobalOptions, record: ContainerRecord): number | undefined {
+  for (;;) {
+    const lock = lockContainer(global.dataRoot, record.id);
+    if (lock === undefined || hasProcess(statusOf(global, record).status)) return lock;
+    if (!hasMonitor(global.root, record.id)) return lock;
+    close(lock);
+    Bun.sleepSync(STEP_MS);
+  }
 }
 
 /** It runs already: for Docker, too, this is no mistake. */
