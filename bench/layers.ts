@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { digestingSource } from '../src/archive/digest.ts';
 import { sourceOfBytes } from '../src/archive/source.ts';
 import { keepingLayers } from '../src/image/folders.ts';
-import { addLayer } from '../src/image/layers.ts';
+import { addLayer } from '../src/image/layer-archive.ts';
 import { parseReference } from '../src/image/reference.ts';
 import { createImage } from '../src/image/store.ts';
 import type { Place } from './bundle.ts';

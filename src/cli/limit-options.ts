@@ -1,6 +1,5 @@
 // The limits of a container as Docker's flags say them, Docker's checks of them, and what --log-driver and --log-opt say.
 
-import { availableParallelism } from 'node:os';
 import type { HostConfig } from '../container/config.ts';
 import { toPairs } from '../container/key-value.ts';
 import { parseBytes, parseCpus, parseInteger } from '../container/quantity.ts';
@@ -108,12 +107,7 @@ export function assertLimits(host: HostConfig): void {
     );
   if (Memory > 0 && MemoryReservation > Memory)
     throw usage('Minimum memory limit can not be less than memory reservation limit, see usage');
-  const cpus = availableParallelism();
-  if (NanoCpus !== 0 && (NanoCpus < 1e7 || NanoCpus > cpus * 1e9))
-    throw usage(
-      `range of CPUs is from 0.01 to ${cpus}.00, as there are only ${cpus} CPUs available`,
-      `--cpus is ${NanoCpus / 1e9}`,
-    );
+  if (NanoCpus !== 0) assertCpus(NanoCpus);
   if (CpuShares !== 0 && (CpuShares < 2 || CpuShares > 262144))
     throw usage(`invalid --cpu-shares ${CpuShares}: it is 2 to 262144`);
   if (BlkioWeight !== 0 && (BlkioWeight < 10 || BlkioWeight > 1000))
@@ -125,6 +119,15 @@ export function assertLimits(host: HostConfig): void {
   for (const list of [host.CpusetCpus, host.CpusetMems])
     if (list !== '' && !/^\d+(-\d+)?(,\d+(-\d+)?)*$/.test(list))
       throw usage(`Invalid value ${list} for --cpuset-cpus or --cpuset-mems`, 'write it as 0-3,7');
+}
+
+function assertCpus(nanoCpus: number): void {
+  const cpus = process.getBuiltinModule('node:os').availableParallelism(); // loaded where it is asked for
+  if (nanoCpus < 1e7 || nanoCpus > cpus * 1e9)
+    throw usage(
+      `range of CPUs is from 0.01 to ${cpus}.00, as there are only ${cpus} CPUs available`,
+      `--cpus is ${nanoCpus / 1e9}`,
+    );
 }
 
 /** What it is to be called in the options of a log, and what its value must be. */

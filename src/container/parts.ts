@@ -6,7 +6,7 @@ import { AT_FDCWD, openDirectory, removeTree } from '../disk/files.ts';
 import { removeContainerLayer } from '../image/container-layer.ts';
 import { CONTAINER_RECORD, containerDirectory, containersDirectory } from '../oci/state.ts';
 import { errnos } from '../sys/errno.ts';
-import { releaseUses } from '../volume/release.ts';
+import { readUses } from '../volume/uses.ts';
 import { releaseName } from './names.ts';
 
 /**
@@ -23,7 +23,8 @@ export async function removeParts(
   const record = `${containerDirectory(dataRoot, id)}/${CONTAINER_RECORD}`;
   const result = rawSyscall('unlinkat', AT_FDCWD, record, 0);
   if (result < 0 && result !== -errnos['ENOENT']!) throw new SystemError(`remove ${record}`, -result);
-  await releaseUses(dataRoot, id, { removeAnonymous: volumes });
+  if (readUses(dataRoot, id) !== undefined)
+    await (await import('../volume/release.ts')).releaseUses(dataRoot, id, { removeAnonymous: volumes });
   removeContainerLayer(dataRoot, id);
   releaseName(dataRoot, name, id);
   const containers = openDirectory(AT_FDCWD, containersDirectory(dataRoot));

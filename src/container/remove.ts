@@ -4,10 +4,8 @@
 import { close } from '../../native-bindings/libc.ts';
 import { AT_FDCWD, exists } from '../disk/files.ts';
 import { TinyrunError } from '../errors.ts';
-import { deleteContainer } from '../runtime/delete.ts';
 import type { GlobalOptions } from '../runtime/options.ts';
 import { removeStale } from '../runtime/removal.ts';
-import { endMounts } from '../volume/release.ts';
 import { removeParts } from './parts.ts';
 import { type ContainerRecord, holdRecord, lockContainer, readRecord } from './record.ts';
 import { statusOf } from './status.ts';
@@ -31,7 +29,7 @@ export async function removeContainer(
 ): Promise<void> {
   const { root, dataRoot } = global;
   const { id, name } = record;
-  if (options.force) await deleteContainer(global, id, true);
+  if (options.force) await (await import('../runtime/delete.ts')).deleteContainer(global, id, true);
   assertRemovable(global, record);
   await removeStale(root, id); // what a killed host program has left in the state root
   const lock = lockContainer(dataRoot, id);
@@ -62,7 +60,8 @@ export async function finishContainer(global: GlobalOptions, id: string): Promis
   if (lock === undefined) return;
   try {
     // Somebody may have started it again meanwhile, or be about to.
-    if (!exists(AT_FDCWD, `${global.root}/${id}`)) await endMounts(global.dataRoot, id);
+    if (!exists(AT_FDCWD, `${global.root}/${id}`))
+      await (await import('../volume/release.ts')).endMounts(global.dataRoot, id);
   } finally {
     close(lock);
   }

@@ -6,7 +6,7 @@ import { AT_FDCWD, DIRECTORY, exists, readSmall } from '../disk/files.ts';
 import type { Owner } from '../disk/inode.ts';
 import { TinyrunError } from '../errors.ts';
 import { containerLayer } from '../image/container-layer.ts';
-import { settleLayers } from '../image/settle.ts';
+import { settleLayers } from '../image/unsynced.ts';
 import { containerDirectory } from '../oci/state.ts';
 import { cleanInside } from '../plan/clean-inside.ts';
 import type { FlagMount } from '../plan/input.ts';

@@ -6,7 +6,7 @@ import { close, fcntl, flag, rawSyscall, SystemError } from '../../native-bindin
 import { AT_FDCWD, exists } from '../disk/files.ts';
 import { writeFileAtomic } from '../disk/write.ts';
 import { type ContainerLayer, containerLayer } from '../image/container-layer.ts';
-import { settleLayers } from '../image/settle.ts';
+import { settleLayers } from '../image/unsynced.ts';
 import { exactJson } from '../oci/json.ts';
 import { containerDirectory } from '../oci/state.ts';
 import type { AttachInput, FlagMount, MonitorInput } from '../plan/input.ts';
@@ -19,7 +19,6 @@ import { explainContainer, planAndRun } from '../runtime/plan-run.ts';
 import { probeHost } from '../runtime/probe.ts';
 import { errnos } from '../sys/errno.ts';
 import type { VolumeMount } from '../volume/mount.ts';
-import { endMounts } from '../volume/release.ts';
 import { gatherStartFacts } from './facts.ts';
 import { joinedContainer } from './join.ts';
 import { repairLog } from './log-files.ts';
@@ -58,7 +57,7 @@ export async function startContainer(
   try {
     return await startLocked(global, record, held, options, traceLines);
   } catch (error) {
-    await endMounts(global.dataRoot, record.id);
+    await (await import('../volume/release.ts')).endMounts(global.dataRoot, record.id);
     close(held);
     throw error;
   }

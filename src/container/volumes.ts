@@ -1,5 +1,6 @@
 // What a container mounts besides what every container does: said once, at `create`, in its mounts.json, which also makes
-// volumes that are missing and fills new ones; opened anew at each start. The grammar and the stores are in src/volume.
+// volumes that are missing and fills new ones; opened anew at each start. The grammar and the stores are in src/volume, most of
+// which is loaded only for containers that mount something.
 
 import { AT_FDCWD, exists } from '../disk/files.ts';
 import type { ContainerLayer } from '../image/container-layer.ts';
@@ -9,13 +10,11 @@ import { containerDirectory, UNDO } from '../oci/state.ts';
 import type { FlagMount } from '../plan/input.ts';
 import { sourcesOf } from '../runtime/gather-mounts.ts';
 import { assertKinds } from '../runtime/mount-kinds.ts';
+import { assertIdmaps, parseRequests } from '../runtime/mount-requests.ts';
 import type { GlobalOptions } from '../runtime/options.ts';
-import { assertIdmaps, parseRequests } from '../runtime/volumes.ts';
 import type { VolumeMount } from '../volume/mount.ts';
 import { toFlagMount } from '../volume/oci-mounts.ts';
-import { fillVolumes, openMounts, recordUses } from '../volume/prepare.ts';
-import { endMounts, isAttached, releaseMounts } from '../volume/release.ts';
-import { readUses } from '../volume/uses.ts';
+import { isAttached, readUses, writeUses } from '../volume/uses.ts';
 import type { HostConfig } from './config.ts';
 import { defaultMounts } from './defaults.ts';
 import type { ContainerRecord } from './record.ts';
@@ -75,15 +74,21 @@ export async function makeVolumes(
   { lowers }: ContainerLayer,
 ): Promise<void> {
   const { root, dataRoot } = global;
+  const { AutoRemove: transient, VolumesFrom: volumesFrom } = hostConfig;
+  if (requests.length + imageVolumes.length + volumesFrom.length === 0) {
+    // Of one that goes at its end nobody asks.
+    if (!transient) writeUses(dataRoot, id, { name, stateRoot: root, transient, mounts: [] }, true);
+    return;
+  }
+  const { fillVolumes, recordUses } = await import('../volume/prepare.ts');
   const uses = await recordUses({
     ...{ dataRoot, stateRoot: root, id, name, requests, imageVolumes, durable: true },
-    transient: hostConfig.AutoRemove,
-    volumesFrom: hostConfig.VolumesFrom,
+    ...{ transient, volumesFrom },
   });
   try {
     await fillVolumes(uses, { dataRoot, id, roots: lowers, user: ROOT, root: ROOT });
   } finally {
-    await releaseMounts(dataRoot, id, uses);
+    await (await import('../volume/release.ts')).releaseMounts(dataRoot, id, uses);
   }
 }
 
@@ -98,10 +103,11 @@ export async function openVolumes(
   { uid, gid }: ResolvedUser,
 ): Promise<{ mounts: FlagMount[]; release: boolean }> {
   const uses = readUses(dataRoot, id);
-  if (uses?.mounts.some(isAttached)) await endMounts(dataRoot, id); // its monitor was killed
-  if (uses === undefined) return { mounts: [], release: false };
-  const at = { dataRoot, id, roots: [], user: { uid, gid }, root: ROOT };
   const release = exists(AT_FDCWD, `${containerDirectory(dataRoot, id)}/${UNDO}`);
+  if (uses === undefined || uses.mounts.length === 0) return { mounts: [], release };
+  if (uses.mounts.some(isAttached)) await (await import('../volume/release.ts')).endMounts(dataRoot, id); // its monitor was killed
+  const { openMounts } = await import('../volume/prepare.ts');
+  const at = { dataRoot, id, roots: [], user: { uid, gid }, root: ROOT };
   return { mounts: await openMounts(uses, at), release };
 }
 
@@ -111,6 +117,7 @@ export async function lookForVolumes(
   { id, name, config, hostConfig }: ContainerRecord,
   requests: readonly VolumeMount[],
 ): Promise<FlagMount[]> {
+  const { openMounts, recordUses } = await import('../volume/prepare.ts');
   const uses = await recordUses({
     ...{ dataRoot, stateRoot: root, id, name, requests, imageVolumes: Object.keys(config.Volumes ?? {}) },
     ...{ transient: hostConfig.AutoRemove, volumesFrom: hostConfig.VolumesFrom, mode: 'look' },

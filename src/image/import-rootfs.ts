@@ -4,7 +4,7 @@ import type { DigestedSource } from '../archive/digest.ts';
 import { applyChanges } from './changes.ts';
 import type { ImageConfig } from './config.ts';
 import type { Platform } from './descriptor.ts';
-import { addLayer } from './layers.ts';
+import { addLayer } from './layer-archive.ts';
 import { hostPlatform } from './platform.ts';
 import type { Reference } from './reference.ts';
 import { createImage, type Image } from './store.ts';

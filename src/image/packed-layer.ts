@@ -7,7 +7,8 @@ import { type Compression, compress } from '../archive/compress.ts';
 import { digestingSink } from '../archive/digest.ts';
 import { type ByteSink, sinkOfFd, sourceOfRange } from '../archive/source.ts';
 import { openUnnamed } from '../disk/write.ts';
-import { type Layer, writeLayer } from './layers.ts';
+import { writeLayer } from './layer-archive.ts';
+import type { Layer } from './layers.ts';
 
 /** What a manifest says of it. */
 export interface LayerBlob {

@@ -6,16 +6,16 @@ import { digestingSource } from '../archive/digest.ts';
 import { connect } from '../archive/pipe.ts';
 import { withLock } from '../disk/lock.ts';
 import { TinyrunError } from '../errors.ts';
-import { addLayer, damaged, entryFolder, type Layer, layersOf, writeLayer } from './layers.ts';
-import { anyDoubtful, isDoubtful } from './unsynced.ts';
+import { addLayer, writeLayer } from './layer-archive.ts';
+import { damaged, entryFolder, type Layer, layersOf } from './layers.ts';
+import { isDoubtful } from './unsynced.ts';
 
 /**
- * Makes sure that a layer and all below it are whole. Call it before they are mounted, while something keeps them.
- * @param chainId of the topmost; undefined: there are no layers
+ * Unpacks those anew, of a layer and all below it, that are doubtful.
+ * @param chainId of the topmost
  * @throws TinyrunError ARCHIVE where one is damaged, NOT_FOUND where one is missing
  */
-export async function settleLayers(dataRoot: string, chainId: string | undefined): Promise<void> {
-  if (chainId === undefined || !anyDoubtful(dataRoot)) return;
+export async function unpackDoubtful(dataRoot: string, chainId: string): Promise<void> {
   for (const layer of layersOf(dataRoot, chainId)) {
     if (!isDoubtful(dataRoot, layer.chainId)) continue;
     await withLock(entryFolder(dataRoot, layer.chainId), async () => {

@@ -33,12 +33,19 @@ const otherBoots = (dataRoot: string): string[] => {
   return boots.length === 0 ? [] : boots.filter((boot) => boot !== bootId());
 };
 
-/** Whether any layer is doubtful: nearly always none is. */
-export const anyDoubtful = (dataRoot: string): boolean => otherBoots(dataRoot).length > 0;
-
 /** Whether a layer was unpacked in another boot, and nobody knows what of it was on the disk at its end. */
 export const isDoubtful = (dataRoot: string, chainId: string): boolean =>
   otherBoots(dataRoot).some((boot) => exists(AT_FDCWD, `${marksFolder(dataRoot)}/${boot}/${hexOf(chainId)}`));
+
+/**
+ * Makes sure that a layer and all below it are whole. Call it before they are mounted, while something keeps them.
+ * @param chainId of the topmost; undefined: there are no layers
+ * @throws TinyrunError ARCHIVE where one is damaged, NOT_FOUND where one is missing
+ */
+export async function settleLayers(dataRoot: string, chainId: string | undefined): Promise<void> {
+  if (chainId === undefined || otherBoots(dataRoot).length === 0) return; // nearly always no layer is doubtful
+  await (await import('./settle.ts')).unpackDoubtful(dataRoot, chainId);
+}
 
 /** Takes the marks of other boots from a layer that was unpacked anew. @throws SystemError */
 export const clearDoubt = (dataRoot: string, chainId: string): void =>

@@ -10,8 +10,7 @@ import { isAt } from '../disk/inode.ts';
 import { TinyrunError } from '../errors.ts';
 import { ATTACHED, containerDirectory } from '../oci/state.ts';
 import { errnos } from '../sys/errno.ts';
-import { isAttached } from '../volume/release.ts';
-import { hasRecord, readUses } from '../volume/uses.ts';
+import { hasRecord, isAttached, readUses } from '../volume/uses.ts';
 import type { GlobalOptions } from './options.ts';
 import { type Container, findContainer, notFound, readAttached } from './store.ts';
 

@@ -4,8 +4,8 @@ import { close } from '../../native-bindings/libc.ts';
 import { AT_FDCWD, exists, openDirectory } from '../disk/files.ts';
 import { lockOpen } from '../disk/lock.ts';
 import { containerDirectory } from '../oci/state.ts';
-import { endMounts, isAttached } from '../volume/release.ts';
-import { hasRecord, listUnwritten, listUses } from '../volume/uses.ts';
+import { endMounts } from '../volume/release.ts';
+import { hasRecord, isAttached, listUnwritten, listUses } from '../volume/uses.ts';
 import type { GlobalOptions } from './options.ts';
 import { removeStale } from './removal.ts';
 

@@ -2,19 +2,15 @@
 // planned. Loaded only for containers that have such.
 
 import type { Owner } from '../disk/inode.ts';
-import { TinyrunError } from '../errors.ts';
 import type { Config } from '../oci/config.ts';
 import type { HostFacts } from '../plan/host.ts';
 import type { FlagMount, UsesInput } from '../plan/input.ts';
 import { configMounts } from '../plan/mount-list.ts';
 import { isVolume, parseConfigVolume } from '../volume/config-volumes.ts';
-import { parseTmpfsFlag, parseVolumeFlag } from '../volume/flag.ts';
-import type { VolumeMount } from '../volume/mount.ts';
-import { parseMountFlag } from '../volume/mount-flag.ts';
 import { byDepth, distinctMounts, isPlain, toFlagMount } from '../volume/oci-mounts.ts';
 import type { MountsWanted } from '../volume/prepare.ts';
 import { assertPropagates } from '../volume/propagation.ts';
-import { createLog } from './log.ts';
+import { assertIdmaps, parseRequests, warnOfDriver } from './mount-requests.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
 import { removeStale } from './removal.ts';
 import { abandonUses, lockUses, UNLOCKED } from './uses.ts';
@@ -24,65 +20,6 @@ export interface GatheredMounts {
   configMounts?: FlagMount[];
   flagMounts: FlagMount[];
   uses?: UsesInput;
-}
-
-/** What the flags ask for, in Docker's grammar. Throws TinyrunError USAGE in Docker's words. */
-export function parseRequests(
-  { volumes, mounts, tmpfs, volumeDriver }: Pick<RunOptions, 'volumes' | 'mounts' | 'tmpfs' | 'volumeDriver'>,
-  cwd: string,
-): VolumeMount[] {
-  const withDriver = (mount: VolumeMount): VolumeMount =>
-    volumeDriver === undefined || mount.type !== 'volume'
-      ? mount
-      : { ...mount, volume: { driver: volumeDriver, ...mount.volume } };
-  return [
-    ...volumes.map((text) => withDriver(named('--volume', text, () => parseVolumeFlag(text, cwd)))),
-    ...mounts.map((text) => named('--mount', text, () => parseMountFlag(text, cwd))),
-    ...tmpfs.map((text) => named('--tmpfs', text, () => parseTmpfsFlag(text))),
-  ];
-}
-
-/**
- * Refuses `idmap` without lists where there are no ids that it could show.
- * @throws TinyrunError USAGE
- */
-export function assertIdmaps(requests: readonly VolumeMount[], hasUserNamespace: boolean): void {
-  const wrong = hasUserNamespace ? undefined : requests.find(({ idmap }) => idmap === 'container');
-  if (wrong !== undefined)
-    throw new TinyrunError(
-      'USAGE',
-      `${wrong.flag}: idmap: the container has no user namespace whose ids it could show`,
-      {
-        hint: 'write idmap=uids=...;gids=..., or, of a bundle, add {"type": "user"} to /linux/namespaces of config.json',
-      },
-    );
-}
-
-/** Docker's warning: who gives both expects something else. */
-export function warnOfDriver(
-  global: GlobalOptions,
-  { mounts, volumeDriver }: Pick<RunOptions, 'mounts' | 'volumeDriver'>,
-): void {
-  if (volumeDriver !== undefined && mounts.length > 0)
-    createLog(global).warn(
-      '`--volume-driver` is ignored for volumes specified via `--mount`. Use `--mount type=volume,volume-driver=...` instead',
-    );
-}
-
-/** Docker's words seldom say which of the flags they are about. */
-function named(flag: string, text: string, parse: () => VolumeMount): VolumeMount {
-  try {
-    return parse();
-  } catch (error) {
-    if (!(error instanceof TinyrunError)) throw error;
-    const { code, message, hint, data } = error;
-    const place = `it is in ${flag} ${text === '' ? "''" : text}`;
-    throw new TinyrunError(code, message, {
-      hint: hint === undefined ? place : `${hint}; ${place}`,
-      data,
-      cause: error,
-    });
-  }
 }
 
 /**

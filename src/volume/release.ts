@@ -4,7 +4,7 @@
 import { TinyrunError } from '../errors.ts';
 import { releaseVolume } from './mounted.ts';
 import { removeVolume } from './remove.ts';
-import { readUses, removeUses, type Use, type Uses, usersOf, writeUses } from './uses.ts';
+import { isAttached, readUses, removeUses, type Uses, usersOf, writeUses } from './uses.ts';
 
 /**
  * Takes away that a container uses anything, and with it what is to go.
@@ -59,9 +59,6 @@ export async function endMounts(dataRoot: string, id: string): Promise<void> {
   if (uses.mounts.some(isAttached))
     writeUses(dataRoot, id, { ...uses, mounts: uses.mounts.filter((use) => !isAttached(use)) });
 }
-
-/** Whether a mount came while the container ran. */
-export const isAttached = ({ attached }: Use): boolean => attached === true;
 
 /** Gives the volumes back to their drivers. */
 export async function releaseMounts(dataRoot: string, id: string, { mounts }: Uses): Promise<void> {

@@ -47,6 +47,9 @@ export interface Use {
   driven?: true;
 }
 
+/** Whether a mount came while the container ran. */
+export const isAttached = ({ attached }: Use): boolean => attached === true;
+
 /** What mounts.json holds. */
 export interface Uses {
   name?: string;

@@ -49,6 +49,16 @@ for (const command of ['run', 'create', 'start', 'exec', 'kill', 'delete', 'stat
   });
 }
 
+for (const command of ['run-image', 'purge'])
+  test(`${command} loads neither tar, nor what copies trees, nor drivers of volumes, until a container needs them`, () => {
+    const heavy =
+      /^src\/(archive\/(?!names|source)|image\/(frame|layer-archive|settle)|disk\/copy|volume\/(prepare|fill|store|drivers))/;
+    assert.equal(
+      [...loadedWith(`src/cli/commands/${command}.ts`)].filter((path) => heavy.test(path)),
+      [],
+    );
+  });
+
 test('nor does the entry', () => {
   assert.equal(
     [...loadedWith('src/cli/main.ts')].filter((path) => COLD.test(path)),

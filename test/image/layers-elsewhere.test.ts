@@ -2,7 +2,8 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { listLayers, writeLayer } from '../../src/image/layers.ts';
+import { writeLayer } from '../../src/image/layer-archive.ts';
+import { listLayers } from '../../src/image/layers.ts';
 import { namesIn, withDataRoot } from '../support/layer-store.ts';
 
 const store = JSON.stringify(new URL('../support/layer-store.ts', import.meta.url).pathname);

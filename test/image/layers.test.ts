@@ -20,15 +20,9 @@ import {
   removeContainerLayer,
 } from '../../src/image/container-layer.ts';
 import { withLayersAlone } from '../../src/image/folders.ts';
+import { writeLayer } from '../../src/image/layer-archive.ts';
 import { removeUnusedLayers } from '../../src/image/layer-remove.ts';
-import {
-  findLayer,
-  type Layer,
-  layersOf,
-  listLayers,
-  lowerDirectories,
-  writeLayer,
-} from '../../src/image/layers.ts';
+import { findLayer, type Layer, layersOf, listLayers, lowerDirectories } from '../../src/image/layers.ts';
 import { type Made, makeTar, messageOf } from '../support/archives.ts';
 import { add, inMerged, namesIn, withDataRoot } from '../support/layer-store.ts';
 

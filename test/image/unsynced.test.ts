@@ -19,10 +19,10 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { bootId } from '../../src/disk/boot-id.ts';
 import { keepingLayers, withLayersAlone } from '../../src/image/folders.ts';
+import { writeLayer } from '../../src/image/layer-archive.ts';
 import { removeUnusedLayers } from '../../src/image/layer-remove.ts';
-import { findLayer, type Layer, layerFolder, writeLayer } from '../../src/image/layers.ts';
-import { settleLayers } from '../../src/image/settle.ts';
-import { syncOldLayers } from '../../src/image/unsynced.ts';
+import { findLayer, type Layer, layerFolder } from '../../src/image/layers.ts';
+import { settleLayers, syncOldLayers } from '../../src/image/unsynced.ts';
 import { type Made, messageOf } from '../support/archives.ts';
 import { add, namesIn, withDataRoot } from '../support/layer-store.ts';
 import { busybox, makeImage, withStore, writeFiles } from '../support/store.ts';
@@ -125,7 +125,7 @@ for (const [damage, harm] of [
 test('two processes that settle the same layers do it one after the other', () =>
   withDoubtful(async (root, _, upper) => {
     const script = `
-      const { settleLayers } = await import(${JSON.stringify(new URL('../../src/image/settle.ts', import.meta.url).pathname)});
+      const { settleLayers } = await import(${JSON.stringify(new URL('../../src/image/unsynced.ts', import.meta.url).pathname)});
       await settleLayers(${JSON.stringify(root)}, ${JSON.stringify(upper.chainId)});
     `;
     const children = Array.from({ length: 4 }, () => Bun.spawn([process.execPath, '-e', script]));

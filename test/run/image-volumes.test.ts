@@ -16,7 +16,7 @@ import * as assert from 'uvu/assert';
 import { digestingSource } from '../../src/archive/digest.ts';
 import { sourceOfBytes } from '../../src/archive/source.ts';
 import { keepingLayers } from '../../src/image/folders.ts';
-import { addLayer } from '../../src/image/layers.ts';
+import { addLayer } from '../../src/image/layer-archive.ts';
 import { parseReference } from '../../src/image/reference.ts';
 import { createImage, resolveImage } from '../../src/image/store.ts';
 import { type Store, withStore } from '../support/store.ts';

@@ -4,7 +4,8 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { digestingSource } from '../../src/archive/digest.ts';
 import { sourceOfBytes } from '../../src/archive/source.ts';
 import { keepingLayers } from '../../src/image/folders.ts';
-import { type AddOptions, addLayer, type Layer, lowerDirectories } from '../../src/image/layers.ts';
+import { type AddOptions, addLayer } from '../../src/image/layer-archive.ts';
+import { type Layer, lowerDirectories } from '../../src/image/layers.ts';
 import { type Made, makeTar } from './archives.ts';
 
 /** A data root of its own; gone afterwards. */

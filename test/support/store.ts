@@ -17,7 +17,7 @@ import { digestingSource } from '../../src/archive/digest.ts';
 import { sourceOfBytes } from '../../src/archive/source.ts';
 import type { ImageDefaults } from '../../src/image/config.ts';
 import { keepingLayers } from '../../src/image/folders.ts';
-import { addLayer } from '../../src/image/layers.ts';
+import { addLayer } from '../../src/image/layer-archive.ts';
 import { parseReference } from '../../src/image/reference.ts';
 import { createImage } from '../../src/image/store.ts';
 import { type Result, type RunOptions, tinyrun } from './bundle.ts';

@@ -1,6 +1,5 @@
 // tinyrun run IMAGE: create and start.
 import { createContainer } from '../../container/create.ts';
-import { removeContainer } from '../../container/remove.ts';
 import { startContainer } from '../../container/start.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
 import { probeHost } from '../../runtime/probe.ts';
@@ -18,7 +17,10 @@ export async function run(line: CommandLine, global: GlobalOptions, cwd: string)
     return await startContainer(global, record, lock, how, traceLines);
   } catch (error) {
     // It has not begun: nobody else would remove it.
-    if (record.hostConfig.AutoRemove) await removeContainer(global, record, { force: false, volumes: true });
+    if (record.hostConfig.AutoRemove) {
+      const { removeContainer } = await import('../../container/remove.ts');
+      await removeContainer(global, record, { force: false, volumes: true });
+    }
     throw error;
   }
 }
