@@ -1,7 +1,7 @@
 // Archives read by another thread: the same bytes and digests as without one, below, at and above what the ring holds; ends that
 // come early, and failures there that are told here.
 
-import { closeSync, mkdtempSync, openSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -10,6 +10,8 @@ import { openAhead } from '../../src/archive/read-ahead.ts';
 import type { ByteSource } from '../../src/archive/source.ts';
 import { openArchive, openHere, type Stored } from '../../src/archive/stored.ts';
 import { TinyrunError } from '../../src/errors.ts';
+import { readText } from '../../src/runtime/probe.ts';
+import { until } from '../support/container.ts';
 
 const RING = 8 * 2 ** 20;
 
@@ -143,14 +145,22 @@ test('what cannot be read', async () => {
   }
 });
 
+/** Threads of ours that read archives; the engine calls them so. */
+const readers = (): number =>
+  readdirSync('/proc/self/task').filter((task) => readText(`/proc/self/task/${task}/comm`, 16) === 'Worker\n')
+    .length;
+
 test('who reads no more leaves no thread that waits', () =>
   withStored(pattern(4 * RING), async (stored) => {
+    await until('those before have ended', () => readers() === 0);
     const archive = openAhead(stored, {});
     for await (const chunk of archive.source) {
       assert.is(chunk.length, 2 ** 20);
       break;
     }
+    assert.is(readers(), 1);
     archive.close();
+    await until('it has ended', () => readers() === 0);
   }));
 
 test.run();
