@@ -249,7 +249,7 @@ test('a full disk costs output, which is noted; the container goes on, and the c
     runCommand(['mount', '-t', 'tmpfs', '-o', 'size=128k', 'tmpfs', small]);
     try {
       const script =
-        'dd if=/dev/zero bs=4096 count=40 2>/dev/null; echo full >&2; sleep 1; echo after; exit 8';
+        "trap 'echo after; exit 8' USR1; dd if=/dev/zero bs=4096 count=40 2>/dev/null; echo full >&2; while :; do sleep 0.01; done";
       const command = kept.command(shell(script), { directory: small });
       for (const name of readdirSync(kept.directory))
         copyFileSync(join(kept.directory, name), join(small, name));
@@ -258,6 +258,7 @@ test('a full disk costs output, which is noted; the container goes on, and the c
       const stdout = new Response(client.stdout).bytes();
       for await (const chunk of client.stderr) if (Buffer.from(chunk).includes('full')) break;
       unlinkSync(join(small, 'filler'));
+      client.kill('SIGUSR1');
       assert.is(await client.exited, 8);
       assert.is((await stdout).length, 40 * 4096 + 'after\n'.length);
       const records = recordsOf({ directory: small });
