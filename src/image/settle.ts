@@ -25,6 +25,9 @@ export async function unpackDoubtful(dataRoot: string, chainId: string): Promise
   }
 }
 
+/** Of these nothing is wrong with the layer. */
+const FULL = ['ENOSPC', 'EDQUOT'];
+
 async function unpackAnew(dataRoot: string, { chainId, parent, diffId }: Layer): Promise<void> {
   try {
     await connect(
@@ -33,6 +36,11 @@ async function unpackAnew(dataRoot: string, { chainId, parent, diffId }: Layer):
     );
   } catch (error) {
     if (!(error instanceof TinyrunError || error instanceof SystemError)) throw error;
-    throw damaged(chainId, `the host stopped before all of it was on the disk: ${error.message}`);
+    const why = `the host stopped before all of it was on the disk: ${error.message}`;
+    if (error instanceof SystemError && FULL.includes(error.errno))
+      throw new TinyrunError('HOST', `unpack layer ${chainId} anew: ${why}`, {
+        hint: 'make room, and try again: it takes as much again as it has',
+      });
+    throw damaged(chainId, why);
   }
 }

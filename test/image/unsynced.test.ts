@@ -122,6 +122,23 @@ for (const [damage, harm] of [
       await settleLayers(root, upper.chainId);
     }));
 
+test('a full disk is told as such: the layer may be whole', () =>
+  withDataRoot(async (root) => {
+    const mount = (...words: string[]) => assert.is(Bun.spawnSync(words).exitCode, 0, words.join(' '));
+    mount('mount', '-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', root);
+    try {
+      const layer = await add(root, undefined, [{ name: 'large', data: 'x'.repeat(2 ** 21) }]);
+      reboot(root);
+      const message = await messageOf(settleLayers(root, layer.chainId));
+      assert.match(message, new RegExp(`^unpack layer ${layer.chainId} anew: the host stopped .*: ENOSPC `));
+      mount('mount', '-o', 'remount,size=6m', root);
+      await settleLayers(root, layer.chainId);
+      assert.equal(namesIn(marks(root)), [bootId()]);
+    } finally {
+      mount('umount', root);
+    }
+  }));
+
 test('two processes that settle the same layers do it one after the other', () =>
   withDoubtful(async (root, _, upper) => {
     const script = `
