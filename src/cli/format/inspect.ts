@@ -1,15 +1,16 @@
-// What every `inspect` prints: an array of JSON, a line of JSON each, or a template each.
+// What every `inspect` prints: an array of JSON, indented or in one line, or a template each.
 
 import { toJson } from './go-value.ts';
 import { compileTemplate } from './template.ts';
 
 /**
  * The values as they are printed.
- * @param format as given with `--format`: `json`, a template; undefined or empty is the array, indented by 4
+ * @param format as given with `--format`: `json`, the array in one line; a template; undefined or empty, the array indented by 4
  * @throws TinyrunError USAGE for a mistake in the template
  */
 export function formatInspect(format: string | undefined, values: readonly unknown[]): string {
   if (!format) return `${toJson(values, 4)}\n`;
-  const render = format === 'json' ? toJson : compileTemplate(format);
+  if (format === 'json') return `${toJson(values)}\n`;
+  const render = compileTemplate(format);
   return values.map((value) => `${render(value)}\n`).join('');
 }

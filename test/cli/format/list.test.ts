@@ -63,7 +63,7 @@ test('list: a name cannot steer the terminal of who lists it', () => {
   assert.match(formatList({ format: undefined, quiet: false, table: TABLE, id: 'ID', rows }), 'a\\x1b[2J');
 });
 
-test('inspect: JSON of all, JSON of each, a template each', () => {
+test('inspect: JSON of all, indented or in one line, a template each', () => {
   const values = [{ Id: 'a', Labels: new Map([['x', '1']]) }, { Id: 'b' }];
   assert.is(
     formatInspect(undefined, values),
@@ -80,7 +80,7 @@ test('inspect: JSON of all, JSON of each, a template each', () => {
 ]
 `,
   );
-  assert.is(formatInspect('json', values), '{"Id":"a","Labels":{"x":"1"}}\n{"Id":"b"}\n');
+  assert.is(formatInspect('json', values), '[{"Id":"a","Labels":{"x":"1"}},{"Id":"b"}]\n');
   assert.is(formatInspect('{{.Id}}!', values), 'a!\nb!\n');
   assert.is(formatInspect(undefined, []), '[]\n');
 });
