@@ -44,13 +44,14 @@ export function createLog({
     const problem = appendTo(file, before + JSON.stringify(text).slice(1, -1) + behind);
     if (problem !== undefined) print(2, `tinyrun: warning: ${problem}\n`);
   };
+  // A line each, whatever names are in it; but a stack trace has many.
   const tell = (level: Level, text: string): void => {
-    if (file === undefined) print(2, `tinyrun: ${level}: ${printable(text)}\n`);
+    if (file === undefined) print(2, `tinyrun: ${level}: ${printable(text, level === 'debug')}\n`);
     append(level, text);
   };
   return {
     error(text) {
-      print(2, `tinyrun: ${printable(text)}\n`);
+      print(2, `tinyrun: ${printable(text, false)}\n`);
       append('error', text);
     },
     warn: (text) => tell('warning', text),

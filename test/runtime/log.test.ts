@@ -38,7 +38,7 @@ test('log: details only with --debug', () => {
 
 test("log: with a file, in logrus' text form; only errors on stderr, too", () => {
   const { stderr, file } = runLog('{ log: FILE, debug: true }', `${ALL} log.error('a "b"\\n\\\\');`);
-  assert.is(stderr, 'tinyrun: an error\ntinyrun: a "b"\n\\\n');
+  assert.is(stderr, 'tinyrun: an error\ntinyrun: a "b"\\n\\\n');
   const lines = (file ?? '').split('\n');
   const time = /^time="\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ" /;
   for (const line of lines.slice(0, 4)) assert.match(line, time);
@@ -74,6 +74,11 @@ test('log: a log file that cannot be opened does not hide the message', () => {
     stderr,
     'tinyrun: an error\ntinyrun: warning: open log file FILE/x/y: ENOENT no such file or directory\n',
   );
+});
+
+test('log: errors and warnings are a line each, whatever is named in them; a stack trace has many', () => {
+  const { stderr } = runLog('{ debug: true }', `for (const say of [log.error, log.warn, log.debug]) say('a\\nb');`);
+  assert.is(stderr, 'tinyrun: a\\nb\ntinyrun: warning: a\\nb\ntinyrun: debug: a\nb\n');
 });
 
 test('logEnds: the forms that engines read', () => {
