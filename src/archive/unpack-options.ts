@@ -6,8 +6,8 @@ import type { ByteString } from './names.ts';
 import type { Region } from './sparse.ts';
 
 export interface UnpackOptions {
-  /** Names `.wh.*`: made overlayfs's, refused, or ordinary names. */
-  whiteouts: 'overlay' | 'refuse' | 'plain';
+  /** Names `.wh.*`: made overlayfs's, or ordinary names. */
+  whiteouts: 'overlay' | 'plain';
   limits?: Partial<Limits> | undefined;
   /** It may lack the blocks at its end: see entries.ts. */
   unterminated?: boolean | undefined;

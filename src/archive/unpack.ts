@@ -96,8 +96,6 @@ function unpackOne(tree: Tree, entry: Entry): void | Promise<void> {
 }
 
 function hide(tree: Tree, parent: ByteString, whiteout: Whiteout): void {
-  if (tree.options.whiteouts === 'refuse')
-    throw new TinyrunError('ARCHIVE', 'a whiteout, which only image layers have');
   if (whiteout.kind === 'housekeeping') return;
   const directory = tree.directories.open(parent);
   if (whiteout.kind === 'opaque') {

@@ -1,6 +1,7 @@
 // A tar of a root file system -> an image of one layer, as `docker import`.
 
 import type { DigestedSource } from '../archive/digest.ts';
+import { TinyrunError } from '../errors.ts';
 import { applyChanges } from './changes.ts';
 import type { ImageConfig } from './config.ts';
 import type { Platform } from './descriptor.ts';
@@ -25,7 +26,7 @@ export interface RootfsOptions {
 /**
  * Makes an image of a root file system. Call it inside of keepingLayers (folders.ts).
  * @param tar uncompressed
- * @throws TinyrunError ARCHIVE; USAGE for a wrong change
+ * @throws TinyrunError ARCHIVE; USAGE for a wrong change, or another system's platform
  */
 export async function importRootfs(
   dataRoot: string,
@@ -33,9 +34,13 @@ export async function importRootfs(
   { name, from, changes, message, platform, onEntry }: RootfsOptions,
 ): Promise<Image> {
   const config = applyChanges({}, changes);
+  const { os, architecture, variant } = platform ?? hostPlatform();
+  if (os !== 'linux')
+    throw new TinyrunError('USAGE', `--platform ${os}/${architecture}: operating system is not supported`, {
+      hint: 'containers are Linux here: linux/amd64, linux/arm64',
+    });
   const layer = await addLayer(dataRoot, undefined, tar, { onEntry });
   const created = new Date().toISOString();
-  const { os, architecture, variant } = platform ?? hostPlatform();
   const image: ImageConfig = {
     created,
     architecture,

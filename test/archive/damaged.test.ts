@@ -124,7 +124,7 @@ test('headers of any bytes with a right checksum, unpacked: an error, or files b
       mkdirSync(`${root}/${round}`);
       try {
         await unpack(`${root}/${round}`, copy, {
-          whiteouts: (['overlay', 'plain', 'refuse'] as const)[round % 3]!,
+          whiteouts: (['overlay', 'plain'] as const)[round % 2]!,
           limits: { bytes: 1_000_000 },
           mapOwner: () => ({ uid: process.getuid!(), gid: process.getgid!() }),
         });

@@ -91,6 +91,46 @@ test('import: the tar of a root file system is an image of one layer', () =>
     assert.ok(existsSync(join(store.dataRoot, 'overlay2', cacheId, 'diff')));
   }));
 
+test('import: the tar of a root file system is for Linux, and whiteouts in it hide nothing', () =>
+  withStore((store) => {
+    writeFileSync(join(store.folder, 'bb.tar'), top.tar);
+    refused(
+      store,
+      ['--platform', 'windows/amd64', 'bb.tar'],
+      /^tinyrun: --platform windows\/amd64: operating system is not supported; containers are Linux here: /,
+    );
+    store.out('image', 'import', '--platform', 'linux/s390x', 'bb.tar', 'bb');
+    assert.is(store.out('image', 'inspect', '-f', '{{.Architecture}}', 'bb'), 's390x\n');
+    assert.is(fileIn(store, 'bb', 0, 'etc/name'), 'top\n');
+    const whiteout = statSync(join(diffOf(store, 'bb', 0), 'etc/old'));
+    assert.equal([whiteout.isCharacterDevice(), whiteout.rdev], [true, 0]);
+  }));
+
+test('import: what is wrong is told with the name of the archive, once', () =>
+  withStore((store) => {
+    writeFileSync(join(store.folder, 'a.xz'), new Uint8Array([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0]));
+    refused(
+      store,
+      ['a.xz'],
+      /^tinyrun: import a.xz: the archive is compressed with xz, which is not supported; /,
+    );
+    mkdirSync(join(store.folder, 'names'));
+    for (const file of ['manifest.json', 'a\nb']) writeFileSync(join(store.folder, 'names', file), '[]');
+    host(['tar', '-C', 'names', '-cf', 'none.tar', 'manifest.json'], { cwd: store.folder });
+    refused(store, ['none.tar'], /^tinyrun: import none.tar: it has neither a manifest.json of Docker nor /);
+    const long = 'x'.repeat(300);
+    host(['tar', '-C', 'names', '-cf', 'long.tar', `--transform=s/.*/${long}/`, 'a\nb'], {
+      cwd: store.folder,
+    });
+    refused(
+      store,
+      ['long.tar'],
+      new RegExp(`^tinyrun: import long.tar: unpack ${long}: make the file: ENAMETOOLONG `),
+    );
+    host(['tar', '-C', 'names', '-cf', 'line.tar', '--transform=s/a/..\\/a/', 'a\nb'], { cwd: store.folder });
+    refused(store, ['line.tar'], /^tinyrun: import line.tar: unpack \.\.\/a\\nb: /);
+  }));
+
 test('import: of the same kind, compressed, from standard input, with changes', () =>
   withStore(async (store) => {
     for (const [name, bytes] of Object.entries({

@@ -77,7 +77,10 @@ test('log: a log file that cannot be opened does not hide the message', () => {
 });
 
 test('log: errors and warnings are a line each, whatever is named in them; a stack trace has many', () => {
-  const { stderr } = runLog('{ debug: true }', `for (const say of [log.error, log.warn, log.debug]) say('a\\nb');`);
+  const { stderr } = runLog(
+    '{ debug: true }',
+    `for (const say of [log.error, log.warn, log.debug]) say('a\\nb');`,
+  );
   assert.is(stderr, 'tinyrun: a\\nb\ntinyrun: warning: a\\nb\ntinyrun: debug: a\nb\n');
 });
 

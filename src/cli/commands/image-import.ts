@@ -1,5 +1,5 @@
 // tinyrun image import, load
-import { isTerminal } from '../../../native-bindings/libc.ts';
+import { isTerminal, SystemError } from '../../../native-bindings/libc.ts';
 import { TinyrunError } from '../../errors.ts';
 import { type Imported, type ImportOptions, importImages } from '../../image/import.ts';
 import { parsePlatform } from '../../image/platform.ts';
@@ -21,18 +21,33 @@ export async function run(line: CommandLine, { dataRoot }: GlobalOptions, cwd: s
     quiet: flag(line, 'quiet'),
   };
   const path = source === '-' ? '-' : absolute(source, cwd);
+  let imported: Imported;
   try {
-    print(1, report(await importImages(dataRoot, path, source, options)));
+    imported = await importImages(dataRoot, path, source, options);
   } catch (error) {
-    if (!(error instanceof TinyrunError) || error.code !== 'ARCHIVE') throw error;
-    const { message, hint, data } = error;
-    const named = `import ${source === '-' ? 'from standard input' : source}: ${message}`;
-    throw new TinyrunError('ARCHIVE', named, { ...(hint !== undefined && { hint }), data, cause: error });
+    throw named(source, error);
   } finally {
     // Layers of an import that failed, now or before, are of no use.
     await collectLayers(dataRoot);
   }
+  print(1, report(imported));
   return 0;
+}
+
+/** What is wrong with the archive, or with writing what is in it, is told with its name: once, as many messages begin with it. */
+function named(source: string, error: unknown): unknown {
+  const ours = error instanceof TinyrunError && ['ARCHIVE', 'CONFIG', 'UNSUPPORTED'].includes(error.code);
+  const failed = error instanceof SystemError && !error.message.includes(source);
+  if (!ours && !failed) return error;
+  const [name, what] = source === '-' ? ['standard input', 'import from'] : [source, 'import'];
+  const { message } = error;
+  const rest = message.startsWith(`${name}: `) ? message.slice(name.length + 2) : message;
+  const { code, hint, data } = ours ? error : { code: 'HOST' as const, hint: undefined, data: {} };
+  return new TinyrunError(code, `${what} ${name}: ${rest}`, {
+    ...(hint !== undefined && { hint }),
+    data,
+    cause: error,
+  });
 }
 
 /** `load -i FILE`, `load <FILE`, `import FILE NAME`. */
