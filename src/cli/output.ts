@@ -25,6 +25,7 @@ export async function writeOutput(
   write: (sink: ByteSink) => Promise<void>,
 ): Promise<void> {
   const output = text(line, 'output') ?? '-';
+  if (output === '') throw new TinyrunError('USAGE', '--output: the name of the file is empty');
   if (output !== '-') {
     const path = absolute(output, cwd);
     return await withNewFile(path, async (fd) => await write(sinkOfFd(fd, path)));

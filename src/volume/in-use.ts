@@ -3,7 +3,7 @@
 import { lockOpen } from '../disk/lock.ts';
 import { TinyrunError } from '../errors.ts';
 import { DATA, volumesOf } from './directory.ts';
-import { liveHolders } from './mounted.ts';
+import { KEPT, liveHolders } from './mounted.ts';
 import { mountsBelow } from './mountinfo.ts';
 import { type User, usersOf } from './uses.ts';
 
@@ -34,13 +34,19 @@ export function assertUnused(dataRoot: string, name: string, fd: number, what: s
 
 const toUser = (id: string): User => ({ id, name: undefined, destinations: [] });
 
+/** Who it is, in words. */
+function describe(volume: string, { id, name, destinations }: User): string {
+  if (id === KEPT) return `\`volume mount\`, until \`tinyrun volume unmount ${volume}\``;
+  const [process] = /^process-\d+/.exec(id) ?? [];
+  const who = process?.replace('-', ' ') ?? id.slice(0, 12);
+  const called = name === undefined ? who : `${name} (${who})`;
+  return destinations.length === 0 ? called : `${called} at ${destinations.join(', ')}`;
+}
+
 /** Docker's words, and behind them what people ask next: who these are, and where they see it. */
 function inUse(what: string, name: string, users: readonly User[]): TinyrunError {
   const ids = users.map(({ id }) => id).join(', ');
-  const told = users.map((user) => {
-    const who = user.name === undefined ? user.id.slice(0, 12) : `${user.name} (${user.id.slice(0, 12)})`;
-    return user.destinations.length === 0 ? who : `${who} at ${user.destinations.join(', ')}`;
-  });
+  const told = users.map((user) => describe(name, user));
   return new TinyrunError('STATE', `${what} ${name}: volume is in use - [${ids}]`, {
     hint: `used by ${told.join('; ')}: remove what uses it first`,
     data: { volume: name, users: users.map(({ id }) => id) },

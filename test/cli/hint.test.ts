@@ -41,4 +41,10 @@ test('root is told nothing of it, and a hint of its own comes first', () => {
   assert.is(hintOf(new TinyrunError('HOST', 'x: EPERM', { hint: 'do y' }), GLOBAL), '; do y');
 });
 
+test('of a full disk in the data root it is told how to free some', () => {
+  const hint = '; see `tinyrun df`, and remove what is not used: tinyrun system prune';
+  assert.is(hintOf(new Error('write to /var/lib/tinyrun/x: ENOSPC no space left on device'), GLOBAL), hint);
+  assert.is(hintOf(new Error('write to /mnt/x: ENOSPC no space left on device'), GLOBAL), '');
+});
+
 test.run();

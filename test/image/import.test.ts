@@ -125,7 +125,7 @@ test('import: what is wrong is told with the name of the archive, once', () =>
     refused(
       store,
       ['long.tar'],
-      new RegExp(`^tinyrun: import long.tar: unpack ${long}: make the file: ENAMETOOLONG `),
+      new RegExp(`^tinyrun: import long.tar into [^ ]+: unpack ${long}: make the file: ENAMETOOLONG `),
     );
     host(['tar', '-C', 'names', '-cf', 'line.tar', '--transform=s/a/..\\/a/', 'a\nb'], { cwd: store.folder });
     refused(store, ['line.tar'], /^tinyrun: import line.tar: unpack \.\.\/a\\nb: /);
@@ -560,7 +560,7 @@ test('import: a disk that gets full is told, and nothing stays', () =>
     for (const words of ['load -i layout.tar', 'import root.tar root'])
       assert.match(
         onSmallDisk(`"$0" "$@" ${words}`),
-        /^tinyrun: [^\n]*data\/one[^\n]*ENOSPC[^\n]*\nl\n$/,
+        /^tinyrun: import [^\n]*data\/one[^\n]*ENOSPC[^\n]*; see `tinyrun df`, [^\n]*\nl\n$/,
         words,
       );
   }));

@@ -105,6 +105,24 @@ test('-o size= with a tmpfs is its size', () =>
     });
   }));
 
+test('who uses a volume is said in words, where it is no container', () =>
+  withStore(async (store) => {
+    create(store, 'sized', 'size=2m');
+    store.output('mount', 'sized');
+    assert.is(
+      store.refusal('rm', 'sized'),
+      'tinyrun: remove sized: volume is in use - [command]; used by `volume mount`, until ' +
+        '`tinyrun volume unmount sized`: remove what uses it first',
+    );
+    store.output('unmount', 'sized');
+    await withData(store.dataRoot, 'sized', () => {
+      const said = store.refusal('rm', 'sized');
+      assert.ok(said.endsWith(`; used by process ${process.pid}: remove what uses it first`), said);
+    });
+    store.output('rm', 'sized');
+    await assertNoLoops(store);
+  }));
+
 test('a volume of limited size on any filesystem: full is ENOSPC, and nothing worse', () =>
   withStore(async (store) => {
     create(store, 'small', 'size=8m');

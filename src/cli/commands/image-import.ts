@@ -25,7 +25,7 @@ export async function run(line: CommandLine, { dataRoot }: GlobalOptions, cwd: s
   try {
     imported = await importImages(dataRoot, path, source, options);
   } catch (error) {
-    throw named(source, error);
+    throw named(source, dataRoot, error);
   } finally {
     // Layers of an import that failed, now or before, are of no use.
     await collectLayers(dataRoot);
@@ -35,15 +35,16 @@ export async function run(line: CommandLine, { dataRoot }: GlobalOptions, cwd: s
 }
 
 /** What is wrong with the archive, or with writing what is in it, is told with its name: once, as many messages begin with it. */
-function named(source: string, error: unknown): unknown {
-  const ours = error instanceof TinyrunError && ['ARCHIVE', 'CONFIG', 'UNSUPPORTED'].includes(error.code);
-  const failed = error instanceof SystemError && !error.message.includes(source);
-  if (!ours && !failed) return error;
-  const [name, what] = source === '-' ? ['standard input', 'import from'] : [source, 'import'];
-  const { message } = error;
+function named(source: string, dataRoot: string, error: unknown): unknown {
+  const name = source === '-' ? 'standard input' : source;
+  const what = source === '-' ? `import from ${name}` : `import ${name}`;
+  if (error instanceof SystemError && !error.message.includes(name))
+    return new TinyrunError('HOST', `${what} into ${dataRoot}: ${error.message}`, { cause: error });
+  const wrong = error instanceof TinyrunError && ['ARCHIVE', 'CONFIG', 'UNSUPPORTED'].includes(error.code);
+  if (!wrong) return error;
+  const { code, message, hint, data } = error;
   const rest = message.startsWith(`${name}: `) ? message.slice(name.length + 2) : message;
-  const { code, hint, data } = ours ? error : { code: 'HOST' as const, hint: undefined, data: {} };
-  return new TinyrunError(code, `${what} ${name}: ${rest}`, {
+  return new TinyrunError(code, `${what}: ${rest}`, {
     ...(hint !== undefined && { hint }),
     data,
     cause: error,
