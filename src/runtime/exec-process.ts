@@ -48,39 +48,47 @@ export const noCommand = (message: string): TinyrunError =>
   });
 
 function changed(own: Process, options: ExecOptions): Process {
-  const {
-    args,
-    env,
-    cwd,
-    terminal,
-    noNewPrivileges,
-    apparmorProfile,
-    selinuxLabel,
-    capabilities: added,
-  } = options;
+  const { args, env, cwd, terminal } = options;
   if (args.length === 0) throw noCommand('process args cannot be empty');
+  return withRights(
+    {
+      ...own,
+      args,
+      terminal,
+      env: [...(own.env ?? []), ...env],
+      user: userOf(own, options),
+      ...(cwd === undefined ? {} : { cwd }),
+    },
+    options,
+  );
+}
+
+/**
+ * A process with more groups and capabilities, or other labels, as the options of `exec` say.
+ * @throws TinyrunError USAGE for a group that is no number
+ */
+export function withRights(own: Process, options: ExecOptions): Process {
+  const { noNewPrivileges, apparmorProfile, selinuxLabel, capabilities: added } = options;
+  const groups = options.additionalGids.map((text) => toId(text, 'group', '--additional-gids'));
+  const { user = {} } = own;
   return {
     ...own,
-    args,
-    terminal,
-    env: [...(own.env ?? []), ...env],
-    user: userOf(own, options),
-    ...(cwd === undefined ? {} : { cwd }),
     ...(noNewPrivileges === undefined ? {} : { noNewPrivileges }),
     ...(apparmorProfile === undefined ? {} : { apparmorProfile }),
     ...(selinuxLabel === undefined ? {} : { selinuxLabel }),
     ...(added.length === 0 ? {} : { capabilities: addCapabilities(own, added) }),
+    ...(groups.length === 0
+      ? {}
+      : { user: { ...user, additionalGids: [...(user.additionalGids ?? []), ...groups] } }),
   };
 }
 
 function userOf({ user = {} }: Process, options: ExecOptions): NonNullable<Process['user']> {
   const [uid, gid] = options.user?.split(/:(.*)/s) ?? [];
-  const groups = options.additionalGids.map((text) => toId(text, 'group', '--additional-gids'));
   return {
     ...user,
     ...(uid === undefined ? {} : { uid: toId(uid, 'user', '--user') }),
     ...(gid === undefined ? {} : { gid: toId(gid, 'group', '--user') }),
-    ...(groups.length === 0 ? {} : { additionalGids: [...(user.additionalGids ?? []), ...groups] }),
   };
 }
 

@@ -1,6 +1,6 @@
 // `exec` in containers with names, with Docker's options.
 
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -88,6 +88,25 @@ test('-d does not hold up who reads our output; its failures are told', () =>
     const { stderr, code } = store.t('exec', '-d', 'c', 'nosuch');
     assert.match(stderr, 'executable file not found in $PATH');
     assert.is(code, 126);
+  }));
+
+test('the options of exec that Docker has not hold by name as well, also with -d', () =>
+  running((store) => {
+    const line = (field: string, ...flags: string[]): string =>
+      store.out('exec', ...flags, 'c', 'grep', field, '/proc/self/status');
+    assert.is(line('NoNewPrivs'), 'NoNewPrivs:\t0');
+    assert.is(line('NoNewPrivs', '--no-new-privs'), 'NoNewPrivs:\t1');
+    assert.is(line('CapEff', '--cap', 'CAP_SYS_ADMIN'), 'CapEff:\t00000000a82425fb');
+    assert.match(line('Groups', '--additional-gids', '1234'), /\b1234\b/);
+    assert.match(store.t('exec', '--apparmor', 'nosuch', 'c', 'true').stderr, /apparmor/i);
+    const file = join(store.top, 'pid');
+    store.out('exec', '-d', '--no-new-privs', '--pid-file', file, 'c', 'sleep', '1000');
+    const status = readFileSync(`/proc/${readFileSync(file, 'utf8')}/status`, 'utf8');
+    assert.match(status, 'NoNewPrivs:\t1');
+    assert.match(
+      store.t('exec', '-d', '--preserve-fds', '1', 'c', 'true').stderr,
+      /--preserve-fds: not with --detach/,
+    );
   }));
 
 test('--privileged, exit codes, and who does not run', () =>

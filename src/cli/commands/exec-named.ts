@@ -13,14 +13,14 @@ import type { ContainerRecord } from '../../container/record.ts';
 import { TinyrunError } from '../../errors.ts';
 import type { Process } from '../../oci/config.ts';
 import { DOCKER_EXITS, EXIT, execInContainer } from '../../runtime/exec.ts';
-import { noCommand } from '../../runtime/exec-process.ts';
+import { noCommand, withRights } from '../../runtime/exec-process.ts';
 import { createLog, type Log } from '../../runtime/log.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
 import { probeHost } from '../../runtime/probe.ts';
 import { readSavedConfig } from '../../runtime/saved-config.ts';
 import { findContainer } from '../../runtime/store.ts';
 import { globalWords } from '../call.ts';
-import { type CommandLine, flag, text, texts } from '../command-line.ts';
+import { type CommandLine, flag, number, text, texts } from '../command-line.ts';
 import { readListFiles } from '../container-options.ts';
 import { toExecOptions } from '../exec-options.ts';
 import { traceLines } from '../trace.ts';
@@ -45,10 +45,12 @@ export async function run(
     throw noCommand(`exec in container ${record.name}: no COMMAND is given`);
   const own = readSavedConfig(root, id).process;
   const { pid } = container.state;
-  const started = execProcessOf(record, pid, own, toFlags(line, cwd), probeHost().capBounding);
-  if (flag(line, 'detach')) return startDetached(global, id, started);
+  const options = toExecOptions(line, cwd);
+  const named = execProcessOf(record, pid, own, toFlags(line, cwd), probeHost().capBounding);
+  const started = withRights(named, options);
+  if (flag(line, 'detach')) return startDetached(global, id, started, passedOn(line));
   if (!flag(line, 'interactive') && !started.terminal) closeStdin();
-  return await execInContainer(global, { ...toExecOptions(line, cwd), id, process: started }, traceLines);
+  return await execInContainer(global, { ...options, id, process: started }, traceLines);
 }
 
 function toFlags(line: CommandLine, cwd: string): Parameters<typeof execProcessOf>[3] {
@@ -79,18 +81,38 @@ function closeStdin(): void {
  * Starts a process that nobody stays with: what it prints goes nowhere, and must not hold up who waits for the end of our
  * output. So it is started by a child of ours, whose messages come to us by a log file of its own: the process never has it.
  */
-function startDetached(global: GlobalOptions, id: string, started: Process): number {
+function startDetached(
+  global: GlobalOptions,
+  id: string,
+  started: Process,
+  options: readonly string[],
+): number {
   const messages = memfdCreate('messages', constant('MFD_CLOEXEC'));
   const file = memfdCreate('process', constant('MFD_CLOEXEC'));
   writeAll(file, new TextEncoder().encode(JSON.stringify(started)));
   const log = `/proc/${process.pid}/fd/${messages}`;
   const words = globalWords({ ...global, log, logFormat: 'json' });
   const { exitCode } = Bun.spawnSync(
-    [process.execPath, ...words, 'exec', '--detach', '--process', '/proc/self/fd/3', id],
+    [process.execPath, ...words, 'exec', '--detach', '--process', '/proc/self/fd/3', ...options, id],
     { stdio: ['ignore', 'ignore', 'ignore', file] },
   );
   passOn(createLog(global), messages);
   return exitCode === EXIT ? DOCKER_EXITS.failure : exitCode;
+}
+
+/**
+ * Options that the process text does not have, as words for the child.
+ * @throws TinyrunError USAGE for descriptors: who leaves at once has none to pass on
+ */
+function passedOn(line: CommandLine): string[] {
+  if ((number(line, 'preserve-fds') ?? 0) > 0)
+    throw new TinyrunError('USAGE', '--preserve-fds: not with --detach, for a container of an image');
+  const words = ['pid-file', 'console-socket', 'pidfd-socket'].flatMap((name) => {
+    const value = text(line, name);
+    return value === undefined ? [] : [`--${name}`, value];
+  });
+  const cgroups = texts(line, 'cgroup').flatMap((path) => ['--cgroup', path]);
+  return [...words, ...cgroups, ...(flag(line, 'ignore-paused') ? ['--ignore-paused'] : [])];
 }
 
 /** Says what is in a log file of the form JSON: the first lines, should there be many. */
