@@ -42,17 +42,23 @@ function form(text: string): string {
     .replace(/\b[0-9a-f]{12}\b/g, 'ID12')
     .replace(/ type (ext4|xfs|btrfs|overlay|tmpfs) \([^)]*\)/g, ' type FILESYSTEM')
     .replace(/\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)/g, 'TIME')
+    .replace(/mnt:\[\d+\](, has \d+ mounts)?/g, 'NAMESPACE')
+    .replace(/\b[\d.]+[kM]?B\b/g, 'SIZE')
     .replace(/(Less than a|About an?|\d+) (second|minute|hour)s?( ago)?/g, 'DURATION')
     .replace(/[ \t]+/g, ' ')
+    .replace(/\n{2,}/g, '\n')
     .trim();
 }
 
 const END = '@@end of step@@';
+const DATA_ROOT = '/var/lib/tinyrun';
 
 /**
  * Follows a page in a bash of its own.
  * @param preamble shell words before its first command
- * @param dataRoot what stands where the page has /var/lib/tinyrun
+ * @param dataRoot what stands where the page has /var/lib/tinyrun, in commands and outputs
+ * @param which the steps to follow, all of them if it is not said
+ * @param shell the words that take a script
  * @throws Error naming the line of the page, what it shows and what was printed
  */
 export function follow(
@@ -60,14 +66,17 @@ export function follow(
   preamble: string,
   env: Record<string, string | undefined>,
   dataRoot: string,
+  { which = () => true, shell = ['bash', '-c'] }: { which?: (step: Step) => boolean; shell?: string[] } = {},
 ): void {
-  const steps = readSteps(readFileSync(path, 'utf8'));
+  const steps = readSteps(readFileSync(path, 'utf8')).filter(which);
   if (steps.length === 0) throw new Error(`${path}: no step is in it`);
-  const script = steps.map(({ command }) => `{ ${command}\n} 2>&1\necho '${END}'`).join('\n');
-  const { stdout, stderr } = runCommand(['bash', '-c', `${preamble}\n${script}`], { env });
+  const script = steps
+    .map(({ command }) => `{ ${command.replaceAll(DATA_ROOT, dataRoot)}\n} 2>&1\necho '${END}'`)
+    .join('\n');
+  const { stdout, stderr } = runCommand([...shell, `${preamble}\n${script}`], { env });
   const outputs = stdout.split(`${END}\n`);
   steps.forEach(({ line, command, output }, i) => {
-    const printed = (outputs[i] ?? '').replaceAll(dataRoot, '/var/lib/tinyrun');
+    const printed = (outputs[i] ?? '').replaceAll(dataRoot, DATA_ROOT);
     if (form(printed) !== form(output))
       throw new Error(
         `${path}:${line}: ${command}\nthe page shows:\n${output}it printed:\n${printed}${stderr}`,
