@@ -8,6 +8,7 @@ import yargs, { type Argv, type Options } from 'yargs';
 import { TinyrunError } from '../errors.ts';
 import { commands } from './cold.ts';
 import type { CommandLine, OptionValue } from './command-line.ts';
+import { elsewhere } from './elsewhere.ts';
 import { examples } from './examples.ts';
 import { isOption, isVersion, programWords, scanGlobals, splitGroup } from './fast.ts';
 import {
@@ -75,7 +76,7 @@ function commandCalled(words: readonly string[], at: number): NonNullable<Return
   const found = findCommand(commands, words, at);
   if (found !== undefined) return found;
   const group = words[at]!;
-  if (!isGroup(group)) throw usage('', `unknown command ${group}`);
+  if (!isGroup(group)) throw usage('', `unknown command ${group}`, elsewhere.get(group));
   throw usage(group, `unknown command ${group} ${words[at + 1]}`);
 }
 
@@ -97,9 +98,12 @@ const COMPLETIONS = '--get-yargs-completions';
 const isHelp = (word: string): boolean => word === '--help' || word === '-h' || word === '-help';
 
 /** A mistake in the command line; `command` is the one whose help would tell, if it is known. */
-function usage(command: string, message: string): TinyrunError {
-  const help = command === '' ? 'tinyrun --help' : `tinyrun ${command} --help`;
-  return new TinyrunError('USAGE', message, { hint: `see ${help}` });
+function usage(
+  command: string,
+  message: string,
+  hint = `see tinyrun ${command === '' ? '' : `${command} `}--help`,
+): TinyrunError {
+  return new TinyrunError('USAGE', message, { hint });
 }
 
 function checkCount(

@@ -58,6 +58,16 @@ test('a mistake in the command line is one line with what to do', () => {
   });
 });
 
+test("a command of Docker's that tinyrun has not says what does it instead", () => {
+  const { code, stderr } = tinyrun('/', 'pull', 'nginx');
+  assert.is(code, 1);
+  assert.match(
+    stderr,
+    /^tinyrun: unknown command pull; images come from files: skopeo copy docker:[^\n]+\n$/,
+  );
+  assert.is(tinyrun('/', 'version').stderr, 'tinyrun: unknown command version; tinyrun --version\n');
+});
+
 test("run's mistakes exit as Docker's, in runc's form as runc's", () => {
   assert.is(tinyrun('/', 'run').code, 125);
   assert.is(tinyrun('/', 'run', '--nope', './b').code, 125);
