@@ -177,6 +177,15 @@ async function unpack(
       ...(owner === undefined ? {} : { mapOwner: () => owner }),
     });
   } catch (error) {
-    throw error instanceof SystemError && error.errno === 'EROFS' ? readOnly(target, to, error) : error;
+    if (error instanceof SystemError && error.errno === 'EROFS') throw readOnly(target, to, error);
+    throw error instanceof SystemError || error instanceof TinyrunError ? named(to, error) : error;
   }
+}
+
+/** What unpacking says, with where to: of the copy of one file it names that alone. */
+function named({ written }: CopyEnd, error: SystemError | TinyrunError): TinyrunError {
+  const message = `cp to ${written}: ${error.message}`;
+  if (error instanceof SystemError) return new TinyrunError('HOST', message, { cause: error });
+  const { code, hint, data } = error;
+  return new TinyrunError(code, message, { ...(hint !== undefined && { hint }), data, cause: error });
 }
