@@ -90,6 +90,30 @@ test('commit: a container that runs stands still meanwhile, and goes on', async 
   });
 });
 
+test('commit: told to end, it lets the container go on, and makes no image', async () => {
+  await withStore(async ({ out, command }) => {
+    out(
+      'run',
+      '-d',
+      '--name',
+      'box',
+      'bb',
+      'sh',
+      '-c',
+      'dd if=/dev/zero of=/big bs=1M count=400; exec sleep 600',
+    );
+    const status = (): string => out('ps', '--format', '{{.Status}}');
+    const size = (): string => out('exec', 'box', 'stat', '-c', '%s', '/big').trim();
+    while (size() !== `${400 << 20}`) await Bun.sleep(50);
+    const child = Bun.spawn([...command, 'commit', 'box', 'a'], { stdout: 'ignore' });
+    while (!status().endsWith('(Paused)')) await Bun.sleep(5);
+    child.kill('SIGTERM');
+    assert.is(await child.exited, 128 + 15);
+    assert.not.match(status(), 'Paused');
+    assert.is(out('images', '-q', 'a'), '');
+  });
+});
+
 test('diff: added, changed, deleted; mount points that every container has are no change', async () => {
   await withStore(({ out }) => {
     out(
