@@ -4,13 +4,13 @@ import { createLog, print } from '../../runtime/log.ts';
 import type { GlobalOptions } from '../../runtime/options.ts';
 import { type CommandLine, text } from '../command-line.ts';
 import { humanSize } from '../format/human.ts';
-import { formatInspect } from '../format/inspect.ts';
+import { formatOne } from '../format/inspect.ts';
 import { build } from './version.ts';
 
 export async function run(line: CommandLine, global: GlobalOptions): Promise<number> {
   const format = text(line, 'format');
   const info = await hostInfo(global, build.version, createLog(global));
-  print(1, format ? formatInspect(format, [info]) : listing(info));
+  print(1, format ? formatOne(format, info) : listing(info));
   return 0;
 }
 

@@ -11,6 +11,11 @@ import { compileTemplate } from './template.ts';
 export function formatInspect(format: string | undefined, values: readonly unknown[]): string {
   if (!format) return `${toJson(values, 4)}\n`;
   if (format === 'json') return `${toJson(values)}\n`;
-  const render = compileTemplate(format);
-  return values.map((value) => `${render(value)}\n`).join('');
+  return values.map((value) => formatOne(format, value)).join('');
+}
+
+/** The same of one value that is no list: `json` is an object in one line. */
+export function formatOne(format: string, value: unknown): string {
+  const render = format === 'json' ? toJson : compileTemplate(format);
+  return `${render(value)}\n`;
 }
