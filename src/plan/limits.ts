@@ -9,6 +9,10 @@ import { hasUser } from './namespaces.ts';
 
 /** RLIM_INFINITY is -1, or all bits: config.json may say either. */
 const limit = (value: number | bigint): bigint => BigInt.asUintN(64, BigInt(value));
+const INFINITY = limit(-1);
+
+const shown = (value: number | bigint): string =>
+  limit(value) === INFINITY ? 'unlimited' : limit(value).toString();
 
 /** Those of the config, and the one that the JavaScript engine raised, which is given back. */
 function listRlimits({ config, host }: ProcessInput): PlannedRlimit[] {
@@ -64,7 +68,7 @@ function planRlimit(
 ): Op {
   const value: Arg = { struct: 'rlimit64', fields: { rlim_cur: limit(soft), rlim_max: limit(hard) } };
   return o.call('prlimit64', [pid, o.flags(type), value, 0], {
-    what: `set ${type} to ${soft}:${hard}`,
+    what: `set ${type} to ${shown(soft)}:${shown(hard)}`,
     why,
     from,
   });

@@ -11,7 +11,9 @@ import { compileTemplate } from './template.ts';
 export function formatInspect(format: string | undefined, values: readonly unknown[]): string {
   if (!format) return `${toJson(values, 4)}\n`;
   if (format === 'json') return `${toJson(values)}\n`;
-  return values.map((value) => formatOne(format, value)).join('');
+  const render = compileTemplate(format);
+  // Docker prints a line even if nothing was found.
+  return values.map((value) => `${render(value)}\n`).join('') || '\n';
 }
 
 /** The same of one value that is no list: `json` is an object in one line. */

@@ -83,6 +83,8 @@ test('inspect: JSON of all, indented or in one line, a template each', () => {
   assert.is(formatInspect('json', values), '[{"Id":"a","Labels":{"x":"1"}},{"Id":"b"}]\n');
   assert.is(formatInspect('{{.Id}}!', values), 'a!\nb!\n');
   assert.is(formatInspect(undefined, []), '[]\n');
+  assert.is(formatInspect('json', []), '[]\n');
+  assert.is(formatInspect('{{.Id}}', []), '\n');
 });
 
 test.run();
