@@ -45,8 +45,6 @@ interface Slot {
 function sinkOf(slot: Slot): ByteSink {
   return {
     async write(bytes) {
-      // Neither side waits for anything but the other: without a turn of the event loop no signal is heard until the end.
-      await new Promise((resolve) => setImmediate(resolve));
       if (!slot.unread) {
         slot.chunk = bytes;
         const taken = new Promise<void>((resolve) => {

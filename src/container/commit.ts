@@ -16,7 +16,7 @@ import type { Layer } from '../image/layers.ts';
 import type { Reference } from '../image/reference.ts';
 import { createImage, type Image, resolveImage } from '../image/store.ts';
 import type { GlobalOptions } from '../runtime/options.ts';
-import { pauseContainer, resumeContainer } from '../runtime/pause.ts';
+import { whilePaused } from '../runtime/paused.ts';
 import { type ContainerRecord, lockContainer } from './record.ts';
 import { statusOf } from './status.ts';
 
@@ -47,7 +47,9 @@ export async function commitContainer(
   if (lock === undefined) throw new TinyrunError('NOT_FOUND', `No such container: ${record.name}`);
   try {
     return await keepingLayers(dataRoot, async () => {
-      const layer = await whilePaused(global, record, options.pause, () => packUpper(dataRoot, record));
+      const pack = (): Promise<Layer> => packUpper(dataRoot, record);
+      const stops = options.pause && statusOf(global, record).status === 'running';
+      const layer = stops ? await whilePaused(global, record.id, pack) : await pack();
       const text = JSON.stringify(imageConfig(record, image.config, config, layer, options));
       return await createImage(dataRoot, new TextEncoder().encode(text), {
         names: options.name === undefined ? [] : [options.name],
@@ -115,28 +117,4 @@ function imageConfig(
     rootfs: { type: 'layers', diff_ids: [...rootfs.diff_ids, diffId] },
     history: [...history, { created, created_by: (Cmd ?? []).join(' '), ...said }],
   };
-}
-
-/** The container goes on whatever happens, also if this process is told to end. */
-async function whilePaused<T>(
-  { root, dataRoot }: GlobalOptions,
-  record: ContainerRecord,
-  pause: boolean,
-  work: () => Promise<T>,
-): Promise<T> {
-  if (!pause || statusOf({ root, dataRoot }, record).status !== 'running') return await work();
-  const resume = (): void => resumeContainer(root, record.id);
-  const onSignal = (_name: NodeJS.Signals, signal: number): void => {
-    resume();
-    process.exit(128 + signal);
-  };
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  for (const signal of signals) process.on(signal, onSignal);
-  pauseContainer(root, record.id);
-  try {
-    return await work();
-  } finally {
-    resume();
-    for (const signal of signals) process.off(signal, onSignal);
-  }
 }

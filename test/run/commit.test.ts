@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { runCommand } from '../support/container.ts';
+import { runCommand, until } from '../support/container.ts';
 import { type Store, withStore } from '../support/store.ts';
 
 const inspected = ({ out }: Store, image: string): { Id: string; Config: Record<string, unknown> } => {
@@ -90,29 +90,23 @@ test('commit: a container that runs stands still meanwhile, and goes on', async 
   });
 });
 
-test('commit: told to end, it lets the container go on, and makes no image', async () => {
-  await withStore(async ({ out, command }) => {
-    out(
-      'run',
-      '-d',
-      '--name',
-      'box',
-      'bb',
-      'sh',
-      '-c',
-      'dd if=/dev/zero of=/big bs=1M count=400; exec sleep 600',
-    );
-    const status = (): string => out('ps', '--format', '{{.Status}}');
-    const size = (): string => out('exec', 'box', 'stat', '-c', '%s', '/big').trim();
-    while (size() !== `${400 << 20}`) await Bun.sleep(50);
-    const child = Bun.spawn([...command, 'commit', 'box', 'a'], { stdout: 'ignore' });
-    while (!status().endsWith('(Paused)')) await Bun.sleep(5);
-    child.kill('SIGTERM');
-    assert.is(await child.exited, 128 + 15);
-    assert.not.match(status(), 'Paused');
-    assert.is(out('images', '-q', 'a'), '');
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGKILL'] as const)
+  test(`commit: ended by ${signal}, it lets the container go on, and makes no image`, async () => {
+    await withStore(async ({ out, command }) => {
+      const script = 'dd if=/dev/zero of=/big bs=1M count=400; exec sleep 600';
+      out('run', '-d', '--name', 'box', 'bb', 'sh', '-c', script);
+      const status = (): string => out('ps', '--format', '{{.Status}}');
+      const size = (): string => out('exec', 'box', 'stat', '-c', '%s', '/big').trim();
+      while (size() !== `${400 << 20}`) await Bun.sleep(50);
+      const child = Bun.spawn([...command, 'commit', 'box', 'a'], { stdout: 'ignore' });
+      while (!status().endsWith('(Paused)')) await Bun.sleep(5);
+      child.kill(signal);
+      await child.exited;
+      assert.is(child.signalCode, signal);
+      await until('the container goes on', () => !status().includes('Paused'));
+      assert.is(out('images', '-q', 'a'), '');
+    });
   });
-});
 
 test('diff: added, changed, deleted; mount points that every container has are no change', async () => {
   await withStore(({ out }) => {
