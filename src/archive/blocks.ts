@@ -18,7 +18,10 @@ export interface Archive {
   body: { left: number; padding: number };
 }
 
-export const cutOff = (): TinyrunError => new TinyrunError('ARCHIVE', 'the archive is cut off');
+/** What to do about an archive that is not all there. */
+export const WHOLE = { hint: 'get the archive again, whole' };
+
+export const cutOff = (): TinyrunError => new TinyrunError('ARCHIVE', 'the archive is cut off', WHOLE);
 
 /** @throws TinyrunError ARCHIVE behind the limit */
 export function checkBytes({ reader, limits }: Archive): void {

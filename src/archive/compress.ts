@@ -4,6 +4,7 @@
 import { Readable, type Transform } from 'node:stream';
 import { createGunzip, createGzip, createZstdCompress, createZstdDecompress } from 'node:zlib';
 import { TinyrunError } from '../errors.ts';
+import { WHOLE } from './blocks.ts';
 import { readerOf } from './reader.ts';
 import type { ByteSink, ByteSource } from './source.ts';
 import { wholeFrames } from './zstd-frames.ts';
@@ -67,7 +68,7 @@ async function* throughTransform(source: ByteSource, kind: Compression, transfor
     for await (const chunk of transform) yield chunk;
   } catch (error) {
     if (!isOfZlib(error)) throw error;
-    throw new TinyrunError('ARCHIVE', `decompress the archive (${kind}): ${error.message}`);
+    throw new TinyrunError('ARCHIVE', `decompress the archive (${kind}): ${error.message}`, WHOLE);
   } finally {
     input.destroy();
     transform.destroy();

@@ -98,8 +98,9 @@ export async function* readEntries(source: ByteSource, options: ReadOptions = {}
   } catch (error) {
     if (!(error instanceof TinyrunError) || error.code !== 'ARCHIVE' || 'entry' in error.data) throw error;
     const place = count === 0 ? 'at its beginning' : `at or behind entry ${count}, ${displayName(name)}`;
+    const hint = count === 0 ? 'is it a tar archive, plain or compressed by gzip or zstd?' : error.hint;
     throw new TinyrunError('ARCHIVE', `read the archive, ${place}: ${error.message}`, {
-      ...(count === 0 && { hint: 'is it a tar archive, plain or compressed by gzip or zstd?' }),
+      ...(hint !== undefined && { hint }),
       data: { entry: count },
     });
   } finally {

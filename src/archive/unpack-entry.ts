@@ -5,6 +5,7 @@ import { close, flag, rawSyscall, SystemError } from '../../native-bindings/libc
 import { errno, must, pathOf, S_IFDIR, statInode } from '../disk/inode.ts';
 import { TinyrunError } from '../errors.ts';
 import { type Attributes, setAttributes } from './attributes.ts';
+import { cutOff } from './blocks.ts';
 import { openBeneath } from './directories.ts';
 import type { Entry } from './entries.ts';
 import { type ByteString, displayName, entryPath, pathBytes } from './names.ts';
@@ -78,7 +79,7 @@ async function writeBody(fd: number, entry: Entry, what: string): Promise<void> 
     for (let at = offset; at < offset + length; ) {
       const most = Math.min(CHUNK, offset + length - at);
       const bytes = entry.readNow(most) ?? (await entry.read(most));
-      if (bytes === undefined) throw new TinyrunError('ARCHIVE', 'the archive is cut off');
+      if (bytes === undefined) throw cutOff();
       writeAt(fd, bytes, at, what);
       at += bytes.length;
     }

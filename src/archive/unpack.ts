@@ -76,7 +76,11 @@ async function unpackNamed(tree: Tree, entry: Entry): Promise<void> {
   } catch (error) {
     if (!(error instanceof TinyrunError) || error.code !== 'ARCHIVE') throw error;
     const name = displayName(entry.name);
-    throw new TinyrunError('ARCHIVE', `unpack ${name}: ${error.message}`, { data: { entry: name } });
+    const { hint, message } = error;
+    throw new TinyrunError('ARCHIVE', `unpack ${name}: ${message}`, {
+      ...(hint !== undefined && { hint }),
+      data: { entry: name },
+    });
   }
 }
 

@@ -2,6 +2,7 @@
 // ends there (Bun 1.4.5), and so would we an archive. Only the lengths are read here, to see where the last frame ends.
 
 import { TinyrunError } from '../errors.ts';
+import { WHOLE } from './blocks.ts';
 import { type ByteSource, watched } from './source.ts';
 
 /** What the next bytes are, and what follows them. */
@@ -13,7 +14,7 @@ const MAGIC: Step = { kind: 'magic', length: 4 };
 const BLOCK: Step = { kind: 'block', length: 3 };
 
 const damaged = (why: string): TinyrunError =>
-  new TinyrunError('ARCHIVE', `decompress the archive (zstd): ${why}`);
+  new TinyrunError('ARCHIVE', `decompress the archive (zstd): ${why}`, WHOLE);
 
 /**
  * The same source; at its end it fails if the last frame is not whole.

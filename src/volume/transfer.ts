@@ -92,10 +92,9 @@ const importInto = (
 
 function failed(name: string, from: string, error: unknown, state: string): unknown {
   if (!(error instanceof TinyrunError || error instanceof SystemError)) return error;
-  const hint =
-    error instanceof TinyrunError && error.hint !== undefined ? error.hint : 'import it again, whole';
+  const hint = error instanceof TinyrunError ? error.hint : undefined;
   return new TinyrunError('ARCHIVE', `import ${from} into volume ${name}: ${error.message} (${state})`, {
-    hint,
+    ...(hint !== undefined && { hint }),
     cause: error,
     data: { volume: name },
   });
