@@ -26,13 +26,19 @@ export function planAttach(
   input: Pick<PlanInput, 'sources' | 'bundle'>,
   words: (why: string) => Words,
 ): Op[] {
-  if (place.known === 'trusted' && place.type === 'kernel') assertMayCover(planned);
+  const inKernels = place.known === 'trusted' && place.type === 'kernel';
+  if (inKernels) assertMayCover(planned);
   const kind = targetKind(planned, input);
   const target = planTarget(place, planned.target, kind, `mount-${planned.index}`, planned.from);
   const onFile = kind === 'directory' && planned.options.bind !== false && planned.from.startsWith('--');
-  const attached = words(
+  const onto = words(
     'Attached to a descriptor, not to a path: it lands where we looked, whatever was swapped since.',
   );
+  // Who asks for a mount in proc or sysfs by a flag learns what the ENOENT of a missing mount point means there.
+  const attached =
+    inKernels && planned.from.startsWith('--')
+      ? { ...onto, what: `${onto.what}, where nothing can be made` }
+      : onto;
   return [
     ...(onFile ? planOnDirectory(planned, target.ops, attached) : target.ops),
     ...(place.known === 'trusted' ? [] : refuseProc(planned)),
@@ -102,8 +108,11 @@ const PROC_ALLOWED = new Set(
   ].map((name) => `proc/${name}`),
 );
 
-/** Throws CONFIG for a bind or tmpfs over a part of our own proc. */
-function assertMayCover({ target, options, mount, from }: PlannedMount): void {
+/**
+ * Refuses a bind or tmpfs over a part of our own proc.
+ * @throws TinyrunError CONFIG
+ */
+export function assertMayCover({ target, options, mount, from }: PlannedMount): void {
   if (
     (options.bind === false && mount.type !== 'tmpfs') ||
     !target.startsWith('proc/') ||

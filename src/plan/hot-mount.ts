@@ -4,7 +4,7 @@
 
 import type { Op, Program, Words } from '../program/op.ts';
 import * as o from '../program/ops.ts';
-import { planAttach } from './attach.ts';
+import { assertMayCover, planAttach } from './attach.ts';
 import { bindBuffers, planBindSources } from './bind-sources.ts';
 import { cleanInside } from './clean-inside.ts';
 import { type HotInput, planStaged } from './hot-stage.ts';
@@ -31,6 +31,7 @@ export const STATX_BYTES = 256;
  * Plans that a mount is attached. Pure.
  * @param around the read-only mount that its destination is in, if any
  * @param told a descriptor to which the struct statx of its root is written, when it is attached
+ * @throws TinyrunError CONFIG where it would cover a part of proc
  */
 export function planHotAttach(
   input: HotInput,
@@ -39,6 +40,8 @@ export function planHotAttach(
   told: number,
 ): Program {
   const planned = planHotMount(mount);
+  if (input.config.mounts?.some(({ type, destination }) => type === 'proc' && destination === '/proc'))
+    assertMayCover(planned);
   const binds = { ...input, rootless: undefined };
   const words = (why: string): Words => ({
     what: describeMount(planned, input.bundle),

@@ -49,7 +49,7 @@ function isInits({ rlimit: { type, hard } }: PlannedRlimit, input: ProcessInput)
 export function planRlimits(input: ProcessInput): Op[] {
   return listRlimits(input)
     .filter((planned) => isInits(planned, input))
-    .map((planned) => planRlimit(planned, 0));
+    .map((planned) => planRlimit(planned, 0, input.host));
 }
 
 /**
@@ -59,16 +59,18 @@ export function planRlimits(input: ProcessInput): Op[] {
 export function planRlimitsFromOutside(input: ProcessInput, pid: 0 | { reg: string }): Op[] {
   return listRlimits(input)
     .filter((planned) => !isInits(planned, input))
-    .map((planned) => planRlimit(planned, pid));
+    .map((planned) => planRlimit(planned, pid, input.host));
 }
 
 function planRlimit(
   { rlimit: { type, soft, hard }, why, from }: PlannedRlimit,
   pid: 0 | { reg: string },
+  { noFile }: ProcessInput['host'],
 ): Op {
+  const above = type === 'RLIMIT_NOFILE' && noFile !== undefined && limit(hard) > limit(noFile.hard);
   const value: Arg = { struct: 'rlimit64', fields: { rlim_cur: limit(soft), rlim_max: limit(hard) } };
   return o.call('prlimit64', [pid, o.flags(type), value, 0], {
-    what: `set ${type} to ${shown(soft)}:${shown(hard)}`,
+    what: `set ${type} to ${shown(soft)}:${shown(hard)}${above ? ", above tinyrun's own (root may go up to fs.nr_open)" : ''}`,
     why,
     from,
   });

@@ -30,6 +30,7 @@ export function makeOverlay(
     if (inode.type !== S_IFDIR)
       throw new TinyrunError('CONFIG', `${from}: the option O is for directories, and ${source} is a file`);
     const own = upper === undefined || work === undefined;
+    if (!own) for (const path of [upper, work]) assertLayer(path, from);
     const layers = own ? newLayers(containerDirectory(dataRoot, id), mount.destination) : { upper, work };
     if (own) {
       // The merged directory has the owner and mode of its upper one.
@@ -41,6 +42,16 @@ export function makeOverlay(
   } finally {
     if (fd === undefined) close(lower);
   }
+}
+
+/** The kernel's word for a layer that is missing is ENOENT, of none of the three. */
+function assertLayer(path: string, from: string): void {
+  const fd = openDirectory(AT_FDCWD, path);
+  if (fd === undefined)
+    throw new TinyrunError('CONFIG', `${from}: there is no directory ${path}`, {
+      hint: 'make it first, or leave out upperdir and workdir',
+    });
+  close(fd);
 }
 
 /** Empty directories in the container's own; what an earlier start has left there goes. */
