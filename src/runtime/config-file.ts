@@ -29,3 +29,23 @@ export function readConfig(path: string): string {
     hint: 'a bundle is a directory with a config.json: make one with `tinyrun spec`',
   });
 }
+
+/**
+ * Planners know a config by its JSON pointers only: the same error, with the file in front, as of what validation finds. The
+ * config of a container with a record is nobody's file.
+ */
+export function inConfig(
+  error: unknown,
+  options: Pick<RunOptions, 'bundle' | 'configFile' | 'container'>,
+): unknown {
+  const path = configPath(options);
+  if (!(error instanceof TinyrunError) || options.container !== undefined) return error;
+  const { code, message, hint, data, exit } = error;
+  if (!/^\/(mounts|process|linux|hooks)\//.test(message) || message.startsWith(path)) return error;
+  return new TinyrunError(code, `${path}: ${message}`, {
+    ...(hint !== undefined && { hint }),
+    ...(exit !== undefined && { exit }),
+    data,
+    cause: error,
+  });
+}

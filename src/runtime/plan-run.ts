@@ -10,7 +10,7 @@ import type { PlanInput } from '../plan/input.ts';
 import { planContainer } from '../plan/plan.ts';
 import type { Program } from '../program/op.ts';
 import { becomeProgram, type TraceLines } from './become.ts';
-import { configPath, readConfig } from './config-file.ts';
+import { configPath, inConfig, readConfig } from './config-file.ts';
 import { gatherInput } from './gather.ts';
 import { fill } from './keepable.ts';
 import { createLog, type Log } from './log.ts';
@@ -35,7 +35,11 @@ export async function planAndRun(
     warned = true;
     log.warn(message);
   };
-  const gathered = await gatherInput(global, options, host, { ...log, warn }, text);
+  const gathered = await gatherInput(global, options, host, { ...log, warn }, text).catch(
+    (error: unknown) => {
+      throw inConfig(error, options);
+    },
+  );
   try {
     const input = await makeReady(global, options, gathered, { ...log, warn });
     const keepable = warned ? undefined : toKeepableRun(global, options, input, text);
@@ -49,7 +53,7 @@ export async function planAndRun(
   } catch (error) {
     if (gathered.uses !== undefined)
       await (await import('./uses.ts')).abandonUses(global.dataRoot, options.id, gathered.uses);
-    throw error;
+    throw inConfig(error, options);
   }
 }
 
@@ -100,6 +104,10 @@ export async function explainContainer(
   text = readConfig(configPath(options)),
 ): Promise<Program> {
   const log = createLog(global);
-  const input = await gatherInput(global, { ...options, trace: undefined }, probeHost(), log, text, false);
-  return planContainer(input);
+  try {
+    const input = await gatherInput(global, { ...options, trace: undefined }, probeHost(), log, text, false);
+    return planContainer(input);
+  } catch (error) {
+    throw inConfig(error, options);
+  }
 }

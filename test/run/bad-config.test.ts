@@ -70,7 +70,14 @@ const mounts: Record<string, [mount: object, says: RegExp]> = {
     { destination: '/tmp', source: 'config.json', options: ['bind'] },
     /tinyrun: mount .+\/config\.json on \/tmp \(bind\): the source is a file, but \/tmp in the rootfs is a directory/,
   ],
-  'on /': [{ destination: '/', type: 'tmpfs', source: 'tmpfs' }, /\/mounts\/\d+: cannot mount on \/: it is/],
+  'on /': [
+    { destination: '/', type: 'tmpfs', source: 'tmpfs' },
+    /\/config\.json: \/mounts\/\d+: cannot mount on \/: it is/,
+  ],
+  'of a volume with an option that is none': [
+    { destination: '/mnt', type: 'volume', source: 'v', options: ['foo'] },
+    /tinyrun: .+\/config\.json: \/mounts\/\d+: invalid mode: foo/,
+  ],
   'on ..': [{ destination: '/tmp/../..', type: 'tmpfs', source: 'tmpfs' }, /cannot mount on \/: it is/],
   'inside of proc': [
     { destination: '/proc/self', type: 'tmpfs', source: 'tmpfs' },
