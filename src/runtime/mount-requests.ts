@@ -3,7 +3,7 @@
 
 import { TinyrunError } from '../errors.ts';
 import { parseTmpfsFlag, parseVolumeFlag } from '../volume/flag.ts';
-import type { VolumeMount } from '../volume/mount.ts';
+import { nameFlag, type VolumeMount } from '../volume/mount.ts';
 import { parseMountFlag } from '../volume/mount-flag.ts';
 import { createLog } from './log.ts';
 import type { GlobalOptions, RunOptions } from './options.ts';
@@ -51,18 +51,10 @@ export function warnOfDriver(
     );
 }
 
-/** Docker's words seldom say which of the flags they are about. */
 function named(flag: string, text: string, parse: () => VolumeMount): VolumeMount {
   try {
     return parse();
   } catch (error) {
-    if (!(error instanceof TinyrunError)) throw error;
-    const { code, message, hint, data } = error;
-    const place = `it is in ${flag} ${text === '' ? "''" : text}`;
-    throw new TinyrunError(code, message, {
-      hint: hint === undefined ? place : `${hint}; ${place}`,
-      data,
-      cause: error,
-    });
+    throw nameFlag(error, `${flag} ${text === '' ? "''" : text}`);
   }
 }

@@ -142,8 +142,25 @@ function invalidMode(mode: string): TinyrunError {
   return new TinyrunError('USAGE', `invalid mode: ${mode}`);
 }
 
-/** What a tmpfs itself understands, tmpfs(5). */
-const TMPFS_DATA = ['size', 'mode', 'uid', 'gid', 'nr_inodes', 'nr_blocks', 'mpol'];
+const SIZE = { is: /^(0x[\da-f]+|\d+)[kmgtpe]?$/i, like: 'a number, or one with k, m or g' };
+const ID = { is: /^(0x[\da-f]+|\d+)$/i, like: 'a number' };
+
+/** What a tmpfs itself understands, tmpfs(5), and what the values look like that the kernel takes. */
+const TMPFS_DATA = new Map([
+  [
+    'size',
+    {
+      is: /^((0x[\da-f]+|\d+)[kmgtpe]?|\d+%)$/i,
+      like: 'bytes, a number with k, m or g, or a part of the memory: 64m, 10%',
+    },
+  ],
+  ['mode', { is: /^[0-7]+$/, like: 'octal digits: 1777' }],
+  ['uid', ID],
+  ['gid', ID],
+  ['nr_inodes', SIZE],
+  ['nr_blocks', SIZE],
+  ['mpol', { is: /./, like: 'a policy of memory: interleave' }],
+]);
 
 /**
  * Parses the value of --tmpfs. Any mount option may be given; what the defaults are is up to toOciMounts.
@@ -176,12 +193,16 @@ export function parseTmpfsFlag(text: string): VolumeMount {
 
 function assertTmpfsOptions(options: readonly string[]): void {
   for (const option of options) {
-    const name = option.split('=', 1)[0]!;
+    const [, name = '', value] = /^([^=]*)=?(.*)$/s.exec(option) ?? [];
     const parsed = parseMountOptions([option]);
-    const ownData = parsed.data.length === 0 || (option.includes('=') && TMPFS_DATA.includes(name));
+    const data = option.includes('=') ? TMPFS_DATA.get(name) : undefined;
     // These three need a mount that is already there.
     const elsewhere = parsed.bind !== false || parsed.remount || parsed.idmap !== false;
-    if (!ownData || elsewhere)
+    if ((parsed.data.length > 0 && data === undefined) || elsewhere)
       throw new TinyrunError('USAGE', `invalid tmpfs option ${JSON.stringify(name)}`);
+    if (data !== undefined && !data.is.test(value ?? ''))
+      throw new TinyrunError('USAGE', `invalid value for tmpfs option ${name}: ${JSON.stringify(value)}`, {
+        hint: `write ${data.like}`,
+      });
   }
 }

@@ -105,7 +105,8 @@ const KEYS: Readonly<Record<string, Setter>> = {
   },
   'tmpfs-size': (request, value, { key }) => {
     const size = parseSize(value);
-    if (size === undefined) throw usage(`invalid value for ${key}: ${value}`);
+    if (size === undefined)
+      throw usage(`invalid value for ${key}: ${value}`, 'write bytes, or a number with b, k, m or g: 64m');
     setTmpfs(request, 'size', size > 0 ? String(size) : undefined);
   },
   'tmpfs-mode': (request, value, { key }) => {
@@ -192,6 +193,6 @@ function setTmpfs(request: MountRequest, name: string, value: string | undefined
   request.tmpfs = { options: value === undefined ? others : [...others, `${name}=${value}`] };
 }
 
-function usage(message: string): TinyrunError {
-  return new TinyrunError('USAGE', message);
+function usage(message: string, hint?: string): TinyrunError {
+  return new TinyrunError('USAGE', message, hint === undefined ? {} : { hint });
 }

@@ -161,3 +161,18 @@ export function isPropagation(text: string): text is PropagationMode {
 function subpathProblem(subpath: string): string | undefined {
   return isLocalPath(subpath) ? undefined : 'subpath must be a relative path within the volume';
 }
+
+/**
+ * Docker's words seldom say which of the flags they are about: the same error, with the flag behind its hint.
+ * @param flag with its value
+ */
+export function nameFlag(error: unknown, flag: string): unknown {
+  if (!(error instanceof TinyrunError)) return error;
+  const { code, message, hint, data } = error;
+  const place = `it is in ${flag}`;
+  return new TinyrunError(code, message, {
+    hint: hint === undefined ? place : `${hint}; ${place}`,
+    data,
+    cause: error,
+  });
+}

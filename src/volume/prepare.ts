@@ -15,7 +15,7 @@ import { chownTree } from './chown.ts';
 import { fillVolume, isEmpty } from './fill.ts';
 import { findUses } from './find-uses.ts';
 import { openImage } from './image-mount.ts';
-import type { VolumeMount } from './mount.ts';
+import { nameFlag, type VolumeMount } from './mount.ts';
 import { mountVolume } from './mounted.ts';
 import { ANONYMOUS_LABEL, newVolumeName } from './names.ts';
 import { byDepth, distinctMounts, isPlain, toFlagMount } from './oci-mounts.ts';
@@ -180,6 +180,8 @@ async function ensureVolume(dataRoot: string, use: Use): Promise<void> {
         ...(driver !== undefined && { driver }),
         ...(driverOptions !== undefined && { options: driverOptions }),
         labels: { ...labels, ...(anonymous && { [ANONYMOUS_LABEL]: '' }) },
+      }).catch((error: unknown) => {
+        throw nameFlag(error, request.flag);
       })
     : await resolveVolume(dataRoot, name, `create it first, or leave nocreate out of ${request.flag}`);
   point.Driver = volume.driver;

@@ -24,7 +24,9 @@ const PAGES: Readonly<Record<string, string>> = {
     mkdir -p $T/data/volumes/damaged/_data; echo '{' >$T/data/volumes/damaged/volume.json
     t volume create -o type=tmpfs -o device=tmpfs -o o=size=1m,password=secret,nosuch=1 bad
     t volume create -o type=none -o device=$T/none -o o=bind gone
-    echo x >$T/notar`,
+    echo x >$T/notar
+    tar -cPf $T/dotdot.tar -C $T/data ../notar 2>/dev/null
+    tar -cf $T/whole.tar -C $T notar; head -c 512 $T/whole.tar >$T/cut.tar; gzip -c $T/whole.tar | head -c 60 >$T/cut.tar.gz`,
   cp: `${FILES}
     mknod $T/dev c 1 3; mkfifo $T/pipe; ln -s loop $T/loop
     t create --name off -v vol:/v -v vol:/ro:ro bb
