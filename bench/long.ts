@@ -5,7 +5,7 @@ import { childrenOf } from '../test/support/steps.ts';
 import { assertNotInterrupted, type Bounds, median } from './measure.ts';
 import { target } from './table.ts';
 
-const ROUNDS = 5;
+const ROUNDS = 3;
 /** Milliseconds after which a command is killed. */
 const LONGEST = 120_000;
 

@@ -1,10 +1,11 @@
 // kill -9 at any moment of making, starting and removing a container: the next command finds it whole, or takes away what is
 // left. And a reboot.
 
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { parseCgroups, removeCgroup } from '../support/cgroup.ts';
 import { all } from '../support/killed.ts';
 import { leftOf, type Store, withStore } from '../support/store.ts';
 
@@ -74,10 +75,14 @@ async function killMonitor(store: Store, id: string): Promise<void> {
   for (let tries = 0; existsSync(`/proc/${pid}`) && tries < 200; tries++) await Bun.sleep(10);
 }
 
-/** The state root and all processes are gone; the data root is what it was. */
+/** The state root, cgroups and all processes are gone; the data root is what it was. */
 async function reboot(store: Store): Promise<void> {
-  for (const id of readdirSync(store.root).filter((name) => !name.startsWith('.')))
+  for (const id of readdirSync(store.root).filter((name) => !name.startsWith('.'))) {
+    const { pid } = JSON.parse(store.out('state', id));
+    const cgroups = [...parseCgroups(readFileSync(`/proc/${pid}/cgroup`, 'utf8')).values()];
     await killMonitor(store, id);
+    for (const path of new Set(cgroups)) if (path.endsWith(id)) removeCgroup(path);
+  }
   rmSync(store.root, { recursive: true });
 }
 

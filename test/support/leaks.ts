@@ -58,7 +58,8 @@ export function takeSnapshot(): Snapshot {
   const device = statSync('/dev/null');
   return {
     mount: text('/proc/self/mountinfo').split('\n'),
-    cgroup: tree('/sys/fs/cgroup', 6, 'directories').filter((path) => path.includes('tinyrun')),
+    // Of containers of images it is named by their ids.
+    cgroup: tree('/sys/fs/cgroup', 6, 'directories').filter((path) => /tinyrun|\/[0-9a-f]{64}$/.test(path)),
     process: processes(),
     'loop device': readdirSync('/sys/block').flatMap(
       (name) => text(`/sys/block/${name}/loop/backing_file`) || [],
