@@ -522,7 +522,7 @@ test('import: an archive of 200 MB from a pipe takes less than 150 MB of memory'
 
 test('import: on a terminal a line shows how far it is, and goes at the end', () =>
   withStore((store) => {
-    makeLayout(join(store.folder, 'layout'), { ...image, layers: [makeLayer({ 'data/one': 60_000_000 })] });
+    makeLayout(join(store.folder, 'layout'), { ...image, layers: [makeLayer({ 'data/one': 250_000_000 })] });
     const words = [...commandOf(store), 'image', 'import'].join(' ');
     const typed = (more: string): string =>
       Bun.spawnSync(['script', '-qec', `${words} ${more}`, '/dev/null'], {
@@ -531,7 +531,7 @@ test('import: on a terminal a line shows how far it is, and goes at the end', ()
       }).stdout.toString();
     assert.match(
       typed('layout').replaceAll('\x1b[K', '<clear>'),
-      /\rimport bb:latest: [\d.]+ [kM]B of 60\.\d MB, [\d.]+ [kM]B\/s, (\d+ min )?\d+ s left<clear>.*\r<clear>Loaded image: bb:latest\r\n$/s,
+      /\rimport bb:latest: [\d.]+ [kM]B of 250 MB, [\d.]+ [kM]B\/s, (\d+ min )?\d+ s left<clear>.*\r<clear>Loaded image: bb:latest\r\n$/s,
     );
     store.out('rmi', 'bb');
     assert.is(typed('-q layout'), 'Loaded image: bb:latest\r\n');

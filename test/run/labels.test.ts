@@ -21,7 +21,7 @@ test('a profile is refused by a kernel without AppArmor, and before anything is 
   if (hasAppArmor) return skip('a profile without AppArmor', 'this kernel has AppArmor');
   assert.match(
     await refusalOf({ config: withProfile('docker-default') }),
-    'tinyrun: /process/apparmorProfile: "docker-default": this kernel has no AppArmor, or it is off',
+    'config.json: /process/apparmorProfile: "docker-default": this kernel has no AppArmor, or it is off',
   );
   await withStore((store) => {
     const { stderr, code } = store.t('create', '--security-opt', 'apparmor=docker-default', 'bb');
@@ -52,7 +52,7 @@ test('with AppArmor the program runs under its profile, and one that is not load
 test('a label is refused by a kernel without SELinux', async () => {
   if (hasSelinux) return skip('a label without SELinux', 'this kernel has SELinux');
   const words = await refusalOf({ config: ({ linux }) => void Object.assign(linux!, { mountLabel: 'm' }) });
-  assert.match(words, 'tinyrun: /linux/mountLabel: "m": this kernel has no SELinux, or it is off');
+  assert.match(words, 'config.json: /linux/mountLabel: "m": this kernel has no SELinux, or it is off');
 });
 
 test.run();

@@ -273,7 +273,7 @@ test('intelRdt is refused where resctrl is not mounted', async () => {
   const words = await refusalOf({
     config: ({ linux }) => void Object.assign(linux!, { intelRdt: { l3CacheSchema: 'L3:0=f' } }),
   });
-  assert.match(words, 'tinyrun: /linux/intelRdt: this machine has no resctrl filesystem mounted');
+  assert.match(words, 'config.json: /linux/intelRdt: this machine has no resctrl filesystem mounted');
 });
 
 test.run();

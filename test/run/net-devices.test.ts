@@ -77,7 +77,7 @@ netTest('in a user namespace, with a sysctl of the interface', async () => {
 
 netTest('one that is not there is refused before anything is made', async () => {
   const words = await refusalOf({ via: inNetwork(), config: withDevices({ middle: {} }) });
-  assert.match(words, 'tinyrun: /linux/netDevices: there is no network device "middle" here');
+  assert.match(words, 'config.json: /linux/netDevices: there is no network device "middle" here');
 });
 
 netTest('a name that is taken in the network namespace is told', async () => {

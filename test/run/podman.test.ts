@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { tinyrun } from '../support/bundle.ts';
+import { removeCgroup } from '../support/cgroup.ts';
 import { payload, runCommand, until } from '../support/container.ts';
 import { withPty } from '../support/pty.ts';
 import { skip } from '../support/skip.ts';
@@ -30,6 +31,13 @@ interface Podman {
 /** The engine's defaults raise limits that this process may not have. */
 const LIMITS = '[containers]\ndefault_ulimits = ["nofile=512:512", "nproc=1024:1024"]\n';
 const IMAGE = 'payload';
+/** Of its cgroup, Podman leaves the directories of hierarchies without controllers. */
+function removePod(podman: Podman, name: string): void {
+  const { Id: id } = JSON.parse(podman(`pod inspect ${name}`));
+  podman(`pod rm --force --time 0 ${name}`);
+  removeCgroup(`libpod_parent/${id}`);
+}
+
 /** What holds the namespaces of a pod. */
 const INFRA = 'infra';
 
@@ -203,11 +211,11 @@ podmanTest(
     podman('pod unpause p1');
     podman('pod stop --time 0 p1');
     podman('pod start p1');
-    podman('pod rm --force --time 0 p1');
+    removePod(podman, 'p1');
     podman(`pod create --name p2 --network host --share net --infra-image ${INFRA}`);
     const network = podman(`run --rm --pod p2 ${IMAGE} /payload readlink /proc/self/ns/net`);
     assert.is(network.trim(), readlinkSync('/proc/self/ns/net'));
-    podman('pod rm --force --time 0 p2');
+    removePod(podman, 'p2');
   },
   podObstacle,
 );

@@ -129,7 +129,7 @@ rootlessTest(
     assert.is(code, 125);
     assert.match(
       stderr,
-      'tinyrun: /process/user/additionalGids: cannot set any additional groups in a rootless container',
+      'config.json: /process/user/additionalGids: cannot set any additional groups in a rootless container',
     );
   },
   ({ process }) => void Object.assign(process, { user: { uid: 0, gid: 0, additionalGids: [7] } }),
