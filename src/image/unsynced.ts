@@ -7,7 +7,7 @@
 
 import { close, flag, rawSyscall, SystemError, syscall } from '../../native-bindings/libc.ts';
 import { bootId } from '../disk/boot-id.ts';
-import { AT_FDCWD, DIRECTORY, exists, listDirectory } from '../disk/files.ts';
+import { AT_FDCWD, exists, listDirectory, openDirectory } from '../disk/files.ts';
 import { errno, statInode } from '../disk/inode.ts';
 import { makeDirectories, syncDirectory, writeFileAtomic } from '../disk/write.ts';
 import { imageFolder } from './folders.ts';
@@ -78,8 +78,8 @@ const SETTLED_SECONDS = 60;
 export function syncOldLayers(dataRoot: string): void {
   const boot = bootId();
   const folder = `${marksFolder(dataRoot)}/${boot}`;
-  const fd = rawSyscall('openat', AT_FDCWD, folder, DIRECTORY, 0);
-  if (fd < 0) return;
+  const fd = openDirectory(AT_FDCWD, folder);
+  if (fd === undefined) return;
   try {
     const { mtime } = statInode(fd, `look at ${folder}`);
     if (Date.now() / 1000 - mtime.seconds < SETTLED_SECONDS) return;

@@ -14,7 +14,7 @@ import { probeHost } from './probe.ts';
  * @throws TinyrunError NOT_FOUND, STATE; what `work` throws
  */
 export async function whilePaused<T>(global: GlobalOptions, id: string, work: () => Promise<T>): Promise<T> {
-  const resumer = startResumer(global, id);
+  const resumer = await startResumer(global, id);
   try {
     pauseContainer(global.root, id);
     try {
@@ -27,8 +27,11 @@ export async function whilePaused<T>(global: GlobalOptions, id: string, work: ()
   }
 }
 
-/** Starts the process that lets the container go on if we cannot (plan/resumer.ts). */
-function startResumer(global: GlobalOptions, id: string): { dismiss(): Promise<void> } {
+/**
+ * Starts the process that lets the container go on if we cannot (plan/resumer.ts).
+ * @throws TinyrunError HOST where it cannot be started: then nothing is paused yet
+ */
+async function startResumer(global: GlobalOptions, id: string): Promise<{ dismiss(): Promise<void> }> {
   const { root } = global;
   const [broken, whole] = openPipe();
   const nowhere = openFile('/dev/null', flag('O_WRONLY', 'O_CLOEXEC'));
@@ -39,6 +42,7 @@ function startResumer(global: GlobalOptions, id: string): { dismiss(): Promise<v
   });
   close(broken);
   close(nowhere);
+  await Promise.race([ended, Bun.sleep(0)]);
   return {
     async dismiss() {
       rawSyscall('write', whole, new Uint8Array(1), 1); // where it was killed, nobody needs it any more
