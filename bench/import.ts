@@ -37,7 +37,7 @@ function makeArchives(dir: string): void {
     }
   }
   const data = `${tinyrun} --data-root ${dir}/data`;
-  runScript(`cd ${dir} && tar -cf plain.tar -C tree . && gzip -1 -k plain.tar && rm -r tree`);
+  runScript(`cd ${dir} && tar -cf plain.tar -C tree . && gzip -1 -k plain.tar`);
   runScript(
     `${data} image import ${dir}/plain.tar bench:latest && ${data} image save -o ${dir}/docker.tar bench:latest`,
   );

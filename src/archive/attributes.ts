@@ -2,7 +2,7 @@
 // is followed (CVE-2021-32760: a mode set through a symlink of the archive).
 
 import { flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
-import { errno, must, pathOf, xattrsOf } from '../disk/inode.ts';
+import { errno, must, NO_PATH, pathOf, xattrsOf } from '../disk/inode.ts';
 import { type ByteString, byteString, displayName, pathBytes } from './names.ts';
 import type { NewFile } from './new-files.ts';
 import type { Time } from './pax.ts';
@@ -42,7 +42,7 @@ export function setAttributes(
   const { mode, uid, gid } = attributes;
   // In this order: chown(2) takes away setuid bits and capabilities, and an ACL refines the mode.
   if (has.uid !== uid || has.gid !== gid)
-    must(rawSyscall('fchownat', fd, '', uid, gid, AT_EMPTY_PATH), `${what}: set its owner ${uid}:${gid}`);
+    must(rawSyscall('fchownat', fd, NO_PATH, uid, gid, AT_EMPTY_PATH), `${what}: set its owner ${uid}:${gid}`);
   if (has.mode !== mode) must(setMode(fd, mode), `${what}: set its mode`);
   for (const [name, value] of attributes.xattrs) if (isPortable(name)) setXattr(fd, name, value, what);
   must(setTimes(fd, attributes.mtime), `${what}: set its times`);
@@ -65,7 +65,7 @@ function setTimes(fd: number, { seconds, nanoseconds }: Time): number {
     times.setInt32(at + 4, Math.floor(seconds / 2 ** 32), true);
     times.setUint32(at + 8, nanoseconds, true);
   }
-  return rawSyscall('utimensat', fd, '', timesBytes, AT_EMPTY_PATH);
+  return rawSyscall('utimensat', fd, NO_PATH, timesBytes, AT_EMPTY_PATH);
 }
 
 function setXattr(fd: number, name: ByteString, value: Uint8Array, what: string): void {

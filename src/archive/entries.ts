@@ -38,8 +38,8 @@ export interface Entry {
   read(most: number): Promise<Uint8Array | undefined>;
   /** The same if they are there; undefined: `read` may wait for them. */
   readNow(most: number): Uint8Array | undefined;
-  /** The body as it is stored: a file with holes without them. */
-  body: ByteSource;
+  /** All of a body that has not been read, if it is there; undefined: it comes in pieces, by `read`. */
+  readWholeNow(): Uint8Array | undefined;
 }
 
 export interface ReadOptions {
@@ -155,12 +155,14 @@ function setGlobals(archive: Archive, records: Records): void {
     throw new TinyrunError('ARCHIVE', `it has more than ${MOST_GLOBALS} global records`);
 }
 
+const NONE: Entry['xattrs'] = [];
+
 function toEntry(
   archive: Archive,
   { block, type, time, xattrs }: Fields,
   { regions, size, left }: Data,
 ): Entry {
-  const { read, readNow } = readBody(archive, left);
+  const { read, readNow, readWholeNow } = readBody(archive, left);
   return {
     type,
     name: block.name,
@@ -171,19 +173,17 @@ function toEntry(
     link: block.link,
     major: block.major,
     minor: block.minor,
-    xattrs: [...xattrs],
+    xattrs: xattrs === undefined ? NONE : [...xattrs],
     size,
     regions,
     read,
     readNow,
-    get body() {
-      return chunksOf(read);
-    },
+    readWholeNow,
   };
 }
 
 /** The body's bytes, then its padding, which is no content. */
-function readBody(archive: Archive, stored: number): Pick<Entry, 'read' | 'readNow'> {
+function readBody(archive: Archive, stored: number): Pick<Entry, 'read' | 'readNow' | 'readWholeNow'> {
   const body = { left: stored, padding: (BLOCK - (stored % BLOCK)) % BLOCK };
   archive.body = body;
   const taken = (bytes: Uint8Array): Uint8Array => {
@@ -194,6 +194,10 @@ function readBody(archive: Archive, stored: number): Pick<Entry, 'read' | 'readN
   return {
     readNow(most) {
       const bytes = body.left === 0 ? undefined : archive.reader.someNow(Math.min(body.left, most));
+      return bytes === undefined ? undefined : taken(bytes);
+    },
+    readWholeNow() {
+      const bytes = archive.reader.takeNow(body.left);
       return bytes === undefined ? undefined : taken(bytes);
     },
     async read(most) {
@@ -222,10 +226,6 @@ function skipPadding({ body, reader, onFrame }: Archive): boolean {
   body.padding = 0;
   onFrame(bytes);
   return true;
-}
-
-async function* chunksOf(read: Entry['read']): ByteSource {
-  for (let bytes = await read(2 ** 20); bytes !== undefined; bytes = await read(2 ** 20)) yield bytes;
 }
 
 /** What its reader left of a body belongs to the frame. */

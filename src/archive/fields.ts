@@ -24,7 +24,8 @@ export interface Fields {
   block: Block;
   type: EntryType;
   time: Time;
-  xattrs: Map<ByteString, Uint8Array>;
+  /** Few files have some. */
+  xattrs: Map<ByteString, Uint8Array> | undefined;
   /** Bytes of its body. */
   stored: number;
 }
@@ -38,7 +39,7 @@ export function fieldsOf(block: Block, records: Records): Fields {
       `${displayName(block.name)} is of an unknown type, ${JSON.stringify(block.type)}`,
     );
   const time = { seconds: block.mtime, nanoseconds: 0 };
-  const fields: Fields = { block, type, time, xattrs: new Map(), stored: 0 };
+  const fields: Fields = { block, type, time, xattrs: undefined, stored: 0 };
   for (const [key, value] of records) applyRecord(fields, key, value);
   // 2^32-1 means "no change" to chown(2).
   for (const id of ['uid', 'gid'] as const)
@@ -56,12 +57,13 @@ export function fieldsOf(block: Block, records: Records): Fields {
 
 /** Later records win; an empty value takes back what an earlier one or the block says. */
 function applyRecord(fields: Fields, key: ByteString, value: Uint8Array): void {
-  const { block, xattrs } = fields;
+  const { block } = fields;
   if (key.startsWith(XATTR)) {
     const name = key.slice(XATTR.length);
     if (name === '' || name.includes('\0'))
       throw new TinyrunError('ARCHIVE', 'an extended attribute without a name');
-    xattrs.set(name, value);
+    fields.xattrs ??= new Map();
+    fields.xattrs.set(name, value);
   } else if (value.length > 0) {
     if (key === 'path' || key === 'GNU.sparse.name') block.name = pathOf(value, key);
     else if (key === 'linkpath') block.link = pathOf(value, key);

@@ -17,10 +17,13 @@ export const pathBytes = (path: ByteString): Uint8Array => Buffer.from(`${path}\
 export const rawBytes = (text: ByteString): Uint8Array => Buffer.from(text, 'latin1');
 
 /** Bytes of an archive or of the kernel; what follows a NUL does not count. */
-export function byteString(bytes: Uint8Array): ByteString {
-  const end = bytes.indexOf(0);
-  const used = end < 0 ? bytes : bytes.subarray(0, end);
-  return Buffer.from(used.buffer, used.byteOffset, used.length).toString('latin1');
+export const byteString = (bytes: Uint8Array): ByteString => byteStringAt(bytes, 0, bytes.length);
+
+/** The same of a part of them. */
+export function byteStringAt(bytes: Uint8Array, at: number, length: number): ByteString {
+  const nul = bytes.indexOf(0, at);
+  const used = nul < 0 ? length : Math.min(nul - at, length);
+  return Buffer.from(bytes.buffer, bytes.byteOffset + at, used).toString('latin1');
 }
 
 /** Of text, as of a configuration or a command line. */

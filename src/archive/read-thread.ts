@@ -6,7 +6,7 @@ import type { Task } from './read-ahead.ts';
 import { type End, type Filler, fillRing } from './ring.ts';
 import { openHere } from './stored.ts';
 
-/** Bytes: a decompressor makes a new buffer for each piece, and a thread that never rests collects none by itself. */
+/** Bytes in buffers made for them, as a decompressor makes them: a thread that never rests collects none by itself. */
 const COLLECT_EVERY = 32 * 2 ** 20;
 
 addEventListener('message', async ({ data }: MessageEvent<Task>) => {
@@ -17,12 +17,15 @@ addEventListener('message', async ({ data }: MessageEvent<Task>) => {
 async function readAll({ stored, digestStored }: Task, filler: Filler): Promise<End> {
   try {
     const archive = openHere(stored, { digestStored, advance: filler.read });
-    let next = COLLECT_EVERY;
+    let last: ArrayBufferLike | undefined;
+    let made = 0;
     for await (const chunk of archive.source) {
       filler.put(chunk);
-      if (archive.bytes < next) continue;
+      if (chunk.buffer !== last) made += chunk.length;
+      last = chunk.buffer;
+      if (made < COLLECT_EVERY) continue;
       Bun.gc(true);
-      next += COLLECT_EVERY;
+      made = 0;
     }
     return { digest: archive.digest(), bytes: archive.bytes, storedDigest: archive.storedDigest() };
   } catch (error) {

@@ -19,7 +19,7 @@ const AT_SYMLINK_FOLLOW = flag('AT_SYMLINK_FOLLOW');
 const CHUNK = 2 ** 20;
 
 /** Unpacks an entry that is no whiteout. */
-export function unpackEntry(tree: Tree, entry: Entry, place: Place): void | Promise<void> {
+export function unpackEntry(tree: Tree, entry: Entry, place: Place): Promise<void> | undefined {
   if (entry.type === 'file') return putFile(tree, entry, place);
   if (entry.type === 'directory') putDirectory(tree, entry, place);
   else if (entry.type === 'link') putLink(tree, entry, place);
@@ -56,41 +56,77 @@ function putDirectory(tree: Tree, entry: Entry, place: Place): void {
   tree.pending.set(place.path, attributesOf(tree, entry));
 }
 
-async function putFile(tree: Tree, entry: Entry, place: Place): Promise<void> {
+function putFile(tree: Tree, entry: Entry, place: Place): Promise<void> | undefined {
+  const file = makeFile(tree, entry, place);
+  let later: Promise<void> | undefined;
+  try {
+    tree.options.recorder?.content(place.path, entry.regions);
+    const bytes = hasHoles(entry) ? undefined : entry.readWholeNow();
+    if (bytes === undefined) later = writeParts(file, entry);
+    else {
+      // As nearly all are: to wait for what is there takes longer than to write it.
+      writeAt(file, bytes, 0);
+      file.finish();
+    }
+  } finally {
+    if (later === undefined) close(file.fd);
+  }
+  return later;
+}
+
+const hasHoles = ({ regions, size }: Entry): boolean => size !== (regions[0]?.length ?? 0);
+
+/** A file that gets its contents. */
+interface OpenFile {
+  fd: number;
+  /** Begins the messages. */
+  what: string;
+  /** Sets its attributes: last, as writing changes its times, and takes away rights. */
+  finish(): void;
+}
+
+function makeFile(tree: Tree, entry: Entry, place: Place): OpenFile {
   const attributes = attributesOf(tree, entry);
   const { newFile } = tree;
   const asMade = newFile !== undefined && (attributes.mode & ~newFile.mode) === 0;
   const mode = asMade ? attributes.mode : 0o600;
   const fd = take(tree, entry, place, (name) => rawSyscall('openat', place.directory, name, CREATE, mode));
   const what = `unpack ${displayName(place.path)}`;
-  try {
-    tree.options.recorder?.content(place.path, entry.regions);
-    await writeBody(fd, entry, what);
+  const finish = (): void => {
     setAttributes(fd, attributes, what, asMade ? { ...newFile, mode } : undefined);
-  } finally {
-    close(fd);
-  }
-  tree.result.bytes += entry.size;
+    tree.result.bytes += entry.size;
+  };
+  return { fd, what, finish };
 }
 
-async function writeBody(fd: number, entry: Entry, what: string): Promise<void> {
+/** The same of one whose contents come in pieces, or that has holes; it is closed. */
+async function writeParts(file: OpenFile, entry: Entry): Promise<void> {
+  try {
+    await writeBody(file, entry);
+    file.finish();
+  } finally {
+    close(file.fd);
+  }
+}
+
+async function writeBody(file: OpenFile, entry: Entry): Promise<void> {
   let end = 0;
   for (const { offset, length } of entry.regions) {
     for (let at = offset; at < offset + length; ) {
       const most = Math.min(CHUNK, offset + length - at);
       const bytes = entry.readNow(most) ?? (await entry.read(most));
       if (bytes === undefined) throw cutOff();
-      writeAt(fd, bytes, at, what);
+      writeAt(file, bytes, at);
       at += bytes.length;
     }
     end = offset + length;
   }
   if (end === entry.size) return;
-  const result = rawSyscall('ftruncate', fd, entry.size);
-  if (result < 0) throw new SystemError(`${what}: make it ${entry.size} bytes long`, -result);
+  const result = rawSyscall('ftruncate', file.fd, entry.size);
+  if (result < 0) throw new SystemError(`${file.what}: make it ${entry.size} bytes long`, -result);
 }
 
-function writeAt(fd: number, bytes: Uint8Array, offset: number, what: string): void {
+function writeAt({ fd, what }: OpenFile, bytes: Uint8Array, offset: number): void {
   for (let done = 0; done < bytes.length; ) {
     const rest = done === 0 ? bytes : bytes.subarray(done);
     const wrote = rawSyscall('pwrite64', fd, rest, rest.length, offset + done);

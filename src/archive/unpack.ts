@@ -55,7 +55,8 @@ export async function unpackTar(
     const { limits, unterminated, recorder } = options;
     for await (const entry of readEntries(source, { limits, unterminated, onFrame: recorder?.frame })) {
       mtime = entry.mtime;
-      await unpackNamed(tree, entry);
+      const later = unpackNamed(tree, entry);
+      if (later !== undefined) await later;
     }
     for (const [path, attributes] of pending) finishDirectory(root, path, attributes);
   } finally {
@@ -68,12 +69,10 @@ export async function unpackTar(
 const IMPLICIT = { mode: 0o755, uid: 0, gid: 0, xattrs: [] } as const;
 
 /** Messages name the entry. */
-async function unpackNamed(tree: Tree, entry: Entry): Promise<void> {
+function unpackNamed(tree: Tree, entry: Entry): Promise<void> | undefined {
   if (tree.options.onEntry !== undefined) tree.options.onEntry(displayName(entry.name), entry.size);
   tree.result.entries++;
-  try {
-    await unpackOne(tree, entry);
-  } catch (error) {
+  const rethrow = (error: unknown): never => {
     if (!(error instanceof TinyrunError) || error.code !== 'ARCHIVE') throw error;
     const name = displayName(entry.name);
     const { hint, message } = error;
@@ -81,11 +80,16 @@ async function unpackNamed(tree: Tree, entry: Entry): Promise<void> {
       ...(hint !== undefined && { hint }),
       data: { entry: name },
     });
+  };
+  try {
+    return unpackOne(tree, entry)?.catch(rethrow);
+  } catch (error) {
+    return rethrow(error);
   }
 }
 
 /** Returns a promise only where it is one of a file's body: most is done at once. */
-function unpackOne(tree: Tree, entry: Entry): void | Promise<void> {
+function unpackOne(tree: Tree, entry: Entry): Promise<void> | undefined {
   const path = pathOfName(tree, entry.name);
   if (path === undefined) return;
   if (path === '') {

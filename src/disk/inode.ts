@@ -64,7 +64,7 @@ export function must(result: number, what: string, step?: string): number {
 export const pathOf = (fd: number): string => `/proc/self/fd/${fd}`;
 
 /** A path for AT_EMPTY_PATH. */
-const NO_PATH = new Uint8Array(1);
+export const NO_PATH = new Uint8Array(1);
 /** A struct statx, by bytes and by words of 32 bits: to read words in place is cheapest, and a copy looks at every file. */
 const statxBytes = new Uint8Array(256);
 const words = new Uint32Array(statxBytes.buffer);

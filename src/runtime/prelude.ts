@@ -53,12 +53,12 @@ export function workingDirectory(): string {
 }
 
 /** What the prelude puts into the environment, for the engine alone; keep in sync with prelude.c. */
-const OWN_VARIABLE = 'BUN_JSC_useWarmUpMarkedBlocks';
+const OWN_VARIABLES: readonly string[] = ['BUN_JSC_useWarmUpMarkedBlocks', 'BUN_JSC_useFTLJIT'];
 
 /** The environment that tinyrun was called with, `NAME=value` each, but for what would steer the engine. */
 export const callerEnvironment = (): string[] =>
   Object.entries(process.env)
-    .filter(([name]) => name !== OWN_VARIABLE)
+    .filter(([name]) => !OWN_VARIABLES.includes(name))
     .map(([name, value]) => `${name}=${value}`);
 
 /** What a program is kept for (native-bindings/launch.c). */

@@ -37,7 +37,8 @@ async function outcome(tar: Uint8Array): Promise<string[] | TinyrunError> {
   try {
     for await (const entry of readEntries(sourceOfBytes(tar), { limits: { bytes: 1_000_000 } })) {
       let bytes = 0;
-      for await (const chunk of entry.body) bytes += chunk.length;
+      for (let chunk = await entry.read(2 ** 20); chunk !== undefined; chunk = await entry.read(2 ** 20))
+        bytes += chunk.length;
       found.push(`${entry.name} ${entry.size} ${bytes}`);
     }
     return found;

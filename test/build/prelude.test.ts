@@ -13,8 +13,8 @@ import { skip } from '../support/skip.ts';
 
 const source = `
 import { readPrelude } from '${join(top, 'src/runtime/prelude.ts')}';
-const { BUN_JSC_useWarmUpMarkedBlocks: own, ...env } = process.env;
-console.log(JSON.stringify({ prelude: readPrelude(), own, env, args: process.argv.slice(2) }));
+const { BUN_JSC_useWarmUpMarkedBlocks: heap, BUN_JSC_useFTLJIT: compiler, ...env } = process.env;
+console.log(JSON.stringify({ prelude: readPrelude(), own: [heap, compiler], env, args: process.argv.slice(2) }));
 `;
 
 const { symbols } = dlopen('libc.so.6', { clock_gettime: { args: ['i32', 'ptr'], returns: 'i32' } });
@@ -90,10 +90,10 @@ test('the prelude keeps the soft limit of open files, the clock, and the environ
       ['BUNDLE', 'EMPTY', 'HOME', 'NODE', 'XDG_CONFIG_HOME'],
     );
 
-    for (const variables of ['BUN_OPTIONS=--x', '', 'BUN_JSC_useWarmUpMarkedBlocks=1']) {
+    for (const variables of ['BUN_OPTIONS=--x', '', 'BUN_JSC_useWarmUpMarkedBlocks=1 BUN_JSC_useFTLJIT=1']) {
       const bare = JSON.parse(shell(`exec env -i ${variables} ./main`));
       assert.equal(bare.env, {});
-      assert.is(bare.own, '0', 'what the engine always gets');
+      assert.equal(bare.own, ['0', '0'], 'what the engine always gets');
     }
     // What the kernel puts behind the environment moves with it, by any number of words.
     for (let removed = 0; removed < 6; removed++) {
