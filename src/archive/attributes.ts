@@ -42,7 +42,10 @@ export function setAttributes(
   const { mode, uid, gid } = attributes;
   // In this order: chown(2) takes away setuid bits and capabilities, and an ACL refines the mode.
   if (has.uid !== uid || has.gid !== gid)
-    must(rawSyscall('fchownat', fd, NO_PATH, uid, gid, AT_EMPTY_PATH), `${what}: set its owner ${uid}:${gid}`);
+    must(
+      rawSyscall('fchownat', fd, NO_PATH, uid, gid, AT_EMPTY_PATH),
+      `${what}: set its owner ${uid}:${gid}`,
+    );
   if (has.mode !== mode) must(setMode(fd, mode), `${what}: set its mode`);
   for (const [name, value] of attributes.xattrs) if (isPortable(name)) setXattr(fd, name, value, what);
   must(setTimes(fd, attributes.mtime), `${what}: set its times`);
