@@ -2,7 +2,7 @@
 
 import type { ContainerConfig, HostConfig } from '../container/config.ts';
 import type { ContainerRecord } from '../container/record.ts';
-import { hasProcess, type StatusReport, statusOf } from '../container/status.ts';
+import { hasProcess, type StatusReport, statusOf, ZERO_TIME } from '../container/status.ts';
 import { containerLayer } from '../image/container-layer.ts';
 import type { Config } from '../oci/config.ts';
 import { containerDirectory } from '../oci/state.ts';
@@ -22,7 +22,7 @@ export function inspectRecord(roots: Roots, record: ContainerRecord): object {
   const [path = '', ...args] = [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])];
   return {
     ...{ Id: id, Created: created, Path: path, Args: args },
-    State: stateOf(statusOf(roots, record)),
+    State: stateOf(statusOf(roots, record), path),
     Image: imageId,
     ...filesIn(directory),
     LogPath: hostConfig.LogConfig.Type === 'none' ? '' : `${directory}/log`,
@@ -51,7 +51,8 @@ const UNCHANGING = {
 /** Of one that was made of a bundle, and ran alone, nobody writes down how it ended: a code of null. */
 type State = Omit<StatusReport, 'exitCode'> & { exitCode: number | null };
 
-function stateOf({ status, pid, exitCode, startedAt, finishedAt, oomKilled }: State): object {
+function stateOf(state: State, command: string): object {
+  const { status, pid, exitCode, startedAt, finishedAt, oomKilled } = state;
   return {
     Status: status,
     Running: hasProcess(status),
@@ -61,10 +62,17 @@ function stateOf({ status, pid, exitCode, startedAt, finishedAt, oomKilled }: St
     Dead: false,
     Pid: pid,
     ExitCode: exitCode,
-    Error: '',
+    Error: whyNotExecuted(state, command),
     StartedAt: startedAt,
     FinishedAt: finishedAt,
   };
+}
+
+/** Of one that never ran, the code is ours (plan/process.ts); it has said more on its standard error. */
+function whyNotExecuted({ status, exitCode, startedAt }: State, command: string): string {
+  if (status !== 'exited' || startedAt !== ZERO_TIME) return '';
+  if (exitCode === 127) return `exec: ${JSON.stringify(command)}: no such file or directory`;
+  return exitCode === 126 ? `exec: ${JSON.stringify(command)}: it cannot be executed` : '';
 }
 
 function layerData(dataRoot: string, { id, chainId }: ContainerRecord): object {
@@ -122,11 +130,14 @@ export function inspectBundle(roots: Roots, container: Container): object {
   const [path = '', ...args] = command;
   return {
     ...{ Id: id, Created: created, Path: path, Args: args },
-    State: stateOf({
-      status: dockerStatus(container),
-      ...bundleEnd(roots.root, container),
-      ...{ pid, oomKilled: false, startedAt: created },
-    }),
+    State: stateOf(
+      {
+        status: dockerStatus(container),
+        ...bundleEnd(roots.root, container),
+        ...{ pid, oomKilled: false, startedAt: created },
+      },
+      path,
+    ),
     Image: '',
     ...(container.dataDirectory === undefined ? {} : filesIn(container.dataDirectory)),
     ...{ LogPath: '', Name: `/${id}`, Bundle: bundle },

@@ -193,14 +193,16 @@ test('exit codes: 125 of tinyrun, 126 and 127 of the program, its own, 128 + sig
       'exec: "nosuch": executable file not found in $PATH',
     );
     for (const [name, program, noted] of [
-      ['missing', 'nosuch', '127'],
-      ['denied', '/etc/passwd', '126'],
+      ['missing', 'nosuch', '127 exec: "nosuch": no such file or directory'],
+      ['denied', '/etc/passwd', '126 exec: "/etc/passwd": it cannot be executed'],
     ] as const) {
       store.out('create', '--name', name, 'bb', program);
       for (const words of [['start'], ['start', '-a'], ['restart']])
         assert.is(store.t(...words, name).code, 1);
-      assert.is(store.out('inspect', '-f', '{{.State.ExitCode}}', name), noted);
+      assert.is(store.out('inspect', '-f', '{{.State.ExitCode}} {{.State.Error}}', name), noted);
     }
+    assert.is(store.t('run', '--name', 'its-own', 'bb', 'sh', '-c', 'exit 127').code, 127);
+    assert.is(store.out('inspect', '-f', '{{.State.Error}}', 'its-own'), '');
     assert.is(store.t('run', '--rm', '--bad', 'bb').code, 125);
     assert.is(store.t('run', '--rm', 'nosuch').code, 125);
   });
