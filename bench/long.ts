@@ -29,7 +29,7 @@ export async function measureGroup(
 ): Promise<string[][]> {
   const results = new Map<string, { seconds: number[]; memory: number }>();
   const left: string[][] = [];
-  const outputs = mkdtempSync(`${dir}/outputs-`);
+  const outputs = mkdtempSync(`${dir}/o-`);
   try {
     // Memory in a round of its own: to look for it takes time on a machine of few processors.
     for (let round = 0; round <= ROUNDS; round++)

@@ -7,12 +7,12 @@
 import { close, flag, rawSyscall, SystemError } from '../../native-bindings/libc.ts';
 import { readLinkBytes } from '../disk/files.ts';
 import { errno, type Inode, must, pathOf, S_IFDIR, S_IFLNK, S_IFREG } from '../disk/inode.ts';
+import { expectLongWork } from '../disk/long-work.ts';
 import { TinyrunError } from '../errors.ts';
 import { errnos } from '../sys/errno.ts';
 import { readXattrs } from './attributes.ts';
 import { END, encodeHeader, type Fields } from './encode.ts';
 import { BLOCK } from './header.ts';
-import { expectLongWork } from './long-work.ts';
 import { type ByteString, byteString, displayName, joinPath, splitPath } from './names.ts';
 import { type Output, outputTo, putRegion } from './output.ts';
 import type { ByteSink } from './source.ts';

@@ -7,12 +7,12 @@
 import { close } from '../../native-bindings/libc.ts';
 import { DIRECTORY } from '../disk/files.ts';
 import { errno, must } from '../disk/inode.ts';
+import { expectLongWork } from '../disk/long-work.ts';
 import { TinyrunError } from '../errors.ts';
 import { type Attributes, setAttributes } from './attributes.ts';
 import { directoriesOf, openBeneath } from './directories.ts';
 import { type Entry, readEntries } from './entries.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
-import { expectLongWork } from './long-work.ts';
 import { type ByteString, displayName, joinPath, splitPath } from './names.ts';
 import { tryNewFile } from './new-files.ts';
 import { hideBelow, makeDirectory, type Tree } from './place.ts';

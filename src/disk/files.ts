@@ -120,7 +120,12 @@ function statx(fd: number): DataView {
  * The names in a directory, in its order, without `.` and `..`.
  * @throws SystemError
  */
-export const readDirectory = (fd: number): string[] => readNames(fd).map(decodeName);
+export const readDirectory = (fd: number): string[] =>
+  // All at once, each with its NUL: to decode a thousand one by one takes longer than to read them.
+  decoder
+    .decode(Buffer.concat(readNames(fd)))
+    .split('\0')
+    .slice(0, -1);
 
 /**
  * The same of a directory by its path; none where there is none.
@@ -147,7 +152,10 @@ export function readNames(fd: number): Name[] {
   return names;
 }
 
-const isEntry = (name: Name): boolean => decodeName(name) !== '.' && decodeName(name) !== '..';
+const DOT = 0x2e;
+/** Neither `.` nor `..`; a directory of thousands is no place to decode them. */
+const isEntry = (name: Name): boolean =>
+  name[0] !== DOT || (name.length !== 2 && (name.length !== 3 || name[1] !== DOT));
 
 function firstNames(fd: number): Name[] {
   const result = rawSyscall('lseek', fd, 0, flag('SEEK_SET'));

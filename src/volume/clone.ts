@@ -5,6 +5,7 @@
 import { close, flag, syscall } from '../../native-bindings/libc.ts';
 import { copyTree } from '../disk/copy-tree.ts';
 import { AT_FDCWD, DIRECTORY } from '../disk/files.ts';
+import { expectLongWork } from '../disk/long-work.ts';
 import { DATA } from './directory.ts';
 import { driverOf, type VolumeRecord } from './driver.ts';
 import { processHolder, withData } from './mounted.ts';
@@ -37,6 +38,7 @@ export async function cloneVolume(
 ): Promise<Volume> {
   const source = findRecord(dataRoot, from);
   if (source === undefined) throw noSuchVolume(from);
+  expectLongWork();
   const { [ANONYMOUS_LABEL]: _, ...kept } = source.labels ?? {};
   return createVolume(
     dataRoot,

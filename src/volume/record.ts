@@ -2,7 +2,7 @@
 // has its name; so a volume either has a whole one, or somebody made the directory by hand. Of a driver other than `local`
 // it is called driver.json: so the list of a thousand volumes need not read them all.
 
-import { close, flag, rawSyscall, readInto, SystemError } from '../../native-bindings/libc.ts';
+import { close, flag, rawSyscall, readInto, SystemError, whichExist } from '../../native-bindings/libc.ts';
 import { readDirectory, readSmall } from '../disk/files.ts';
 import { TinyrunError } from '../errors.ts';
 import { errnos } from '../sys/errno.ts';
@@ -52,10 +52,16 @@ export function listDrivers(
   dataRoot: string,
   onProblem: (problem: Problem) => void,
 ): { name: string; driver: string }[] {
-  return withNames(dataRoot, onProblem, (volumes, name) => {
-    if (rawSyscall('faccessat', volumes, `${name}/${RECORD}`, 0) === 0) return { name, driver: 'local' };
-    const record = readRecord(volumes, name);
-    return record && { name, driver: record.driver };
+  return withNames(dataRoot, onProblem, (volumes, names) => {
+    const isLocal = whichExist(
+      volumes,
+      names.map((name) => `${name}/${RECORD}`),
+    );
+    return (name, i) => {
+      if (isLocal[i]) return { name, driver: 'local' };
+      const record = readRecord(volumes, name);
+      return record && { name, driver: record.driver };
+    };
   });
 }
 
@@ -86,30 +92,33 @@ export function listRecords(
   onProblem?: (problem: Problem) => void,
 ): Map<string, VolumeRecord> {
   return new Map(
-    withNames(dataRoot, onProblem, (volumes, name): [string, VolumeRecord] | undefined => {
+    withNames(dataRoot, onProblem, (volumes) => (name): [string, VolumeRecord] | undefined => {
       const record = readRecord(volumes, name);
       return record && [name, record];
     }),
   );
 }
 
-/** Looks at all that may be a volume; what `look` has nothing to say of is none. */
+/** Looks at all that may be a volume, sorted; what `look` has nothing to say of is none. */
 function withNames<T>(
   dataRoot: string,
   onProblem: ((problem: Problem) => void) | undefined,
-  look: (volumes: number, name: string) => T | undefined,
+  begin: (volumes: number, names: readonly string[]) => (name: string, i: number) => T | undefined,
 ): T[] {
   const volumes = openVolumes(dataRoot);
   if (volumes === undefined) return [];
   try {
     const found: T[] = [];
-    for (const name of readDirectory(volumes).filter(isVolumeName).sort())
+    const names = readDirectory(volumes).filter(isVolumeName).sort();
+    const look = begin(volumes, names);
+    names.forEach((name, i) => {
       try {
-        const one = look(volumes, name);
+        const one = look(name, i);
         if (one !== undefined) found.push(one);
       } catch (error) {
         onProblem?.({ name, error });
       }
+    });
     return found;
   } finally {
     close(volumes);

@@ -7,7 +7,7 @@ import { usersByVolume } from '../../volume/uses.ts';
 import { hasPlugins, type Volume } from '../../volume/volume.ts';
 import { type CommandLine, flag, text, texts } from '../command-line.ts';
 import { type Filters, parseFilters } from '../filters.ts';
-import { alignColumns } from '../format/columns.ts';
+import { alignColumns, alignPairs } from '../format/columns.ts';
 import { humanSize } from '../format/human.ts';
 import { matches } from '../volume-filter.ts';
 
@@ -48,7 +48,7 @@ export async function run(line: CommandLine, global: GlobalOptions): Promise<num
 const shortList = (rows: readonly ShortRow[], quiet: boolean): string =>
   quiet
     ? rows.map(({ name }) => `${name}\n`).join('')
-    : alignColumns(['DRIVER\tVOLUME NAME', ...rows.map(({ name, driver }) => `${driver}\t${name}`)]);
+    : alignPairs([['DRIVER', 'VOLUME NAME'], ...rows.map(({ name, driver }) => [driver, name] as const)]);
 
 interface ShortRow {
   name: string;

