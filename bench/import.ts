@@ -3,6 +3,7 @@
 
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { withNewDisk } from './disk.ts';
 import { type Contestant, measureGroup, runScript } from './long.ts';
 import type { Bounds } from './measure.ts';
 import { formatTable } from './table.ts';
@@ -12,12 +13,13 @@ const [FOLDERS, FILES, BYTES] = [200, 100, 25_000];
 
 /** Measures, and returns a table. @throws where a command of tinyrun or tar fails */
 export async function measureImport(folder: string, bounds: Bounds): Promise<string> {
-  const dir = join(folder, 'i'); // podman takes no path of more than 50 characters
+  const dir = join(folder, 'i'); // see disk.ts
   mkdirSync(dir);
   try {
     makeArchives(dir);
     const rows: string[][] = [];
-    for (const group of contestants(dir)) rows.push(...(await measureGroup(dir, group, bounds)));
+    for (const group of contestants(dir))
+      rows.push(...(await withNewDisk(dir, 'ext4', (disk) => measureGroup(disk, group, bounds))));
     const head = ['500 MB, 20,000 files', 's', 'memory, MB', 'ratio', 'target'];
     return formatTable(head, rows);
   } finally {
@@ -37,7 +39,7 @@ function makeArchives(dir: string): void {
     }
   }
   const data = `${tinyrun} --data-root ${dir}/data`;
-  runScript(`cd ${dir} && tar -cf plain.tar -C tree . && gzip -1 -k plain.tar`);
+  runScript(`cd ${dir} && tar -cf plain.tar -C tree . && gzip -1 -k plain.tar && rm -r tree`);
   runScript(
     `${data} image import ${dir}/plain.tar bench:latest && ${data} image save -o ${dir}/docker.tar bench:latest`,
   );

@@ -11,7 +11,7 @@ const LONGEST = 120_000;
 
 export interface Contestant {
   name: string;
-  /** `$OUT` is a folder of its own, which goes when the whole group is measured. */
+  /** `$OUT` is a folder of its own, which stays. */
   script: string;
   /** Times the one that it is measured by; undefined: it is measured by none. */
   by?: { name: string; most?: number };
@@ -19,38 +19,32 @@ export interface Contestant {
 
 /**
  * In turns; one that does not run here is left out, with its reason.
- * @param dir a folder on a disk, which takes what the scripts make
+ * @param disk takes what the scripts make (disk.ts)
  * @returns rows: name, seconds, MB, ratio, target
  */
 export async function measureGroup(
-  dir: string,
+  disk: string,
   group: readonly Contestant[],
   bounds: Bounds,
 ): Promise<string[][]> {
   const results = new Map<string, { seconds: number[]; memory: number }>();
   const left: string[][] = [];
-  const outputs = mkdtempSync(`${dir}/o-`);
-  try {
-    // Memory in a round of its own: to look for it takes time on a machine of few processors.
-    for (let round = 0; round <= ROUNDS; round++)
-      for (const { name, script, by } of group) {
-        await assertNotInterrupted(bounds.signal);
-        if (left.some(([other]) => other === name)) continue;
-        const result = await timeScript(mkdtempSync(`${outputs}/`), script, round === ROUNDS);
-        if (typeof result === 'string') {
-          if (by?.most !== undefined || by === undefined) throw new Error(`${script}: ${result}`);
-          left.push([name, 'does not run here', '', '', result]);
-          continue;
-        }
-        const all = results.get(name) ?? { seconds: [], memory: 0 };
-        if (result.memory === undefined) all.seconds.push(result.seconds);
-        else all.memory = result.memory;
-        results.set(name, all);
+  // Memory in a round of its own: to look for it takes time on a machine of few processors.
+  for (let round = 0; round <= ROUNDS; round++)
+    for (const { name, script, by } of group) {
+      await assertNotInterrupted(bounds.signal);
+      if (left.some(([other]) => other === name)) continue;
+      const result = await timeScript(mkdtempSync(`${disk}/o-`), script, round === ROUNDS);
+      if (typeof result === 'string') {
+        if (by?.most !== undefined || by === undefined) throw new Error(`${script}: ${result}`);
+        left.push([name, 'does not run here', '', '', result]);
+        continue;
       }
-  } finally {
-    // All at once: for minutes, ext4 makes files slowly where some were just removed.
-    Bun.spawnSync(['rm', '-rf', outputs]);
-  }
+      const all = results.get(name) ?? { seconds: [], memory: 0 };
+      if (result.memory === undefined) all.seconds.push(result.seconds);
+      else all.memory = result.memory;
+      results.set(name, all);
+    }
   const rows = group.flatMap(({ name, by }) => {
     const own = results.get(name);
     if (own === undefined) return [];

@@ -5,6 +5,7 @@ import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import type { Config } from '../src/oci/config.ts';
 import type { Place } from './bundle.ts';
+import { withNewDisk } from './disk.ts';
 import { type Bounds, isOver, median, runTimed } from './measure.ts';
 import { findRuntimes, findSandboxes, tinyrunCommand } from './runtimes.ts';
 import { formatTable, milliseconds, target } from './table.ts';
@@ -153,7 +154,7 @@ async function measureThroughput(place: Place, bounds: Bounds): Promise<string> 
 
 async function measureFilling(place: Place, bounds: Bounds): Promise<string> {
   const rows: string[][] = [];
-  const few = { ...bounds, runs: Math.min(bounds.runs, 5) };
+  const few = { ...bounds, runs: Math.min(bounds.runs, 3) };
   for (const [name, make] of [
     [`${FILES} files`, makeFiles],
     ['one file of 1 GiB', makeGiant],
@@ -161,7 +162,9 @@ async function measureFilling(place: Place, bounds: Bounds): Promise<string> {
     const source = join(place.rootfs, 'filled');
     mkdirSync(source);
     make(source);
-    const { fill, copy, ratio } = await fillInTurns(place, source, few);
+    const { fill, copy, ratio } = await withNewDisk(place.dir, 'ext4', (disk) =>
+      fillInTurns({ ...place, dir: disk }, source, few),
+    );
     rmSync(source, { recursive: true });
     rows.push([name, milliseconds(copy), milliseconds(fill), ratio.toFixed(2), target(ratio, MOST)]);
   }
@@ -179,7 +182,7 @@ function makeGiant(directory: string): void {
   timeOf(['dd', 'if=/dev/urandom', `of=${directory}/giant`, 'bs=1M', `count=${GIB}`, 'status=none']);
 }
 
-/** The volume and the copy are on the same filesystem, and new each time; what a run takes besides is taken off. */
+/** The volumes and the copies are on the same filesystem, and new each time; what a run takes besides is taken off. */
 async function fillInTurns(
   place: Place,
   source: string,
@@ -187,15 +190,14 @@ async function fillInTurns(
 ): Promise<{ fill: number; copy: number; ratio: number }> {
   const own = tinyrunCommand(place);
   const run = (...flags: string[]) => [...own, 'run', ...flags, place.bundles.true];
-  const copied = join(place.dir, 'copied');
   const turns: { fill: number; copy: number }[] = [];
   timeOf(run('-v', 'empty:/m0'));
   for (let done = -1; !(await isOver(bounds, done)); done++) {
     const start = timeOf(run('-v', 'empty:/m0'));
-    const fill = timeOf(run('-v', 'filled:/filled')) - start;
-    const copy = timeOf(['cp', '-a', source, copied]);
-    Bun.spawnSync([...own, 'volume', 'rm', 'filled']); // to discard a gigabyte may take longer than what is measured
-    rmSync(copied, { recursive: true });
+    const fill = timeOf(run('-v', `filled-${done}:/filled`)) - start;
+    Bun.spawnSync(['sync', '-f', place.dir]); // what the one has left to write is not the other's to wait for
+    const copy = timeOf(['cp', '-a', source, join(place.dir, `copied-${done}`)]);
+    Bun.spawnSync(['sync', '-f', place.dir]);
     if (done >= 0) turns.push({ fill, copy });
   }
   return {

@@ -294,13 +294,12 @@ calls, which take no JavaScript, but where it says that it plans. crun runs with
     await measureLog(place, bounds);
     await measureStages(place, bounds);
     await measureMemories(place, bounds);
-    // Long before the imports: what is removed behind it slows ext4 down for minutes (long.ts).
-    say(await measureClones(place.dir, bounds));
     await measureContainers(place, bounds);
     await measureMounts(place, { ...bounds, until: Bun.nanoseconds() + LONGEST * 1e9 }, say);
     await measureStart(empty, bounds);
     say(await measureLayers(place, { ...bounds, until: Bun.nanoseconds() + LONGEST * 1e9 }));
     say(await measureVolumes(place.dir, empty, { ...bounds, until: Bun.nanoseconds() + LONGEST * 1e9 }));
+    say(await measureClones(place.dir, bounds));
     say(await measureImport(place.dir, bounds));
   });
 }

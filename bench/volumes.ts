@@ -3,6 +3,7 @@
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { withNewDisk } from './disk.ts';
 import { type Contestant, measureGroup, runScript } from './long.ts';
 import { type Bounds, compare } from './measure.ts';
 import { tinyrun } from './runtimes.ts';
@@ -51,23 +52,16 @@ export async function measureVolumes(folder: string, empty: string, bounds: Boun
 export async function measureClones(folder: string, bounds: Bounds): Promise<string> {
   const dir = mkdtempSync(join(folder, 'clones-'));
   try {
-    const rows = await measureIn(dir, 'cp -a', bounds, false);
-    if (Bun.which('mkfs.btrfs') !== null) rows.push(...(await onBtrfs(dir, bounds)));
+    const rows = await withNewDisk(dir, 'ext4', (disk) => measureIn(disk, 'cp -a', bounds, false));
+    if (Bun.which('mkfs.btrfs') !== null)
+      rows.push(
+        ...(await withNewDisk(dir, 'btrfs', (disk) =>
+          measureIn(disk, 'cp -a --reflink=always', bounds, true),
+        )),
+      );
     return formatTable(['copying', 's', 'memory, MB', 'ratio', 'target'], rows);
   } finally {
     rmSync(dir, { recursive: true });
-  }
-}
-
-async function onBtrfs(dir: string, bounds: Bounds): Promise<string[][]> {
-  const mounted = join(dir, 'btrfs');
-  runScript(
-    `truncate -s 4G ${mounted}.img && mkfs.btrfs -q ${mounted}.img && mkdir ${mounted} && mount -o loop ${mounted}.img ${mounted}`,
-  );
-  try {
-    return await measureIn(mounted, 'cp -a --reflink=always', bounds, true);
-  } finally {
-    runScript(`umount ${mounted}`);
   }
 }
 
