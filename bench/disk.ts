@@ -21,6 +21,6 @@ export async function withNewDisk<T>(
   try {
     return await use(disk);
   } finally {
-    runScript(`umount ${disk} && rmdir ${disk} && rm ${image}`);
+    runScript(`umount ${disk} || umount -l ${disk}; rmdir ${disk} && rm ${image}`);
   }
 }

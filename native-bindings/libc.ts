@@ -138,7 +138,7 @@ export function open(path: string, flags: number, mode = 0): number {
 
 /** Which of these files are there, below `dir`: access(2) of thousands. @param paths of ASCII */
 export function whichExist(dir: number, paths: readonly string[]): boolean[] {
-  let at = Number(address(paths.join('\0'))); // all at once, and no other text before the end
+  let at = Number(address(paths.join('\0'))); // one text, which `held` keeps as long as no other one is an argument
   return paths.map((path) => {
     const result = rawSyscall('faccessat', dir, at, 0);
     at += path.length + 1;

@@ -112,8 +112,8 @@ struct start {
   const u64 *stack;
 };
 
-// `stack` is as the kernel made it: argc, argv, NULL, envp, NULL, auxv. All of it moves down by two words, and what is behind
-// the variables moves up again by those that are taken out: whoever looks for it expects it there.
+// `stack` is as the kernel made it: argc, argv, NULL, envp, NULL, auxv. All of it moves down: what is before the variables by two
+// words, which ours take, and what is behind them by as many as are taken out. Whoever looks for it expects it there.
 __attribute__((used)) struct start prelude(u64 *stack) {
   const char **argv = (const char **)stack + 1, **env = argv + stack[0] + 1;
   open_stdio();

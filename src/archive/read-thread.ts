@@ -21,7 +21,7 @@ async function readAll({ stored, digestStored }: Task, filler: Filler): Promise<
     let made = 0;
     for await (const chunk of archive.source) {
       filler.put(chunk);
-      if (chunk.buffer !== last) made += chunk.length;
+      if (chunk.buffer !== last) made += chunk.buffer.byteLength;
       last = chunk.buffer;
       if (made < COLLECT_EVERY) continue;
       Bun.gc(true);

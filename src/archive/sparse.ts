@@ -35,6 +35,7 @@ export function checkMap(map: SparseMap, stored: number): SparseMap {
   let end = 0;
   let sum = 0;
   for (const { offset, length } of map.regions) {
+    if (length < 0) throw damaged(`data of ${length} bytes`);
     if (offset < end) throw damaged(`data at ${offset} begins before ${end}`);
     end = offset + length;
     sum += length;

@@ -81,7 +81,7 @@ interface OpenFile {
   fd: number;
   /** Begins the messages. */
   what: string;
-  /** Sets its attributes: last, as writing changes its times, and takes away rights. */
+  /** Sets its attributes, and counts it: last, as writing changes its times, and takes away rights. */
   finish(): void;
 }
 

@@ -17,7 +17,9 @@ export const PIN = flag('O_PATH', 'O_NOFOLLOW', 'O_CLOEXEC');
 export type Name = Uint8Array;
 const utf8 = new TextEncoder();
 const decoder = new TextDecoder();
-const decodeName = (name: Name): string => decoder.decode(name.subarray(0, -1));
+/** Of names all bytes count, a byte order mark's too. */
+const nameDecoder = new TextDecoder('utf-8', { ignoreBOM: true });
+const decodeName = (name: Name): string => nameDecoder.decode(name.subarray(0, -1));
 
 /**
  * Opens a directory; of a symlink in the last place, nothing is opened.
@@ -122,7 +124,7 @@ function statx(fd: number): DataView {
  */
 export const readDirectory = (fd: number): string[] =>
   // All at once, each with its NUL: to decode a thousand one by one takes longer than to read them.
-  decoder
+  nameDecoder
     .decode(Buffer.concat(readNames(fd)))
     .split('\0')
     .slice(0, -1);

@@ -223,7 +223,7 @@ async function* bytesBehind(reader: Reader, length: number, path: string): Async
 
 /** A line without its end; undefined behind the last one. */
 async function readLine(reader: Reader, path: string): Promise<string | undefined> {
-  const parts: string[] = [];
+  const parts: Buffer[] = []; // a character may be in two of them
   for (;;) {
     const bytes = await reader.until(0x0a);
     if (bytes.length === 0) {
@@ -231,8 +231,8 @@ async function readLine(reader: Reader, path: string): Promise<string | undefine
       return undefined;
     }
     const end = bytes.at(-1) === 0x0a;
-    parts.push(Buffer.from(end ? bytes.subarray(0, -1) : bytes).toString('utf8'));
-    if (end) return parts.join('');
+    parts.push(Buffer.from(end ? bytes.subarray(0, -1) : bytes));
+    if (end) return Buffer.concat(parts).toString('utf8');
   }
 }
 

@@ -71,8 +71,10 @@ function stateOf(state: State, command: string): object {
 /** Of one that never ran, the code is ours (plan/process.ts); it has said more on its standard error. */
 function whyNotExecuted({ status, exitCode, startedAt }: State, command: string): string {
   if (status !== 'exited' || startedAt !== ZERO_TIME) return '';
-  if (exitCode === 127) return `exec: ${JSON.stringify(command)}: no such file or directory`;
-  return exitCode === 126 ? `exec: ${JSON.stringify(command)}: it cannot be executed` : '';
+  const failed = (why: string): string => `exec: ${JSON.stringify(command)}: ${why}`;
+  if (exitCode === 126) return failed('it cannot be executed');
+  if (exitCode !== 127) return '';
+  return failed(command.includes('/') ? 'no such file or directory' : 'executable file not found in $PATH');
 }
 
 function layerData(dataRoot: string, { id, chainId }: ContainerRecord): object {

@@ -8,6 +8,7 @@ import { SystemError } from '../../native-bindings/libc.ts';
 import { readEntries } from '../../src/archive/entries.ts';
 import { encodeBlock } from '../../src/archive/header.ts';
 import { sourceOfBytes } from '../../src/archive/source.ts';
+import { checkMap } from '../../src/archive/sparse.ts';
 import { TinyrunError } from '../../src/errors.ts';
 import { type Made, makeTar, messageOf, unpack, withRoot } from '../support/archives.ts';
 
@@ -189,6 +190,15 @@ function fixLengths(text: string): string {
     return `${length} ${rest}\n`;
   });
 }
+
+test('a map with a piece of less than nothing, whose sum is right', () => {
+  const regions = [
+    { offset: 0, length: 10 },
+    { offset: 10, length: -5 },
+    { offset: 5, length: 5 },
+  ];
+  assert.throws(() => checkMap({ size: 10, regions }, 10), /data of -5 bytes/);
+});
 
 test('the map of a sparse file in front of its data: without an end, of too many pieces, beyond the data', async () => {
   const sparse = (body: string): Uint8Array =>

@@ -304,6 +304,15 @@ test('writeLayer: the archive as it came, whoever has made it', () =>
     }
   }));
 
+test('writeLayer: names of other bytes than ASCII, wherever the pieces that the frame is read in end', () =>
+  withDataRoot(async (root) => {
+    // Each of these bytes is two in the frame, so half of all places are in the middle of one.
+    const tar = makeTar(
+      ...Array.from({ length: 4000 }, (_, i) => file(`${'\u00c3'.repeat(80 + (i % 17))}${i}`, `${i}`)),
+    );
+    assert.ok((await writtenAgain(root, tar)).equals(tar));
+  }));
+
 test('writeLayer: also what entries of the same archive have replaced, and bodies that nobody keeps', () =>
   withDataRoot(async (root) => {
     const tar = makeTar(

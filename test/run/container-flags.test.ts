@@ -193,7 +193,7 @@ test('exit codes: 125 of tinyrun, 126 and 127 of the program, its own, 128 + sig
       'exec: "nosuch": executable file not found in $PATH',
     );
     for (const [name, program, noted] of [
-      ['missing', 'nosuch', '127 exec: "nosuch": no such file or directory'],
+      ['missing', 'nosuch', '127 exec: "nosuch": executable file not found in $PATH'],
       ['denied', '/etc/passwd', '126 exec: "/etc/passwd": it cannot be executed'],
     ] as const) {
       store.out('create', '--name', name, 'bb', program);
