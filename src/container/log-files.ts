@@ -84,11 +84,32 @@ export function repairLog(directory: string): void {
   if (result < 0) throw new SystemError(`shorten ${directory}/log`, -result);
 }
 
+/** A monitor that was killed in the middle leaves no newest file; who is that far behind it takes what there is. */
+const MOST_TRIES = 100;
+
 /**
- * The files that are newer than the one with this inode, all where it is not there (any more). The newest is opened first:
- * should they be renamed meanwhile, one is seen twice, and none is missed.
+ * The files that are newer than the one with this inode, all where it is not there (any more): looked for again where they were
+ * renamed meanwhile, or some would be missed.
  */
 function openNewer(directory: string, inode: string | undefined): LogFile[] {
+  for (let tries = 1; ; tries++) {
+    const newest = newestIn(directory);
+    const found = openFiles(directory, inode);
+    if ((newest !== undefined && newest === newestIn(directory)) || tries === MOST_TRIES) return found;
+    const mayBeThere = found.length > 0 || newest !== undefined || inode !== undefined;
+    if (!mayBeThere) return found;
+    for (const { fd } of found) close(fd);
+  }
+}
+
+/** What tells the file that is being written; undefined where there is none, as for a moment between two. */
+function newestIn(directory: string): string | undefined {
+  const file = openFile(`${directory}/log`);
+  if (file !== undefined) close(file.fd);
+  return file?.inode;
+}
+
+function openFiles(directory: string, inode: string | undefined): LogFile[] {
   const found: LogFile[] = [];
   for (const name of namesIn(directory)) {
     const file = openFile(`${directory}/${name}`);
