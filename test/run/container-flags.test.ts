@@ -64,7 +64,7 @@ const TABLE: [string, string, string | RegExp][] = [
   ['--sysctl net.ipv4.ip_forward=1', 'cat /proc/sys/net/ipv4/ip_forward', '1'],
   ['--shm-size 1m', 'df -k /dev/shm | tail -1 | tr -s " " | cut -d" " -f2', '1024'],
   ['--ipc none', 'grep -c /dev/shm /proc/mounts', '0'],
-  ['--add-host db:192.0.2.7', 'grep db /etc/hosts', '192.0.2.7\tdb'],
+  ['--add-host server:192.0.2.7', 'grep server /etc/hosts', '192.0.2.7\tserver'],
   [
     '--dns 192.0.2.8 --dns-search a.org --dns-option ndots:2',
     'cat /etc/resolv.conf',
