@@ -16,12 +16,12 @@ export type ErrorCode =
 
 export interface TinyrunErrorOptions {
   /** What to do about it, one sentence, printed after the message. */
-  hint?: string;
+  hint?: string | undefined;
   /** Facts for machines: the JSON pointer, the path, the errno name, ... */
   data?: Record<string, unknown>;
   cause?: unknown;
   /** Overrides the exit code that `code` would give. */
-  exit?: number;
+  exit?: number | undefined;
 }
 
 /**

@@ -100,7 +100,7 @@ export async function* readEntries(source: ByteSource, options: ReadOptions = {}
     const place = count === 0 ? 'at its beginning' : `at or behind entry ${count}, ${displayName(name)}`;
     const hint = count === 0 ? 'is it a tar archive, plain or compressed by gzip or zstd?' : error.hint;
     throw new TinyrunError('ARCHIVE', `read the archive, ${place}: ${error.message}`, {
-      ...(hint !== undefined && { hint }),
+      hint,
       data: { entry: count },
     });
   } finally {

@@ -71,7 +71,7 @@ async function waitForSlot({ counters }: Ring, at: number, failed: Promise<never
 function orThrow(end: End): Exclude<End, { error: unknown }> {
   if (!('error' in end)) return end;
   const { code, message, hint, data } = end.error;
-  throw new TinyrunError(code, message, { ...(hint !== undefined && { hint }), data });
+  throw new TinyrunError(code, message, { hint, data });
 }
 
 function startThread(name: string): { worker: Worker; failed: Promise<never> } {

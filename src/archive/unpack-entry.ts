@@ -74,6 +74,7 @@ function putFile(tree: Tree, entry: Entry, place: Place): Promise<void> | undefi
   return later;
 }
 
+/** Pieces are in order, not empty, and no longer than the file (sparse.ts). */
 const hasHoles = ({ regions, size }: Entry): boolean => size !== (regions[0]?.length ?? 0);
 
 /** A file that gets its contents. */

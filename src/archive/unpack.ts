@@ -77,7 +77,7 @@ function unpackNamed(tree: Tree, entry: Entry): Promise<void> | undefined {
     const name = displayName(entry.name);
     const { hint, message } = error;
     throw new TinyrunError('ARCHIVE', `unpack ${name}: ${message}`, {
-      ...(hint !== undefined && { hint }),
+      hint,
       data: { entry: name },
     });
   };

@@ -55,7 +55,7 @@ function cleanParts(path: string): string[] {
   const refuse = (why: string, hint?: string): never => {
     throw new TinyrunError('CONFIG', `/linux/cgroupsPath: ${JSON.stringify(path)} ${why}`, {
       data: { pointer: '/linux/cgroupsPath' },
-      ...(hint === undefined ? {} : { hint }),
+      hint,
     });
   };
   if (/^[^/:]*:[^/:]*:[^/:]*$/.test(path))

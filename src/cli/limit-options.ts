@@ -7,8 +7,7 @@ import { parseUlimit } from '../container/ulimit.ts';
 import { TinyrunError } from '../errors.ts';
 import { type CommandLine, text, texts } from './command-line.ts';
 
-const usage = (message: string, hint?: string): TinyrunError =>
-  new TinyrunError('USAGE', message, hint === undefined ? {} : { hint });
+const usage = (message: string, hint?: string): TinyrunError => new TinyrunError('USAGE', message, { hint });
 
 /** Bytes: with less, no program starts. */
 const LEAST_MEMORY = 6 * 1024 * 1024;

@@ -187,5 +187,5 @@ function named({ written }: CopyEnd, error: SystemError | TinyrunError): Tinyrun
   const message = `cp to ${written}: ${error.message}`;
   if (error instanceof SystemError) return new TinyrunError('HOST', message, { cause: error });
   const { code, hint, data } = error;
-  return new TinyrunError(code, message, { ...(hint !== undefined && { hint }), data, cause: error });
+  return new TinyrunError(code, message, { hint, data, cause: error });
 }

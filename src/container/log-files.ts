@@ -84,7 +84,7 @@ export function repairLog(directory: string): void {
   if (result < 0) throw new SystemError(`shorten ${directory}/log`, -result);
 }
 
-/** A monitor that was killed in the middle leaves no newest file; who is that far behind it takes what there is. */
+/** Behind whom the files are renamed all the time, that one takes what there is. */
 const MOST_TRIES = 100;
 
 /**
@@ -94,11 +94,9 @@ const MOST_TRIES = 100;
 function openNewer(directory: string, inode: string | undefined): LogFile[] {
   for (let tries = 1; ; tries++) {
     const newest = newestIn(directory);
-    const found = openFiles(directory, inode);
-    if ((newest !== undefined && newest === newestIn(directory)) || tries === MOST_TRIES) return found;
-    const mayBeThere = found.length > 0 || newest !== undefined || inode !== undefined;
-    if (!mayBeThere) return found;
-    for (const { fd } of found) close(fd);
+    const files = openFiles(directory, inode);
+    if (newest === newestIn(directory) || tries === MOST_TRIES) return files;
+    closeLog({ directory, files });
   }
 }
 

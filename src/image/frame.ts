@@ -4,7 +4,7 @@
 //
 // The file is zstd of records. Each begins with a line of JSON:
 //
-//   {"frame":N}                            N bytes follow, which are the archive's next ones (N, and spaces)
+//   {"frame":N }                           N bytes follow, which are the archive's next ones
 //   {"content":PATH,"regions":[[O,L],..]}  the next bytes are those that this file has there
 //   {"replaced":PATH}                      what had this path is `replaced/N` from here on, counted from 0
 //

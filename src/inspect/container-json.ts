@@ -6,6 +6,7 @@ import { hasProcess, type StatusReport, statusOf, ZERO_TIME } from '../container
 import { containerLayer } from '../image/container-layer.ts';
 import type { Config } from '../oci/config.ts';
 import { containerDirectory } from '../oci/state.ts';
+import { noProgram, notExecuted } from '../plan/words.ts';
 import type { GlobalOptions } from '../runtime/options.ts';
 import { readSavedConfig } from '../runtime/saved-config.ts';
 import type { Container } from '../runtime/store.ts';
@@ -71,10 +72,8 @@ function stateOf(state: State, command: string): object {
 /** Of one that never ran, the code is ours (plan/process.ts); it has said more on its standard error. */
 function whyNotExecuted({ status, exitCode, startedAt }: State, command: string): string {
   if (status !== 'exited' || startedAt !== ZERO_TIME) return '';
-  const failed = (why: string): string => `exec: ${JSON.stringify(command)}: ${why}`;
-  if (exitCode === 126) return failed('it cannot be executed');
-  if (exitCode !== 127) return '';
-  return failed(command.includes('/') ? 'no such file or directory' : 'executable file not found in $PATH');
+  if (exitCode === 127) return noProgram(command);
+  return exitCode === 126 ? notExecuted(command, 'it cannot be executed') : '';
 }
 
 function layerData(dataRoot: string, { id, chainId }: ContainerRecord): object {

@@ -6,6 +6,7 @@ import * as o from '../program/ops.ts';
 import { cleanInside } from './clean-inside.ts';
 import type { ProcessInput } from './input.ts';
 import { CLOSE, planParts, ROOT } from './mount-point.ts';
+import { noProgram, notExecuted } from './words.ts';
 
 const CWD_SIZE = 4096; // PATH_MAX
 export const processBuffers = [{ name: 'cwd', size: CWD_SIZE }];
@@ -220,16 +221,10 @@ const REASON = 'Nothing could be executed; the reason is worth a precise word.';
 
 function planNotFound({ config, exits }: ProcessInput): Op {
   const program = config.process.args[0]!;
-  const reason = program.includes('/')
-    ? `stat ${program}: no such file or directory`
-    : 'executable file not found in $PATH';
-  return o.fail(
-    { what: `exec: ${JSON.stringify(program)}: ${reason}`, why: REASON, from: '/process/args/0' },
-    { exit: exits.notFound },
-  );
+  return o.fail({ what: noProgram(program), why: REASON, from: '/process/args/0' }, { exit: exits.notFound });
 }
 
 function planDenied({ config, exits }: ProcessInput): Op {
-  const what = `exec: ${JSON.stringify(config.process.args[0])}: permission denied`;
+  const what = notExecuted(config.process.args[0]!, 'permission denied');
   return o.fail({ what, why: REASON, from: '/process/args/0' }, { exit: exits.notExecutable });
 }

@@ -43,8 +43,8 @@ export function inConfig(
   const { code, message, hint, data, exit } = error;
   if (!/^\/(mounts|process|linux|hooks)\//.test(message) || message.startsWith(path)) return error;
   return new TinyrunError(code, `${path}: ${message}`, {
-    ...(hint !== undefined && { hint }),
-    ...(exit !== undefined && { exit }),
+    hint,
+    exit,
     data,
     cause: error,
   });

@@ -25,7 +25,7 @@ export function refused(
   const message = `${what}: ${name} ${errnoWords[name] ?? ''}`;
   return new TinyrunError(code, message, {
     data: { ...data, errno: name },
-    ...(hint !== undefined && { hint }),
+    hint,
   });
 }
 

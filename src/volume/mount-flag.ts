@@ -194,5 +194,5 @@ function setTmpfs(request: MountRequest, name: string, value: string | undefined
 }
 
 function usage(message: string, hint?: string): TinyrunError {
-  return new TinyrunError('USAGE', message, hint === undefined ? {} : { hint });
+  return new TinyrunError('USAGE', message, { hint });
 }

@@ -128,7 +128,7 @@ function withNames<T>(
 /** In Docker's words. */
 export const noSuchVolume = (name: string, hint?: string): TinyrunError =>
   new TinyrunError('NOT_FOUND', `get ${name}: no such volume`, {
-    ...(hint !== undefined && { hint }),
+    hint,
     data: { volume: name },
   });
 

@@ -94,7 +94,7 @@ function failed(name: string, from: string, error: unknown, state: string): unkn
   if (!(error instanceof TinyrunError || error instanceof SystemError)) return error;
   const hint = error instanceof TinyrunError ? error.hint : undefined;
   return new TinyrunError('ARCHIVE', `import ${from} into volume ${name}: ${error.message} (${state})`, {
-    ...(hint !== undefined && { hint }),
+    hint,
     cause: error,
     data: { volume: name },
   });

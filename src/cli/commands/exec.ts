@@ -22,7 +22,7 @@ export async function run(line: CommandLine, global: GlobalOptions, cwd: string)
     throw new TinyrunError(known?.code ?? 'HOST', EXEC_FAILED + error.message, {
       cause: error,
       exit: known?.exit ?? exit,
-      ...(known?.hint === undefined ? {} : { hint: known.hint }),
+      hint: known?.hint,
       data: known?.data ?? {},
     });
   }

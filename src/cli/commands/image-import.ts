@@ -45,7 +45,7 @@ function named(source: string, dataRoot: string, error: unknown): unknown {
   const { code, message, hint, data } = error;
   const rest = message.startsWith(`${name}: `) ? message.slice(name.length + 2) : message;
   return new TinyrunError(code, `${what}: ${rest}`, {
-    ...(hint !== undefined && { hint }),
+    hint,
     data,
     cause: error,
   });

@@ -125,6 +125,6 @@ function failure(id: string, { write, error }: Refused, cgroups: Cgroups): Tinyr
   return new TinyrunError('HOST', `update container ${id}: ${error.message}`, {
     data,
     cause: error,
-    ...(hint === undefined ? {} : { hint }),
+    hint,
   });
 }

@@ -14,7 +14,7 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
 };
 
 const invalid = (name: string, message: string, hint?: string): TinyrunError =>
-  new TinyrunError('USAGE', `create ${name}: ${message}`, hint === undefined ? {} : { hint });
+  new TinyrunError('USAGE', `create ${name}: ${message}`, { hint });
 
 /**
  * Refuses options that mean nothing.
